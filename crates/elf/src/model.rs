@@ -119,6 +119,10 @@ pub struct Dynamic {
     pub function_arrays: Vec<Range<Address>>,
     /// DF_SYMBOLIC or DT_SYMBOLIC: the object's own definitions come first.
     pub symbolic: bool,
+    /// DT_FILTER and DT_AUXILIARY: objects whose definitions come before this one's own.
+    pub filters: Vec<String>,
+    /// DT_AUDIT and DT_DEPAUDIT, split at colons: auditing modules that the loader loads first.
+    pub audit: Vec<String>,
     /// Whether there is a dynamic table at all.
     pub present: bool,
 }
@@ -153,6 +157,8 @@ pub struct Version {
     pub name: String,
     /// `@` and not `@@`: references without a version do not bind to it.
     pub hidden: bool,
+    /// The object's first version (index 2): references without a version bind to it, hidden or not.
+    pub oldest: bool,
 }
 
 /// What a symbol names.
@@ -242,8 +248,12 @@ impl Object {
     /// The segment that holds `address`.
     #[must_use]
     pub fn segment_at(&self, address: Address) -> Option<&Segment> {
-        let index = self.segments.partition_point(|segment| segment.addresses.end <= address);
-        self.segments.get(index).filter(|segment| segment.addresses.contains(&address))
+        let index = self
+            .segments
+            .partition_point(|segment| segment.addresses.end <= address);
+        self.segments
+            .get(index)
+            .filter(|segment| segment.addresses.contains(&address))
     }
 
     /// Whether `address` lies in a segment that may be executed.
@@ -256,14 +266,23 @@ impl Object {
     /// none (outside every segment, or in its zero-filled tail).
     #[must_use]
     pub fn bytes_at(&self, address: Address) -> &[u8] {
-        let Some(segment) = self.segment_at(address) else { return &[] };
-        let Ok(offset) = usize::try_from(address - segment.addresses.start) else { return &[] };
-        self.bytes.get(segment.file.clone()).and_then(|bytes| bytes.get(offset..)).unwrap_or(&[])
+        let Some(segment) = self.segment_at(address) else {
+            return &[];
+        };
+        let Ok(offset) = usize::try_from(address - segment.addresses.start) else {
+            return &[];
+        };
+        self.bytes
+            .get(segment.file.clone())
+            .and_then(|bytes| bytes.get(offset..))
+            .unwrap_or(&[])
     }
 
     /// The eight bytes at `address`, little-endian, as the file holds them (before relocation).
     #[must_use]
     pub fn word_at(&self, address: Address) -> Option<u64> {
-        self.bytes_at(address).first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+        self.bytes_at(address)
+            .first_chunk()
+            .map(|bytes| u64::from_le_bytes(*bytes))
     }
 }
