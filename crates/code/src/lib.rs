@@ -1,1 +1,22 @@
-//! To be written.
+//! Facts of one ELF object that depend on its bytes alone.
+//!
+//! In: a parsed [`confine_elf::Object`]. Out: its functions with what each refers to ([`Facts`]), and on demand
+//! the values that registers hold where a function enters the kernel or calls another ([`evaluate`]).
+//! Must not know: other objects, symbol binding, files, which program this is for; that is what lets facts be
+//! computed once per content, in any order, on any thread.
+#![forbid(unsafe_code)]
+
+mod descend;
+mod discover;
+mod evaluate;
+mod facts;
+mod layout;
+mod pointers;
+mod state;
+mod tables;
+mod value;
+
+pub use evaluate::{CallEffect, Evaluation, SystemCallEffect, evaluate};
+pub use facts::{Facts, Function, Reference, ReferenceKind};
+pub use pointers::Pointer;
+pub use value::{Constants, Entry, Location, Value};

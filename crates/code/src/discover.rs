@@ -1,0 +1,394 @@
+//! Which functions there are, found by decoding from what is known until nothing new appears.
+//!
+//! Known at first: unwind data, symbols, Go's function table, the entry points that the loader calls, and code
+//! addresses in data. Each piece of code is decoded by recursive descent ([`crate::descend`]), in parallel;
+//! what it calls, jumps to or mentions adds functions, entries into the middle of functions, and (where a
+//! function jumps to a computed address) the targets of its tables.
+//!
+//! Terminates: starts and entries are sets of addresses of the object's code that only grow, and a round that
+//! adds none is the last.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use confine_elf::{Address, Object, Placement, RelocationValue, SymbolKind};
+use rayon::prelude::*;
+
+use crate::descend::{self, Decoded, Piece};
+use crate::facts::{Facts, Function, Reference, ReferenceKind};
+use crate::layout;
+use crate::pointers::Pointer;
+use crate::tables::{self, Mentions};
+
+/// Decodes `object`, whose data holds `pointers`.
+pub(crate) fn facts(object: &Object, pointers: Vec<Pointer>) -> Facts {
+    let mut discovery = Discovery {
+        object,
+        code: layout::code_ranges(object),
+        pieces: BTreeMap::new(),
+    };
+    for start in known_starts(object) {
+        discovery.add_start(start);
+    }
+    discovery.decode_changed();
+    let stored: Vec<Address> = pointers.iter().filter_map(code_address).collect();
+    loop {
+        for target in &stored {
+            discovery.add_mentioned(*target);
+        }
+        discovery.decode_changed();
+        if !discovery.add_tables() {
+            break;
+        }
+        discovery.decode_changed();
+    }
+    discovery.finish(pointers)
+}
+
+/// Where functions begin by what the file says of itself.
+fn known_starts(object: &Object) -> Vec<Address> {
+    let mut starts: Vec<Address> = object.unwind.iter().map(|function| function.code.start).collect();
+    starts.extend(object.go_functions.iter().map(|function| function.code.start));
+    starts.extend(
+        object
+            .dynamic_symbols
+            .iter()
+            .chain(&object.symbols)
+            .filter(|symbol| {
+                symbol.defined && matches!(symbol.kind, SymbolKind::Function | SymbolKind::Indirect)
+            })
+            .map(|symbol| symbol.address),
+    );
+    starts.push(object.entry);
+    starts.extend(object.dynamic.init.into_iter().chain(object.dynamic.fini));
+    starts.sort_unstable();
+    starts.dedup();
+    starts
+}
+
+fn code_address(pointer: &Pointer) -> Option<Address> {
+    match pointer.value {
+        RelocationValue::Address(target) | RelocationValue::Resolved(target) => Some(target),
+        _ => None,
+    }
+}
+
+struct Discovery<'a> {
+    object: &'a Object,
+    code: Vec<Range<Address>>,
+    pieces: BTreeMap<Address, State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Where control comes in besides the start: jumps from elsewhere, labels, landing pads. Sorted.
+    entries: Vec<Address>,
+    /// Where its computed jumps may go by its tables, sorted; may lie outside it.
+    table_targets: Vec<Address>,
+    /// All of its bytes are to be decoded.
+    sweep: bool,
+    /// `None` until it has been decoded as it now stands.
+    decoded: Option<Decoded>,
+}
+
+impl Discovery<'_> {
+    /// Decodes every piece that is new or changed, and then what that reveals, until nothing changes.
+    fn decode_changed(&mut self) {
+        loop {
+            let changed: Vec<(Piece, bool)> = self
+                .pieces
+                .iter()
+                .filter(|(_, state)| state.decoded.is_none())
+                .map(|(start, state)| (self.piece(*start, state), state.sweep))
+                .collect();
+            if changed.is_empty() {
+                return;
+            }
+            let object = self.object;
+            let decoded: Vec<Decoded> = changed
+                .par_iter()
+                .map(|(piece, sweep)| {
+                    if *sweep {
+                        descend::decode_all(object, piece)
+                    } else {
+                        descend::decode(object, piece)
+                    }
+                })
+                .collect();
+            let mut revealed = Vec::new();
+            for ((piece, _), decoded) in changed.iter().zip(decoded) {
+                revealed.extend_from_slice(&decoded.function.references);
+                if let Some(state) = self.pieces.get_mut(&piece.code.start) {
+                    state.decoded = Some(decoded);
+                }
+            }
+            for reference in revealed {
+                self.add_reference(&reference);
+            }
+        }
+    }
+
+    fn piece(&self, start: Address, state: &State) -> Piece {
+        let next = self
+            .pieces
+            .range(start + 1..)
+            .next()
+            .map_or(Address::MAX, |(next, _)| *next);
+        let range_end = layout::range_at(&self.code, start).map_or(start, |range| range.end);
+        let certain_end = self.certain_end(start);
+        let end = next.min(range_end).min(certain_end.unwrap_or(Address::MAX));
+        let mut entries = vec![start];
+        entries.extend_from_slice(&state.entries);
+        entries.extend(
+            state
+                .table_targets
+                .iter()
+                .filter(|target| (start..end).contains(*target)),
+        );
+        Piece {
+            code: start..end,
+            certain_end,
+            entries,
+        }
+    }
+
+    /// Where the function around `address` ends by its unwind data or by Go's table.
+    fn certain_end(&self, address: Address) -> Option<Address> {
+        self.unwind_range(address).map(|range| range.end)
+    }
+
+    fn unwind_range(&self, address: Address) -> Option<Range<Address>> {
+        let unwind = &self.object.unwind;
+        let index = unwind.partition_point(|function| function.code.start <= address);
+        let range = index
+            .checked_sub(1)
+            .and_then(|index| unwind.get(index))
+            .map(|function| function.code.clone());
+        let go = &self.object.go_functions;
+        let index = go.partition_point(|function| function.code.start <= address);
+        let go = index
+            .checked_sub(1)
+            .and_then(|index| go.get(index))
+            .map(|function| function.code.clone());
+        range
+            .filter(|range| range.contains(&address))
+            .or(go.filter(|range| range.contains(&address)))
+    }
+
+    fn add_reference(&mut self, reference: &Reference) {
+        match reference.kind {
+            ReferenceKind::Call => self.add_start(reference.target),
+            ReferenceKind::Jump => self.add_entry(reference.target),
+            ReferenceKind::Take => self.add_mentioned(reference.target),
+            ReferenceKind::CallThrough | ReferenceKind::JumpThrough | ReferenceKind::Read(_) => {}
+        }
+    }
+
+    fn is_code(&self, address: Address) -> bool {
+        layout::range_at(&self.code, address).is_some()
+    }
+
+    /// Something calls `address`.
+    fn add_start(&mut self, address: Address) {
+        if !self.is_code(address) || self.pieces.contains_key(&address) {
+            return;
+        }
+        let mut state = State::default();
+        if let Some((start, around)) = self.pieces.range_mut(..address).next_back() {
+            let split = around.entries.partition_point(|entry| *entry < address);
+            state.entries = around.entries.split_off(split);
+            state.entries.retain(|entry| *entry != address);
+            state.sweep = around.sweep
+                && around
+                    .decoded
+                    .as_ref()
+                    .is_some_and(|old| old.function.code.contains(&address));
+            let start = *start;
+            if let Some(decoded) = &mut around.decoded {
+                if decoded.visits_from(address) {
+                    around.decoded = None;
+                } else {
+                    decoded.function.code.end = decoded.function.code.end.min(address).max(start);
+                }
+            }
+        }
+        self.pieces.insert(address, state);
+        for landing_pad in self.landing_pads(address) {
+            self.add_entry(landing_pad);
+        }
+    }
+
+    /// Where exceptions continue: entries that nothing in the code mentions.
+    fn landing_pads(&self, start: Address) -> Vec<Address> {
+        let unwind = &self.object.unwind;
+        let index = unwind.partition_point(|function| function.code.start < start);
+        unwind
+            .get(index)
+            .filter(|function| function.code.start == start)
+            .map(|function| function.landing_pads.clone())
+            .unwrap_or_default()
+    }
+
+    /// Something jumps to `address`: an entry into the middle of a piece, or the start of an unknown one.
+    fn add_entry(&mut self, address: Address) {
+        if !self.is_code(address) {
+            return;
+        }
+        let Some((start, around)) = self.pieces.range_mut(..=address).next_back() else {
+            return self.add_start(address);
+        };
+        if *start == address {
+            return;
+        }
+        match &around.decoded {
+            Some(decoded) if !decoded.function.code.contains(&address) => self.add_start(address),
+            Some(decoded) if decoded.visits(address) => {}
+            _ => {
+                if let Err(position) = around.entries.binary_search(&address) {
+                    around.entries.insert(position, address);
+                    around.decoded = None;
+                }
+            }
+        }
+    }
+
+    /// The address of code becomes a value, in code or in data: the start of a function, unless it lies inside
+    /// a function that jumps to computed addresses, whose label it then is.
+    fn add_mentioned(&mut self, address: Address) {
+        if !self.is_code(address) || self.pieces.contains_key(&address) {
+            return;
+        }
+        let Some(function) = self.unwind_range(address) else {
+            return self.add_start(address);
+        };
+        let around = || {
+            self.pieces
+                .range(function.clone())
+                .filter_map(|(_, state)| state.decoded.as_ref())
+        };
+        if around().any(|decoded| !decoded.function.indirect_jumps.is_empty()) {
+            return self.add_entry(address);
+        }
+        // A constant that only looks like an address rarely hits the beginning of an instruction.
+        if self.object.placement == Placement::Relocatable || around().any(|decoded| decoded.visits(address))
+        {
+            self.add_start(address);
+        }
+    }
+
+    /// Gives pieces that use tables the targets of their tables; whether anything changed.
+    fn add_tables(&mut self) -> bool {
+        let mentions = self.mentions();
+        let (object, code) = (self.object, &self.code);
+        let found: Vec<(Address, Vec<Address>)> = self
+            .pieces
+            .par_iter()
+            .filter_map(|(start, state)| {
+                let decoded = state.decoded.as_ref()?;
+                let uses_tables = decoded.relative_loads || !decoded.function.indirect_jumps.is_empty();
+                uses_tables.then(|| {
+                    let bases = decoded
+                        .function
+                        .references
+                        .iter()
+                        .filter(|reference| reference.kind == ReferenceKind::Take);
+                    let targets =
+                        bases.flat_map(|base| tables::targets(object, code, &mentions, base.target));
+                    (*start, targets.collect())
+                })
+            })
+            .collect();
+        let mut changed = false;
+        for (start, targets) in found {
+            let Some(state) = self.pieces.get_mut(&start) else {
+                continue;
+            };
+            let known = state.table_targets.len();
+            state.table_targets.extend_from_slice(&targets);
+            state.table_targets.sort_unstable();
+            state.table_targets.dedup();
+            let sweep = state
+                .decoded
+                .as_ref()
+                .is_some_and(|decoded| !decoded.function.indirect_jumps.is_empty());
+            if state.table_targets.len() != known || sweep != state.sweep {
+                state.sweep |= sweep;
+                state.decoded = None;
+                changed = true;
+            }
+            let end = self
+                .pieces
+                .range(start + 1..)
+                .next()
+                .map_or(Address::MAX, |(next, _)| *next);
+            for target in targets
+                .into_iter()
+                .filter(|target| !(start..end).contains(target))
+            {
+                self.add_mentioned(target);
+            }
+        }
+        changed
+    }
+
+    fn mentions(&self) -> Mentions {
+        let functions = self.pieces.values().filter_map(|state| state.decoded.as_ref());
+        let references = functions.flat_map(|decoded| &decoded.function.references);
+        Mentions::new(
+            references
+                .filter(|reference| reference.kind == ReferenceKind::Take)
+                .map(|reference| reference.target)
+                .collect(),
+        )
+    }
+
+    fn finish(self, pointers: Vec<Pointer>) -> Facts {
+        let regions = layout::data_ranges(self.object);
+        let object = self.object;
+        let mut code_bytes = 0;
+        let functions = self
+            .pieces
+            .into_values()
+            .filter_map(|state| {
+                let decoded = state.decoded?;
+                code_bytes += decoded.bytes;
+                let mut function = decoded.function;
+                function.unknown_entries.extend_from_slice(&state.entries);
+                function.unknown_entries.sort_unstable();
+                Some(with_table_targets(object, function, &state.table_targets))
+            })
+            .collect();
+        Facts {
+            functions,
+            pointers,
+            regions,
+            code_bytes,
+        }
+    }
+}
+
+/// Targets of tables outside the function become references of it; those inside, places that its computed
+/// jumps may go to.
+fn with_table_targets(object: &Object, mut function: Function, targets: &[Address]) -> Function {
+    let at = function
+        .indirect_jumps
+        .first()
+        .copied()
+        .unwrap_or(function.code.start);
+    for target in targets.iter().filter(|target| object.is_code(**target)) {
+        if function.code.contains(target) {
+            function.jump_targets.push(*target);
+        } else {
+            function.references.push(Reference {
+                at,
+                kind: ReferenceKind::Jump,
+                target: *target,
+            });
+        }
+    }
+    function.jump_targets.sort_unstable();
+    function.jump_targets.dedup();
+    function.references.sort_unstable();
+    function.references.dedup();
+    function
+}

@@ -1,0 +1,462 @@
+//! The values that registers hold where a function enters the kernel or calls another function.
+//!
+//! Abstraction: a forward analysis over the function's flow, from its start with symbolic entry values
+//! ([`crate::Entry`]) and from every other way in with unknown ones. Where flows meet, states join; the lattice
+//! has finite height ([`crate::value`]), so the analysis ends. Over-reports: values that only paths which
+//! cannot happen would bring. Misses: nothing that a function does as its flow says; code that rewrites itself
+//! or returns to elsewhere than its call is outside the abstraction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use confine_elf::{Address, Object};
+use confine_isa::{Arithmetic, Decoder, Flow, Instruction, Operand, Operation, Register};
+
+use crate::facts::{Facts, Function, Reference, ReferenceKind};
+use crate::state::{Convention, State};
+use crate::value::{Location, Value};
+
+/// Stack arguments that a call's record keeps: as many as the widest known wrapper takes.
+const STACK_ARGUMENTS: i64 = 10;
+
+/// An evaluation gives up after this many instructions for each one in the function: loops whose sets grow one
+/// by one stay far below, and what gives up is reported as open.
+const STEPS_PER_BYTE: u64 = 64;
+
+/// What one function does, in terms of what its caller passes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evaluation {
+    /// By address.
+    pub system_calls: BTreeMap<Address, SystemCallEffect>,
+    /// Direct calls, calls through a slot, and jumps to other functions, by address and target.
+    pub calls: BTreeMap<(Address, Address), CallEffect>,
+}
+
+/// A `syscall` instruction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemCallEffect {
+    /// The call's number (RAX).
+    pub number: Value,
+    /// Its six arguments (RDI, RSI, RDX, R10, R8, R9).
+    pub arguments: [Value; 6],
+}
+
+impl SystemCallEffect {
+    fn join(&mut self, other: &Self) {
+        self.number = self.number.join(&other.number);
+        for (mine, theirs) in self.arguments.iter_mut().zip(&other.arguments) {
+            *mine = mine.join(theirs);
+        }
+    }
+}
+
+/// What a caller passes: enough to find any [`Location`] of the callee.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallEffect {
+    registers: [Value; Register::COUNT],
+    /// From the callee's first stack argument on.
+    stack: Vec<Value>,
+}
+
+impl CallEffect {
+    fn join(&mut self, other: &Self) {
+        let mine = self.registers.iter_mut().chain(&mut self.stack);
+        for (mine, theirs) in mine.zip(other.registers.iter().chain(&other.stack)) {
+            *mine = mine.join(theirs);
+        }
+    }
+
+    /// What the callee finds in `location` when it is entered.
+    #[must_use]
+    pub fn value(&self, location: Location) -> Value {
+        match location {
+            Location::Register(register) => self.registers[register.number()].clone(),
+            Location::Stack(distance) => match usize::from(distance).checked_sub(8) {
+                Some(above) if above % 8 == 0 => self.stack.get(above / 8).cloned().unwrap_or_default(),
+                _ => Value::Any,
+            },
+        }
+    }
+}
+
+/// Evaluates a function; `None` if it takes too long to settle.
+#[must_use]
+pub fn evaluate(object: &Object, facts: &Facts, function: usize) -> Option<Evaluation> {
+    let function = facts.functions.get(function)?;
+    let convention = if object.go_functions.is_empty() {
+        Convention::SystemV
+    } else {
+        Convention::Go
+    };
+    let mut interpreter = Interpreter::new(object, function, convention);
+    interpreter.settle()?;
+    Some(interpreter.record())
+}
+
+struct Interpreter<'a> {
+    function: &'a Function,
+    bytes: &'a [u8],
+    convention: Convention,
+    /// Where flows meet or begin.
+    leaders: BTreeSet<Address>,
+    states: BTreeMap<Address, State>,
+    pending: BTreeSet<Address>,
+    steps: u64,
+    operations: Vec<Operation>,
+}
+
+/// What happens at one instruction, told to whoever walks.
+enum Event<'s> {
+    /// The instruction enters the kernel.
+    SystemCall(&'s State),
+    /// Control goes into another function, whose return address (if there is one) is not on the stack yet.
+    Call {
+        target: Address,
+        state: &'s State,
+        pushes_return: bool,
+    },
+}
+
+impl<'a> Interpreter<'a> {
+    fn new(object: &'a Object, function: &'a Function, convention: Convention) -> Self {
+        let size = usize::try_from(function.code.end - function.code.start).unwrap_or(0);
+        let held = object.bytes_at(function.code.start);
+        let bytes = held.get(..size.saturating_add(15)).unwrap_or(held);
+        let mut interpreter = Self {
+            function,
+            bytes,
+            convention,
+            leaders: BTreeSet::new(),
+            states: BTreeMap::new(),
+            pending: BTreeSet::new(),
+            steps: 0,
+            operations: Vec::new(),
+        };
+        interpreter.find_leaders();
+        interpreter
+    }
+
+    /// Branch targets: a linear look at the bytes suffices, since too many leaders do no harm and every jump
+    /// that is really taken adds its target again while walking.
+    fn find_leaders(&mut self) {
+        let function = self.function;
+        let mut decoder = Decoder::new(self.bytes, function.code.start);
+        while let Some(instruction) = decoder.next_instruction() {
+            if let Flow::Jump(target) | Flow::Branch(target, _) = instruction.flow() {
+                self.leaders.insert(target);
+            }
+        }
+        self.leaders.insert(function.code.start);
+        self.leaders
+            .extend(function.unknown_entries.iter().chain(&function.jump_targets));
+    }
+
+    /// Walks until no state changes; `None` when that takes too long.
+    fn settle(&mut self) -> Option<()> {
+        let limit = STEPS_PER_BYTE * self.bytes.len() as u64 + 4096;
+        self.arrive(self.function.code.start, &State::at_entry());
+        for entry in &self.function.unknown_entries {
+            self.arrive(*entry, &State::unknown());
+        }
+        while let Some(leader) = self.pending.pop_first() {
+            self.walk(leader, |_, _| {});
+            if self.steps > limit {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// Walks once more over the settled states and writes down what happens.
+    fn record(&mut self) -> Evaluation {
+        let mut evaluation = Evaluation::default();
+        let leaders: Vec<Address> = self.states.keys().copied().collect();
+        for leader in leaders {
+            self.walk(leader, |at, event| match event {
+                Event::SystemCall(state) => {
+                    let effect = system_call(state);
+                    let known = evaluation.system_calls.entry(at);
+                    known.and_modify(|known| known.join(&effect)).or_insert(effect);
+                }
+                Event::Call {
+                    target,
+                    state,
+                    pushes_return,
+                } => {
+                    let effect = call(state, pushes_return);
+                    let known = evaluation.calls.entry((at, target));
+                    known.and_modify(|known| known.join(&effect)).or_insert(effect);
+                }
+            });
+        }
+        evaluation
+    }
+
+    fn arrive(&mut self, address: Address, state: &State) {
+        let changed = match self.states.get_mut(&address) {
+            Some(known) => known.join(state),
+            None => {
+                self.states.insert(address, state.clone());
+                true
+            }
+        };
+        if changed {
+            self.pending.insert(address);
+        }
+    }
+
+    /// Follows straight-line code from a leader to the next one.
+    fn walk(&mut self, leader: Address, mut tell: impl FnMut(Address, Event<'_>)) {
+        let Some(mut state) = self.states.get(&leader).cloned() else {
+            return;
+        };
+        let mut decoder = Decoder::new(self.bytes, self.function.code.start);
+        if !decoder.seek(leader) {
+            return;
+        }
+        while let Some(instruction) = decoder.next_instruction() {
+            self.steps += 1;
+            let next = instruction.end();
+            if !self.step(&instruction, &mut state, &mut tell) {
+                return;
+            }
+            if !self.function.code.contains(&next) {
+                tell(
+                    instruction.address(),
+                    Event::Call {
+                        target: next,
+                        state: &state,
+                        pushes_return: false,
+                    },
+                );
+                return;
+            }
+            if self.leaders.contains(&next) {
+                return self.arrive(next, &state);
+            }
+        }
+    }
+
+    /// Applies one instruction; whether control may go on to the next one.
+    fn step(
+        &mut self,
+        instruction: &Instruction,
+        state: &mut State,
+        tell: &mut impl FnMut(Address, Event<'_>),
+    ) -> bool {
+        let at = instruction.address();
+        match instruction.flow() {
+            Flow::Next => {
+                self.operations.clear();
+                instruction.lift(&mut self.operations);
+                for operation in &self.operations {
+                    apply(operation, state);
+                }
+                true
+            }
+            Flow::Jump(target) => {
+                self.go(at, target, state, tell);
+                false
+            }
+            Flow::Branch(target, condition) => {
+                if let Some(taken) = state.assume(condition) {
+                    self.go(at, target, &taken, tell);
+                }
+                match state.assume(condition.negated()) {
+                    Some(other) => {
+                        *state = other;
+                        true
+                    }
+                    None => false,
+                }
+            }
+            Flow::Call(target) => {
+                tell(
+                    at,
+                    Event::Call {
+                        target,
+                        state,
+                        pushes_return: true,
+                    },
+                );
+                state.after_call(self.convention);
+                true
+            }
+            Flow::IndirectCall(operand) => {
+                if let Some(slot) = operand.slot() {
+                    tell(
+                        at,
+                        Event::Call {
+                            target: slot,
+                            state,
+                            pushes_return: true,
+                        },
+                    );
+                }
+                state.after_call(self.convention);
+                true
+            }
+            Flow::IndirectJump(operand) => {
+                if let Some(slot) = operand.slot() {
+                    tell(
+                        at,
+                        Event::Call {
+                            target: slot,
+                            state,
+                            pushes_return: false,
+                        },
+                    );
+                } else {
+                    let function = self.function;
+                    for target in &function.jump_targets {
+                        self.arrive(*target, state);
+                    }
+                    // Which of the jumps uses which table is not known: each may go wherever any of them may.
+                    for jump in function
+                        .references
+                        .iter()
+                        .filter(|reference| is_table_target(function, reference))
+                    {
+                        tell(
+                            jump.at,
+                            Event::Call {
+                                target: jump.target,
+                                state,
+                                pushes_return: false,
+                            },
+                        );
+                    }
+                }
+                false
+            }
+            Flow::SystemCall => {
+                tell(at, Event::SystemCall(state));
+                for register in [Register::RAX, Register::RCX, Register::R11] {
+                    state.set_register(register, Value::Any);
+                }
+                state.forget_flags();
+                // The kernel writes where its arguments point, which may be the stack.
+                state.forget_if_escaped();
+                true
+            }
+            Flow::ForeignSystemCall => {
+                state.after_call(Convention::Go);
+                true
+            }
+            Flow::Return | Flow::Stop => false,
+        }
+    }
+
+    fn go(&mut self, at: Address, target: Address, state: &State, tell: &mut impl FnMut(Address, Event<'_>)) {
+        if self.function.code.contains(&target) {
+            self.leaders.insert(target);
+            self.arrive(target, state);
+        } else {
+            tell(
+                at,
+                Event::Call {
+                    target,
+                    state,
+                    pushes_return: false,
+                },
+            );
+        }
+    }
+}
+
+fn is_table_target(function: &Function, reference: &Reference) -> bool {
+    reference.kind == ReferenceKind::Jump && function.indirect_jumps.contains(&reference.at)
+}
+
+fn system_call(state: &State) -> SystemCallEffect {
+    const ARGUMENTS: [Register; 6] = [
+        Register::RDI,
+        Register::RSI,
+        Register::RDX,
+        Register::R10,
+        Register::R8,
+        Register::R9,
+    ];
+    SystemCallEffect {
+        number: state.register(Register::RAX).clone(),
+        arguments: ARGUMENTS.map(|register| state.register(register).clone()),
+    }
+}
+
+fn call(state: &State, pushes_return: bool) -> CallEffect {
+    let first = if pushes_return { 0 } else { 8 };
+    CallEffect {
+        registers: state.registers().clone(),
+        stack: (0..STACK_ARGUMENTS)
+            .map(|index| state.stack_value(first + 8 * index))
+            .collect(),
+    }
+}
+
+fn apply(operation: &Operation, state: &mut State) {
+    match *operation {
+        Operation::Copy { to, from, width } => {
+            let value = state.read(&from, width);
+            state.write(&to, value, width);
+        }
+        Operation::Extend {
+            to,
+            width,
+            from,
+            from_width,
+            signed,
+        } => {
+            let value = state.read(&from, from_width);
+            let value = if signed {
+                value.sign_extend(from_width, width)
+            } else {
+                value
+            };
+            state.write_register(to, value, width);
+        }
+        Operation::Address { to, width, memory } => {
+            let value = state.address(&memory);
+            state.write_register(to, value, width);
+        }
+        Operation::Arithmetic {
+            operation,
+            place,
+            source,
+            width,
+        } => {
+            let same = place == source;
+            let value = match (operation, same) {
+                (Arithmetic::ExclusiveOr | Arithmetic::Subtract, true) => Value::constant(0),
+                _ => {
+                    let (left, right) = (state.read(&place, width), state.read(&source, width));
+                    left.arithmetic(operation, &right, width)
+                }
+            };
+            state.write(&place, value, width);
+        }
+        Operation::Select { to, from, width } => {
+            let value = state
+                .read(&Operand::Register(to), width)
+                .join(&state.read(&from, width));
+            state.write_register(to, value, width);
+        }
+        Operation::ZeroOrOnes { to, width } => {
+            let value = Value::constant(0).join(&Value::constant(width.mask()));
+            state.write_register(to, value, width);
+        }
+        Operation::Swap { left, right } => {
+            let (first, second) = (state.register(left).clone(), state.register(right).clone());
+            state.set_register(left, second);
+            state.set_register(right, first);
+        }
+        Operation::Compare {
+            left,
+            right,
+            width,
+            test,
+        } => state.compare(&left, &right, width, test),
+        Operation::ForgetFlags => state.forget_flags(),
+        Operation::Clobber(register) => state.set_register(register, Value::Any),
+        Operation::ClobberMemory { memory, bytes } => state.clobber_memory(&memory, bytes),
+        Operation::ClobberAllMemory => state.forget_memory(),
+    }
+}

@@ -1,0 +1,110 @@
+//! What is known of an object once its machine code has been decoded.
+
+use std::ops::Range;
+
+use confine_elf::{Address, Object};
+
+use crate::pointers::Pointer;
+use crate::{discover, pointers};
+
+/// One object's functions and the pointers in its data.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Sorted by start, never overlapping. A function that is entered in its middle by calls from elsewhere is
+    /// several of these, joined by references of kind [`ReferenceKind::Jump`].
+    pub functions: Vec<Function>,
+    /// Code and data addresses stored in data, sorted by where they are stored.
+    pub pointers: Vec<Pointer>,
+    /// Pieces of memory that hold data: a reference into one may reach all of it. Sorted, never overlapping.
+    pub regions: Vec<Range<Address>>,
+    /// Bytes of machine code decoded.
+    pub code_bytes: u64,
+}
+
+/// A piece of code with one way in from elsewhere, and everything that it mentions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// Its code: from its entry up to the next function or the end that its unwind data gives.
+    pub code: Range<Address>,
+    /// Sorted by where they stand, then by kind and target, without repetition.
+    pub references: Vec<Reference>,
+    /// Addresses of its `syscall` instructions.
+    pub system_calls: Vec<Address>,
+    /// Addresses of its `int 0x80` and `sysenter` instructions.
+    pub foreign_system_calls: Vec<Address>,
+    /// Jumps to a computed address that is not an import: with what the tables gave, all of the function's
+    /// unvisited bytes were taken in as their targets.
+    pub indirect_jumps: Vec<Address>,
+    /// Where those jumps may go inside this function by its tables.
+    pub jump_targets: Vec<Address>,
+    /// Other addresses inside it where control may come in, with any values in registers: landing pads, labels,
+    /// jumps from elsewhere, and what no known flow reaches in a function with computed jumps.
+    pub unknown_entries: Vec<Address>,
+}
+
+/// One mention of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reference {
+    /// The instruction that mentions it.
+    pub at: Address,
+    /// What it does with it.
+    pub kind: ReferenceKind,
+    /// The address, in this object.
+    pub target: Address,
+}
+
+/// What an instruction does with an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReferenceKind {
+    /// Calls it.
+    Call,
+    /// Jumps, branches or falls through to it, out of the function.
+    Jump,
+    /// Calls what is stored there (`call [rip+…]`).
+    CallThrough,
+    /// Jumps to what is stored there (`jmp [rip+…]`).
+    JumpThrough,
+    /// Makes the address a value.
+    Take,
+    /// Reads so many bytes there.
+    Read(u8),
+}
+
+impl Facts {
+    /// Decodes an object.
+    #[must_use]
+    pub fn of(object: &Object) -> Self {
+        let pointers = pointers::find(object);
+        discover::facts(object, pointers)
+    }
+
+    /// The function whose code holds `address`.
+    #[must_use]
+    pub fn function_at(&self, address: Address) -> Option<usize> {
+        let index = self
+            .functions
+            .partition_point(|function| function.code.end <= address);
+        self.functions
+            .get(index)
+            .filter(|function| function.code.contains(&address))
+            .map(|_| index)
+    }
+
+    /// The data region that holds `address`.
+    #[must_use]
+    pub fn region_at(&self, address: Address) -> Option<usize> {
+        let index = self.regions.partition_point(|region| region.end <= address);
+        self.regions
+            .get(index)
+            .filter(|region| region.contains(&address))
+            .map(|_| index)
+    }
+
+    /// The pointers stored at or after `range.start` and before `range.end`.
+    #[must_use]
+    pub fn pointers_in(&self, range: Range<Address>) -> &[Pointer] {
+        let from = self.pointers.partition_point(|pointer| pointer.at < range.start);
+        let to = self.pointers.partition_point(|pointer| pointer.at < range.end);
+        self.pointers.get(from..to).unwrap_or(&[])
+    }
+}

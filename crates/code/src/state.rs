@@ -1,0 +1,413 @@
+//! What registers and the function's own stack hold at one point of a function.
+//!
+//! Abstraction: a stack slot is known by its distance from the stack pointer at entry. As long as no address
+//! of the stack has been given away, only the function itself can write its slots; from then on every call and
+//! every store through an unknown pointer forgets all of them. Misses: a callee that writes its caller's frame
+//! without having been given an address into it, which no compiler emits.
+
+use std::collections::BTreeMap;
+
+use confine_isa::{Condition, Memory, Operand, Register, Width};
+
+use crate::value::{Constants, Entry, Location, Value};
+
+/// How far above the stack pointer a callee's stack arguments and results are looked for, in bytes.
+const OUTGOING_BYTES: i64 = 128;
+
+/// Values at one point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    registers: [Value; Register::COUNT],
+    /// By distance from the stack pointer at entry.
+    slots: BTreeMap<i64, Slot>,
+    /// Slots of the caller that are not in `slots` still hold what they held at entry.
+    incoming_intact: bool,
+    /// An address of the stack may be known elsewhere.
+    escaped: bool,
+    flags: Option<Compare>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Slot {
+    value: Value,
+    width: Width,
+}
+
+/// The last compare of a register with a constant, for the branch after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Compare {
+    left: Register,
+    right: u64,
+    width: Width,
+    test: bool,
+}
+
+impl State {
+    /// Where a caller comes in: every register and incoming slot holds what the caller put there.
+    pub(crate) fn at_entry() -> Self {
+        let mut state = Self::unknown();
+        for register in Register::all() {
+            state.registers[register.number()] = Value::Entry(Entry::unchanged(Location::Register(register)));
+        }
+        state.registers[Register::RSP.number()] = Value::Frame(0);
+        state.incoming_intact = true;
+        state.escaped = false;
+        state
+    }
+
+    /// Where control comes in from nobody knows where.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            registers: std::array::from_fn(|_| Value::Any),
+            slots: BTreeMap::new(),
+            incoming_intact: false,
+            escaped: true,
+            flags: None,
+        }
+    }
+
+    pub(crate) fn register(&self, register: Register) -> &Value {
+        &self.registers[register.number()]
+    }
+
+    pub(crate) fn registers(&self) -> &[Value; Register::COUNT] {
+        &self.registers
+    }
+
+    /// What the eight bytes at `distance` above the stack pointer hold.
+    pub(crate) fn stack_value(&self, distance: i64) -> Value {
+        match self.register(Register::RSP) {
+            Value::Frame(top) => self.load(top.wrapping_add(distance), Width::Quad),
+            _ => Value::Any,
+        }
+    }
+
+    pub(crate) fn set_register(&mut self, register: Register, value: Value) {
+        if self.flags.is_some_and(|flags| flags.left == register) {
+            self.flags = None;
+        }
+        if matches!(value, Value::Frame(_)) && register != Register::RSP && register != Register::RBP {
+            self.escaped = true;
+        }
+        self.registers[register.number()] = value;
+    }
+
+    /// Writes the low bytes of a register as the processor does.
+    pub(crate) fn write_register(&mut self, register: Register, value: Value, width: Width) {
+        let value = match width {
+            Width::Quad | Width::Double => value.truncate(width),
+            Width::Byte | Width::Word => merge(self.register(register), &value, width),
+        };
+        self.set_register(register, value);
+    }
+
+    pub(crate) fn read(&self, operand: &Operand, width: Width) -> Value {
+        match operand {
+            Operand::Register(register) => self.register(*register).truncate(width),
+            Operand::Constant(number) => Value::constant(number & width.mask()),
+            Operand::Memory(memory) => match self.address(memory) {
+                Value::Frame(offset) => self.load(offset, width),
+                _ => Value::Any.truncate(width),
+            },
+        }
+    }
+
+    pub(crate) fn write(&mut self, operand: &Operand, value: Value, width: Width) {
+        match operand {
+            Operand::Register(register) => self.write_register(*register, value, width),
+            Operand::Memory(memory) => self.store(memory, value, width),
+            Operand::Constant(_) => {}
+        }
+    }
+
+    /// The address that a memory operand names.
+    pub(crate) fn address(&self, memory: &Memory) -> Value {
+        if memory.segment {
+            return Value::Any;
+        }
+        let Memory {
+            base,
+            index,
+            displacement,
+            ..
+        } = *memory;
+        if base.is_none() && index.is_none() {
+            return Value::Addresses(Constants::one(displacement));
+        }
+        use confine_isa::Arithmetic::{Add, Multiply};
+        let mut sum = Value::constant(displacement);
+        if let Some(base) = base {
+            sum = self.register(base).arithmetic(Add, &sum, Width::Quad);
+        }
+        if let Some((index, scale)) = index {
+            let scaled =
+                self.register(index)
+                    .arithmetic(Multiply, &Value::constant(scale.into()), Width::Quad);
+            sum = sum.arithmetic(Add, &scaled, Width::Quad);
+        }
+        sum
+    }
+
+    fn store(&mut self, memory: &Memory, value: Value, width: Width) {
+        if memory.segment {
+            self.escaped |= matches!(value, Value::Frame(_));
+            return;
+        }
+        match self.address(memory) {
+            Value::Frame(offset) => {
+                self.escaped |= matches!(value, Value::Frame(_));
+                self.forget_slots(offset, width.bytes());
+                self.slots.insert(offset, Slot { value, width });
+            }
+            Value::Addresses(_) => self.escaped |= matches!(value, Value::Frame(_)),
+            _ => {
+                self.escaped |= matches!(value, Value::Frame(_));
+                self.forget_after_unknown_store(memory);
+            }
+        }
+    }
+
+    /// So many bytes at this place now hold anything.
+    pub(crate) fn clobber_memory(&mut self, memory: &Memory, bytes: u64) {
+        match self.address(memory) {
+            _ if memory.segment => {}
+            Value::Frame(offset) => self.forget_slots(offset, bytes),
+            Value::Addresses(_) => {}
+            _ => self.forget_after_unknown_store(memory),
+        }
+    }
+
+    /// A store to an address that is not known: it may be the stack if an address of the stack is known
+    /// elsewhere or is what the address was made from.
+    fn forget_after_unknown_store(&mut self, memory: &Memory) {
+        let from_stack = |register: Register| {
+            register == Register::RSP || matches!(self.register(register), Value::Frame(_))
+        };
+        let indexed = memory.index.is_some_and(|(index, _)| from_stack(index));
+        if self.escaped || indexed || memory.base.is_some_and(from_stack) {
+            self.forget_memory();
+        }
+    }
+
+    /// All memory may have changed.
+    pub(crate) fn forget_memory(&mut self) {
+        self.slots.clear();
+        self.incoming_intact = false;
+    }
+
+    fn forget_slots(&mut self, offset: i64, bytes: u64) {
+        let end = offset.saturating_add_unsigned(bytes);
+        let hit: Vec<i64> = self
+            .slots
+            .range(offset.saturating_sub(7)..end)
+            .filter(|(start, slot)| start.saturating_add_unsigned(slot.width.bytes()) > offset)
+            .map(|(start, _)| *start)
+            .collect();
+        for start in hit {
+            self.slots.remove(&start);
+        }
+        // An incoming slot that is not listed would be read as what the caller put there.
+        let first = offset.div_euclid(8) * 8;
+        for start in (first..end).step_by(8).take(64).filter(|start| *start >= 0) {
+            self.slots.entry(start).or_insert(Slot {
+                value: Value::Any,
+                width: Width::Quad,
+            });
+        }
+        if end - first > 64 * 8 {
+            self.incoming_intact = false;
+        }
+    }
+
+    fn load(&self, offset: i64, width: Width) -> Value {
+        if let Some(slot) = self.slots.get(&offset) {
+            return if slot.width >= width {
+                slot.value.truncate(width)
+            } else {
+                Value::Any.truncate(width)
+            };
+        }
+        let overlaps = self
+            .slots
+            .range(offset.saturating_sub(7)..offset.saturating_add_unsigned(width.bytes()))
+            .any(|(start, slot)| start.saturating_add_unsigned(slot.width.bytes()) > offset);
+        match u16::try_from(offset) {
+            Ok(distance) if self.incoming_intact && !overlaps && distance % 8 == 0 && distance > 0 => {
+                Value::Entry(Entry::unchanged(Location::Stack(distance))).truncate(width)
+            }
+            _ => Value::Any.truncate(width),
+        }
+    }
+
+    /// A call came back: what it may change is forgotten.
+    pub(crate) fn after_call(&mut self, convention: Convention) {
+        for register in Register::all().filter(|register| convention.clobbers(*register)) {
+            self.set_register(register, Value::Any);
+        }
+        self.flags = None;
+        self.forget_if_escaped();
+        if convention == Convention::Go {
+            self.forget_outgoing();
+        }
+    }
+
+    /// Somebody else ran who may know addresses of the stack.
+    pub(crate) fn forget_if_escaped(&mut self) {
+        if self.escaped {
+            self.forget_memory();
+        }
+    }
+
+    /// Go's callees put results where stack arguments lie, just above the stack pointer.
+    fn forget_outgoing(&mut self) {
+        match *self.register(Register::RSP) {
+            Value::Frame(top) => {
+                let end = top.saturating_add(OUTGOING_BYTES).min(0);
+                self.slots.retain(|start, _| *start < top || *start >= end);
+            }
+            _ => self.forget_memory(),
+        }
+    }
+
+    pub(crate) fn compare(&mut self, left: &Operand, right: &Operand, width: Width, test: bool) {
+        self.flags = match (left, right) {
+            (Operand::Register(left), Operand::Constant(right)) if !test => Some(Compare {
+                left: *left,
+                right: right & width.mask(),
+                width,
+                test,
+            }),
+            (Operand::Register(left), Operand::Register(right)) if test && left == right => Some(Compare {
+                left: *left,
+                right: 0,
+                width,
+                test,
+            }),
+            _ => None,
+        };
+    }
+
+    pub(crate) fn forget_flags(&mut self) {
+        self.flags = None;
+    }
+
+    /// The state where the last compare came out as `condition` says; `None` if it cannot have.
+    pub(crate) fn assume(&self, condition: Condition) -> Option<Self> {
+        let Some(Compare {
+            left, right, width, ..
+        }) = self.flags
+        else {
+            return Some(self.clone());
+        };
+        let value = self.register(left);
+        let fits = |value: &Value| match value {
+            Value::Constants(constants) => constants.as_slice().iter().all(|number| *number <= width.mask()),
+            Value::UpTo(most) => *most <= width.mask(),
+            _ => width == Width::Quad,
+        };
+        if !fits(value) {
+            return Some(self.clone());
+        }
+        let narrowed = narrow(value, condition, right)?;
+        let mut state = self.clone();
+        state.registers[left.number()] = narrowed;
+        Some(state)
+    }
+
+    /// Takes in what another way to the same point brings; whether anything changed.
+    pub(crate) fn join(&mut self, other: &Self) -> bool {
+        let before = self.clone();
+        for (mine, theirs) in self.registers.iter_mut().zip(&other.registers) {
+            let joined = mine.join(theirs);
+            // A stack address that is no longer recognised may still be written through.
+            self.escaped |= joined == Value::Any
+                && (matches!(mine, Value::Frame(_)) || matches!(theirs, Value::Frame(_)));
+            *mine = joined;
+        }
+        let places: Vec<(i64, Width)> = self
+            .slots
+            .iter()
+            .chain(&other.slots)
+            .map(|(start, slot)| (*start, slot.width))
+            .collect::<BTreeMap<_, _>>()
+            .into_iter()
+            .collect();
+        let mut slots = BTreeMap::new();
+        for (start, width) in places {
+            let value = before.load(start, width).join(&other.load(start, width));
+            if start >= 0 || value != Value::Any {
+                slots.insert(start, Slot { value, width });
+            }
+        }
+        self.slots = slots;
+        self.incoming_intact &= other.incoming_intact;
+        self.escaped |= other.escaped;
+        if self.flags != other.flags {
+            self.flags = None;
+        }
+        *self != before
+    }
+}
+
+/// Which registers a call leaves alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Convention {
+    /// System V psABI: RBX, RBP, RSP and R12 to R15 survive.
+    SystemV,
+    /// Go's: only RSP survives.
+    Go,
+}
+
+impl Convention {
+    fn clobbers(self, register: Register) -> bool {
+        match self {
+            Self::SystemV => !matches!(register.number(), 3..=5 | 12..=15),
+            Self::Go => register != Register::RSP,
+        }
+    }
+}
+
+/// A write of the low bytes: known only if everything is.
+fn merge(old: &Value, new: &Value, width: Width) -> Value {
+    match (old, new.constants()) {
+        (Value::Constants(old), Some(new)) => Constants::collect(old.as_slice().iter().flat_map(|old| {
+            let high = old & !width.mask();
+            new.iter().map(move |new| high | new & width.mask())
+        }))
+        .map_or(Value::Any, Value::Constants),
+        _ => Value::Any,
+    }
+}
+
+/// The part of `value` for which `value condition right` can hold; `None` if that is nothing.
+fn narrow(value: &Value, condition: Condition, right: u64) -> Option<Value> {
+    let holds = |number: u64| match condition {
+        Condition::Equal => number == right,
+        Condition::NotEqual => number != right,
+        Condition::Below => number < right,
+        Condition::BelowOrEqual => number <= right,
+        Condition::Above => number > right,
+        Condition::AboveOrEqual => number >= right,
+        Condition::Other => true,
+    };
+    let most = match condition {
+        Condition::Below => right.checked_sub(1)?,
+        Condition::BelowOrEqual => right,
+        _ => u64::MAX,
+    };
+    match value {
+        Value::Constants(constants) => Constants::collect(
+            constants
+                .as_slice()
+                .iter()
+                .copied()
+                .filter(|number| holds(*number)),
+        )
+        .map(Value::Constants),
+        Value::Any if condition == Condition::Equal => Some(Value::constant(right)),
+        Value::UpTo(old) if condition == Condition::Equal => (right <= *old).then(|| Value::constant(right)),
+        Value::Any if most < u64::MAX => Some(Value::UpTo(most)),
+        Value::UpTo(old) => Some(Value::UpTo(most.min(*old))),
+        other => Some(other.clone()),
+    }
+}
