@@ -36,7 +36,11 @@ impl Config {
     /// The value of an environment variable; the last one set wins, as in a real environment.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
-        self.env.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.env
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The command line that starts the container: entry point, then command.

@@ -29,14 +29,26 @@ impl MemoryFiles {
     /// Adds an executable file.
     #[must_use]
     pub fn program(mut self, path: &str, bytes: impl Into<FileBytes>) -> Self {
-        self.nodes.insert(path.to_owned(), Node::File { bytes: bytes.into(), mode: 0o755 });
+        self.nodes.insert(
+            path.to_owned(),
+            Node::File {
+                bytes: bytes.into(),
+                mode: 0o755,
+            },
+        );
         self
     }
 
     /// Adds a file that nobody may execute.
     #[must_use]
     pub fn file(mut self, path: &str, bytes: impl Into<FileBytes>) -> Self {
-        self.nodes.insert(path.to_owned(), Node::File { bytes: bytes.into(), mode: 0o644 });
+        self.nodes.insert(
+            path.to_owned(),
+            Node::File {
+                bytes: bytes.into(),
+                mode: 0o644,
+            },
+        );
         self
     }
 
@@ -49,7 +61,12 @@ impl MemoryFiles {
 
     fn is_folder(&self, path: &str) -> bool {
         let prefix = format!("{}/", path.trim_end_matches('/'));
-        path == "/" || self.nodes.range(prefix.clone()..).next().is_some_and(|(key, _)| key.starts_with(&prefix))
+        path == "/"
+            || self
+                .nodes
+                .range(prefix.clone()..)
+                .next()
+                .is_some_and(|(key, _)| key.starts_with(&prefix))
     }
 
     fn walk(&self, path: &str) -> Option<String> {
@@ -86,10 +103,18 @@ impl Files for MemoryFiles {
     fn resolve(&self, path: &str) -> Option<Resolved> {
         let path = self.walk(path)?;
         match self.nodes.get(&path) {
-            Some(Node::File { bytes, mode }) => {
-                Some(Resolved { kind: FileKind::Regular, mode: *mode, size: bytes.len() as u64, path })
-            }
-            _ if self.is_folder(&path) => Some(Resolved { kind: FileKind::Folder, mode: 0o755, size: 0, path }),
+            Some(Node::File { bytes, mode }) => Some(Resolved {
+                kind: FileKind::Regular,
+                mode: *mode,
+                size: bytes.len() as u64,
+                path,
+            }),
+            _ if self.is_folder(&path) => Some(Resolved {
+                kind: FileKind::Folder,
+                mode: 0o755,
+                size: 0,
+                path,
+            }),
             _ => None,
         }
     }
@@ -103,13 +128,21 @@ impl Files for MemoryFiles {
     }
 
     fn list(&self, path: &str) -> Vec<String> {
-        let Some(path) = self.walk(path) else { return Vec::new() };
+        let Some(path) = self.walk(path) else {
+            return Vec::new();
+        };
         let prefix = format!("{}/", path.trim_end_matches('/'));
         let mut names: Vec<String> = self
             .nodes
             .range(prefix.clone()..)
             .take_while(|(key, _)| key.starts_with(&prefix))
-            .map(|(key, _)| key[prefix.len()..].split('/').next().unwrap_or_default().to_owned())
+            .map(|(key, _)| {
+                key[prefix.len()..]
+                    .split('/')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            })
             .collect();
         names.dedup();
         names

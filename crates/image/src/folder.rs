@@ -1,0 +1,179 @@
+//! A root file system that is a folder of the host.
+//!
+//! Paths are walked here, component by component, so that the host never follows a link for us: a link of the
+//! root file system means a path inside of it. Special files are never opened. The folder is taken to hold still
+//! while it is read.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use crate::content::MAX_FILE;
+use crate::{Error, FileBytes, FileKind, Files, ReadError, Resolved};
+
+/// How many symbolic links one look-up may follow, as Linux does (`MAXSYMLINKS`, include/linux/namei.h).
+const MAX_LINKS: usize = 40;
+
+/// A folder of the host as a root.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    root: PathBuf,
+}
+
+/// Something inside the root, links followed.
+struct Place {
+    /// As the host names it; names that are not UTF-8 are kept.
+    host: PathBuf,
+    /// As the image names it.
+    path: String,
+    metadata: Metadata,
+}
+
+impl Folder {
+    /// Takes a folder as a root.
+    pub(crate) fn open(root: &Path) -> Result<Self, Error> {
+        let io = |source| Error::io(root.display(), source);
+        let root_folder = root.canonicalize().map_err(io)?;
+        if !root_folder.is_dir() {
+            return Err(io(io::ErrorKind::NotADirectory.into()));
+        }
+        Ok(Self { root: root_folder })
+    }
+
+    fn walk(&self, path: &str) -> Option<Place> {
+        let root = Place {
+            host: self.root.clone(),
+            path: String::new(),
+            metadata: fs::metadata(&self.root).ok()?,
+        };
+        let mut done: Vec<Place> = Vec::new();
+        let mut pending: VecDeque<String> = path.split('/').map(str::to_owned).collect();
+        let mut links = 0;
+        // Bounded: names come from one path and at most `MAX_LINKS` link targets.
+        while let Some(part) = pending.pop_front() {
+            let here = done.last().unwrap_or(&root);
+            if !here.metadata.is_dir() {
+                return None;
+            }
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    done.pop();
+                    continue;
+                }
+                _ => {}
+            }
+            let (host, metadata) = child(&here.host, &part)?;
+            if metadata.is_symlink() {
+                links += 1;
+                if links > MAX_LINKS {
+                    return None;
+                }
+                let target = fs::read_link(&host).ok()?.to_string_lossy().into_owned();
+                if target.starts_with('/') {
+                    done.clear();
+                }
+                for part in target.split('/').rev() {
+                    pending.push_front(part.to_owned());
+                }
+                continue;
+            }
+            let path = format!("{}/{part}", here.path);
+            done.push(Place { host, path, metadata });
+        }
+        let mut place = done.pop().unwrap_or(root);
+        if place.path.is_empty() {
+            place.path.push('/');
+        }
+        Some(place)
+    }
+}
+
+impl Files for Folder {
+    fn resolve(&self, path: &str) -> Option<Resolved> {
+        let Place { path, metadata, .. } = self.walk(path)?;
+        let (kind, size) = if metadata.is_file() {
+            (FileKind::Regular, metadata.len())
+        } else if metadata.is_dir() {
+            (FileKind::Folder, 0)
+        } else {
+            (FileKind::Other, 0)
+        };
+        Some(Resolved {
+            path,
+            kind,
+            mode: metadata.mode() & 0o7777,
+            size,
+        })
+    }
+
+    fn read(&self, path: &str) -> Result<FileBytes, ReadError> {
+        let place = self.walk(path).filter(|place| place.metadata.is_file());
+        let place = place.ok_or_else(|| ReadError::NotFound(path.to_owned()))?;
+        read_file(&place.host).map_err(|error| ReadError::Unreadable {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })
+    }
+
+    fn list(&self, path: &str) -> Vec<String> {
+        let entries = self.walk(path).and_then(|place| fs::read_dir(place.host).ok());
+        let mut names: Vec<String> = entries
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// What a folder has of that name, where a name that is not UTF-8 goes by its replacement characters.
+fn child(folder: &Path, name: &str) -> Option<(PathBuf, Metadata)> {
+    let host = folder.join(name);
+    if let Ok(metadata) = host.symlink_metadata() {
+        return Some((host, metadata));
+    }
+    if !name.contains(char::REPLACEMENT_CHARACTER) {
+        return None;
+    }
+    let mut same: Vec<PathBuf> = fs::read_dir(folder)
+        .ok()?
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().to_string_lossy() == name)
+        .map(|entry| entry.path())
+        .collect();
+    same.sort_unstable();
+    let host = same.into_iter().next()?;
+    let metadata = host.symlink_metadata().ok()?;
+    Some((host, metadata))
+}
+
+/// Reads a file that was a regular one a moment ago, without following a link or waiting for a pipe if it is
+/// none any more.
+fn read_file(path: &Path) -> io::Result<FileBytes> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let file: File = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.cast_signed())
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("no regular file"));
+    }
+    let too_large = || io::Error::other(format!("more bytes than the limit of {MAX_FILE} for one file"));
+    if metadata.len() > MAX_FILE {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(too_large());
+    }
+    Ok(bytes.into())
+}
