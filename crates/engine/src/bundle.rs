@@ -1,0 +1,350 @@
+//! An OCI bundle of an image: its unpacked root file system, and a `config.json` that starts it as Docker would.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::command::Invocation;
+use crate::container::{Seccomp, StartOptions};
+use crate::error::Error;
+
+/// The capabilities that Docker leaves to a container.
+const CAPABILITIES: [&str; 14] = [
+    "CAP_AUDIT_WRITE",
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_MKNOD",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_RAW",
+    "CAP_SETFCAP",
+    "CAP_SETGID",
+    "CAP_SETPCAP",
+    "CAP_SETUID",
+    "CAP_SYS_CHROOT",
+];
+
+/// The part of an image's configuration that decides how its container starts and stops.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageConfig {
+    /// The command line: entry point, then command.
+    pub command: Vec<String>,
+    /// The environment, as `NAME=value`.
+    pub environment: Vec<String>,
+    /// The user; empty means root.
+    pub user: String,
+    /// The working folder; empty means `/`.
+    pub folder: String,
+    /// The signal that asks it to stop; empty means SIGTERM.
+    pub stop_signal: String,
+}
+
+impl ImageConfig {
+    /// Reads the `Config` object that Docker shows of an image; what is missing is empty.
+    #[must_use]
+    pub fn from_docker(config: &Value) -> Self {
+        let text = |field: &str| {
+            config
+                .get(field)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let list = |field: &str| -> Vec<String> {
+            let items = config.get(field).and_then(Value::as_array);
+            items
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect()
+        };
+        Self {
+            command: list("Entrypoint").into_iter().chain(list("Cmd")).collect(),
+            environment: list("Env"),
+            user: text("User"),
+            folder: text("WorkingDir"),
+            stop_signal: text("StopSignal"),
+        }
+    }
+
+    /// The stop signal by its name without the `SIG`, as both runtimes take it.
+    #[must_use]
+    pub fn stop_signal_name(&self) -> &str {
+        let name = self.stop_signal.strip_prefix("SIG").unwrap_or(&self.stop_signal);
+        if name.is_empty() { "TERM" } else { name }
+    }
+}
+
+/// An image's files, unpacked once and never written to: each container has its changes in a layer of its own.
+#[derive(Debug, Clone)]
+pub struct Rootfs {
+    folder: PathBuf,
+}
+
+impl Rootfs {
+    /// Unpacks a flat archive, as [`Docker::export`](crate::Docker::export) writes it, to a folder.
+    pub fn unpack(archive: &Path, folder: &Path) -> Result<Self, Error> {
+        std::fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
+        let unpack =
+            Invocation::new("tar").args(["--extract", "--numeric-owner", "--same-permissions", "--file"]);
+        unpack
+            .arg(archive)
+            .arg("--directory")
+            .arg(folder)
+            .limit(Duration::from_secs(300))
+            .output()?;
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// A folder that was unpacked before.
+    #[must_use]
+    pub fn existing(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+}
+
+/// A bundle's folder, with the image's files mounted under a fresh writable layer; unmounted when dropped.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    folder: PathBuf,
+}
+
+impl Bundle {
+    /// Mounts the files and writes `config.json`.
+    pub(crate) fn create(
+        folder: &Path,
+        rootfs: &Rootfs,
+        image: &ImageConfig,
+        options: &StartOptions,
+    ) -> Result<Self, Error> {
+        for name in ["upper", "work", "rootfs"] {
+            let part = folder.join(name);
+            std::fs::create_dir_all(&part).map_err(Error::file("create", part))?;
+        }
+        let layers = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            rootfs.folder.display(),
+            folder.join("upper").display(),
+            folder.join("work").display()
+        );
+        let mount = Invocation::new("mount").args(["-t", "overlay", "overlay", "-o", layers.as_str()]);
+        mount.arg(folder.join("rootfs")).output()?;
+        let bundle = Self {
+            folder: folder.to_owned(),
+        };
+
+        // What an engine puts there for every container.
+        let hosts = bundle.rootfs().join("etc/hosts");
+        std::fs::create_dir_all(bundle.rootfs().join("etc")).map_err(Error::file("create", &hosts))?;
+        std::fs::write(&hosts, "127.0.0.1 localhost\n::1 localhost\n")
+            .map_err(Error::file("write", &hosts))?;
+
+        let path = folder.join("config.json");
+        let configuration = configuration(&bundle.rootfs(), image, options)?;
+        std::fs::write(&path, configuration.to_string()).map_err(Error::file("write", &path))?;
+        Ok(bundle)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn rootfs(&self) -> PathBuf {
+        self.folder.join("rootfs")
+    }
+}
+
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        // Lazily: what still holds the mount lets go of it when it ends.
+        let _ = Invocation::new("umount").arg("--lazy").arg(self.rootfs()).run();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The runtime configuration for an image under the given options.
+fn configuration(rootfs: &Path, image: &ImageConfig, options: &StartOptions) -> Result<Value, Error> {
+    let user = User::resolve(rootfs, options.user.as_deref().unwrap_or(&image.user))?;
+    let mut environment = vec![
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+        format!("HOSTNAME={}", options.name),
+        format!("HOME={}", user.home),
+    ];
+    environment.extend(image.environment.iter().chain(&options.environment).cloned());
+    // Later settings win, and only one may be left: programs disagree on which of two they see.
+    let mut seen = std::collections::BTreeSet::new();
+    environment.reverse();
+    environment.retain(|variable| seen.insert(variable.split('=').next().unwrap_or_default().to_owned()));
+    environment.reverse();
+
+    // A user other than root keeps what Docker leaves to it: nothing beyond the bounding set.
+    let held: &[&str] = if user.id == 0 { &CAPABILITIES } else { &[] };
+    let folder = if image.folder.is_empty() {
+        "/"
+    } else {
+        &image.folder
+    };
+    let mut configuration = json!({
+        "ociVersion": "1.0.2",
+        "process": {
+            "terminal": false,
+            "user": { "uid": user.id, "gid": user.group },
+            "args": image.command,
+            "env": environment,
+            "cwd": folder,
+            "capabilities": { "bounding": CAPABILITIES, "effective": held, "permitted": held },
+            "rlimits": [{ "type": "RLIMIT_NOFILE", "hard": 65536, "soft": 65536 }],
+            "noNewPrivileges": options.no_new_privileges,
+        },
+        "root": { "path": "rootfs", "readonly": false },
+        "hostname": options.name,
+        "mounts": mounts(),
+        "linux": {
+            "namespaces": [
+                { "type": "pid" }, { "type": "network" }, { "type": "ipc" }, { "type": "uts" }, { "type": "mount" },
+            ],
+            // As Docker sets it: without it only root could serve on port 80.
+            "sysctl": { "net.ipv4.ip_unprivileged_port_start": "0" },
+            "maskedPaths": ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+                "/proc/sched_debug", "/proc/scsi", "/sys/firmware"],
+            "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+        },
+    });
+    if let Seccomp::Profile(path) = &options.seccomp {
+        let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+        let profile: Value = serde_json::from_str(&text).map_err(|source| Error::File {
+            action: "parse",
+            path: path.clone(),
+            source: source.into(),
+        })?;
+        if let Some(linux) = configuration.get_mut("linux").and_then(Value::as_object_mut) {
+            linux.insert("seccomp".to_owned(), profile);
+        }
+    }
+    Ok(configuration)
+}
+
+fn mounts() -> Value {
+    json!([
+        { "destination": "/proc", "type": "proc", "source": "proc" },
+        { "destination": "/dev", "type": "tmpfs", "source": "tmpfs",
+          "options": ["nosuid", "strictatime", "mode=755", "size=65536k"] },
+        { "destination": "/dev/pts", "type": "devpts", "source": "devpts",
+          "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"] },
+        { "destination": "/dev/shm", "type": "tmpfs", "source": "shm",
+          "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"] },
+        { "destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue",
+          "options": ["nosuid", "noexec", "nodev"] },
+        { "destination": "/sys", "type": "sysfs", "source": "sysfs",
+          "options": ["nosuid", "noexec", "nodev", "ro"] },
+    ])
+}
+
+/// A user as the kernel knows it.
+#[derive(Debug, PartialEq, Eq)]
+struct User {
+    id: u32,
+    group: u32,
+    home: String,
+}
+
+impl User {
+    /// `name`, `number`, or either with `:group`, looked up in the image's own user database.
+    fn resolve(rootfs: &Path, text: &str) -> Result<Self, Error> {
+        let database = |name: &str| {
+            // Reading through a link of the image could leave the root; its own databases are plain files.
+            std::fs::read_to_string(rootfs.join("etc").join(name)).unwrap_or_default()
+        };
+        Self::look_up(text, &database("passwd"), &database("group"))
+    }
+
+    fn look_up(text: &str, passwd: &str, groups: &str) -> Result<Self, Error> {
+        let unknown = || Error::UnknownUser {
+            user: text.to_owned(),
+        };
+        let (name, group) = match text.split_once(':') {
+            Some((name, group)) => (name, Some(group)),
+            None => (text, None),
+        };
+        let name = if name.is_empty() { "0" } else { name };
+        let entry = passwd
+            .lines()
+            .map(|line| line.split(':').collect::<Vec<_>>())
+            .find(|fields| {
+                fields.first() == Some(&name) || (name.parse::<u32>().is_ok() && fields.get(2) == Some(&name))
+            });
+        let field = |index: usize| entry.as_ref().and_then(|fields| fields.get(index)).copied();
+        let id = field(2).unwrap_or(name).parse().map_err(|_| unknown())?;
+        let group = match group {
+            Some(group) => {
+                let listed = groups.lines().find_map(|line| {
+                    let mut fields = line.split(':');
+                    (fields.next() == Some(group)).then(|| fields.nth(1)).flatten()
+                });
+                listed.unwrap_or(group).parse().map_err(|_| unknown())?
+            }
+            None => field(3).unwrap_or("0").parse().map_err(|_| unknown())?,
+        };
+        Ok(Self {
+            id,
+            group,
+            home: field(5).unwrap_or("/").to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34:web:/srv/www:/bin/sh\n";
+    const GROUP: &str = "root:x:0:\nstaff:x:50:\n";
+
+    fn check(text: &str, expected: Option<(u32, u32, &str)>) {
+        let found = User::look_up(text, PASSWD, GROUP)
+            .ok()
+            .map(|user| (user.id, user.group, user.home));
+        let expected = expected.map(|(id, group, home)| (id, group, home.to_owned()));
+        assert_eq!(found, expected, "{text:?}");
+    }
+
+    #[test]
+    fn users_are_looked_up_as_an_engine_does() {
+        check("", Some((0, 0, "/root")));
+        check("root", Some((0, 0, "/root")));
+        check("web", Some((33, 34, "/srv/www")));
+        check("33", Some((33, 34, "/srv/www")));
+        check("web:staff", Some((33, 50, "/srv/www")));
+        check("1234", Some((1234, 0, "/")));
+        check("1234:99", Some((1234, 99, "/")));
+        check("nobody-here", None);
+        check("web:nobody-here", None);
+    }
+
+    #[test]
+    fn the_stop_signal_has_a_default() {
+        let with = |signal: &str| ImageConfig {
+            stop_signal: signal.to_owned(),
+            ..ImageConfig::default()
+        };
+        assert_eq!(with("").stop_signal_name(), "TERM");
+        assert_eq!(with("SIGQUIT").stop_signal_name(), "QUIT");
+        assert_eq!(with("INT").stop_signal_name(), "INT");
+    }
+
+    #[test]
+    fn a_configuration_may_leave_everything_out() {
+        assert_eq!(
+            ImageConfig::from_docker(&json!({ "Cmd": null })),
+            ImageConfig::default()
+        );
+    }
+}

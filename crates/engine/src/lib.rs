@@ -1,0 +1,23 @@
+//! Drives real container engines: Docker through its command line, runc and crun directly on a bundle.
+//!
+//! In: an image, how to start it ([`StartOptions`]) and a seccomp profile as a file. Out: a running
+//! [`Container`] that can be reached, executed in, signalled, restarted and stopped, and what the kernel logged
+//! about its calls ([`AuditLog`]). Everything started here is removed when its handle is dropped. Must not know:
+//! how a profile was made, or what a workload expects.
+#![forbid(unsafe_code)]
+
+mod audit;
+mod bundle;
+mod command;
+mod container;
+mod docker;
+mod error;
+mod runtime;
+
+pub use audit::{AuditLog, AuditRecord, parse_record};
+pub use bundle::{ImageConfig, Rootfs};
+pub use command::{Finished, Interrupt, Invocation, Running};
+pub use container::{Container, Endpoint, Seccomp, StartOptions, Stopped};
+pub use docker::{Docker, DockerContainer};
+pub use error::Error;
+pub use runtime::{Runtime, RuntimeContainer};

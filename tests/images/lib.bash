@@ -1,0 +1,58 @@
+# Helpers that the workloads share. A workload is sourced with the runner's environment:
+#   HOST, PORT      where the server answers
+#   INSIDE          command that executes its arguments in the container, e.g. "docker exec NAME"
+#   SIGNAL          command that sends the signal named by its argument to the container's first process
+# and defines the steps ready, traffic, failure, reload and shell. What a step prints is compared with what it
+# prints without a profile, so it prints answers and counts, never times, ids or rates.
+set -euo pipefail
+
+# Waits until `"$@"` succeeds; the runner bounds the whole step in time.
+until_true() {
+    local attempt
+    for attempt in $(seq 300); do
+        if "$@" >/dev/null 2>&1; then return 0; fi
+        sleep 0.1
+    done
+    echo "gave up waiting for: $*" >&2
+    return 1
+}
+
+# Executes its arguments in the container.
+inside() {
+    # shellcheck disable=SC2086 # a command with arguments, by contract
+    $INSIDE "$@"
+}
+
+# Sends the named signal to the container's first process.
+signal() {
+    # shellcheck disable=SC2086 # a command with arguments, by contract
+    $SIGNAL "$1"
+}
+
+# The status code of a request.
+http_status() {
+    curl --silent --max-time 10 --output /dev/null --write-out '%{http_code}\n' "$@"
+}
+
+# Bounded load on a URL: prints how many requests were completed and how many failed.
+http_load() {
+    local report
+    report=$(ab -q -n "${2:-2000}" -c 16 "$1")
+    echo "$report" | grep -E '^(Complete requests|Failed requests|Non-2xx)' || true
+}
+
+# The exit code of a command that is meant to fail, and nothing that it prints.
+exit_code_of() {
+    local code=0
+    "$@" >/dev/null 2>&1 || code=$?
+    echo "exit $code"
+}
+
+# What a person does with a shell in the container: built-ins, a pipe, a background job, an exit code.
+shell_session() {
+    inside /bin/sh -c 'cd /; for entry in etc usr; do [ -d "$entry" ] && echo "$entry"; done
+        read -r first </etc/debian_version; [ -n "$first" ] && echo read
+        echo piped | while read -r word; do echo "$word"; done
+        (exit 3) & wait $! || echo "job $?"'
+    exit_code_of inside /bin/sh -c 'exit 7'
+}
