@@ -7,12 +7,13 @@
 //! In: nothing. Out: the type. Must not know: how anything is analysed or shown.
 #![forbid(unsafe_code)]
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One thing that the analysis could not resolve, and what it did about it.
 ///
 /// Ordered by kind, place and detail, so that lists of assumptions come out the same on every run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Assumption {
     /// What was left open.
     pub kind: Kind,
@@ -25,7 +26,7 @@ pub struct Assumption {
 }
 
 /// What kind of thing was left open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A system call whose number is not a known constant.
@@ -49,7 +50,7 @@ pub enum Kind {
 }
 
 /// What the analysis did about an open thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// The policy now allows everything that the engine's default profile allows.

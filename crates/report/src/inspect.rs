@@ -1,0 +1,212 @@
+//! What an image runs, loads and calls, and what could not be resolved: the tables of `confine inspect`.
+
+use crate::text::{count, heading, size, strong, table};
+use crate::{Found, Object, ObjectKind, Program, Report};
+
+/// How much of a content hash the table shows; the whole one is in the JSON.
+const SHORT_HASH: usize = 12;
+
+/// The report as tables, folded to `width` columns where one is given.
+#[must_use]
+pub fn inspect(report: &Report, width: Option<u16>) -> String {
+    let sections = [
+        image(report),
+        programs(&report.programs, width),
+        scripts(report, width),
+        calls(&report.programs, width),
+        objects(&report.objects, width),
+        assumptions(report, width),
+    ];
+    let sections: Vec<String> = sections.into_iter().flatten().collect();
+    sections.join("\n")
+}
+
+fn image(report: &Report) -> Option<String> {
+    let image = &report.image;
+    let digest = image
+        .digest
+        .as_ref()
+        .map(|digest| format!(" ({digest})"))
+        .unwrap_or_default();
+    let runtime = report
+        .allowed
+        .iter()
+        .filter(|allowed| allowed.runtime && allowed.by.is_empty())
+        .count();
+    let widened = report
+        .allowed
+        .iter()
+        .filter(|allowed| allowed.widened && allowed.by.is_empty())
+        .count();
+    Some(format!(
+        "{} {}{digest}\n{} {}\n{} {} ({runtime} only for the kernel and the runtime \"{}\", {widened} only because \
+         something is unresolved)\n",
+        strong("image  "),
+        image.reference,
+        strong("command"),
+        image
+            .command_line
+            .iter()
+            .map(|word| quoted(word))
+            .collect::<Vec<_>>()
+            .join(" "),
+        strong("allowed"),
+        count(report.allowed.len(), "system call", "system calls"),
+        report.runtime,
+    ))
+}
+
+fn programs(programs: &[Program], width: Option<u16>) -> Option<String> {
+    let rows = programs.iter().map(|program| {
+        vec![
+            program.path.clone(),
+            program.found.first().map(found).unwrap_or_default(),
+            program.objects.len().to_string(),
+            program.calls.len().to_string(),
+            program.assumptions.len().to_string(),
+        ]
+    });
+    section(
+        "programs",
+        &["path", "found", "objects", "calls", "assumptions"],
+        rows.collect(),
+        width,
+    )
+}
+
+fn scripts(report: &Report, width: Option<u16>) -> Option<String> {
+    let rows = report.scripts.iter().map(|script| {
+        vec![
+            script.path.clone(),
+            script.interpreter.clone(),
+            script.found.first().map(found).unwrap_or_default(),
+        ]
+    });
+    section(
+        "scripts",
+        &["path", "interpreter", "found"],
+        rows.collect(),
+        width,
+    )
+}
+
+fn calls(programs: &[Program], width: Option<u16>) -> Option<String> {
+    let rows = programs.iter().map(|program| {
+        let mut names: Vec<&str> = program.calls.iter().map(|call| call.name.as_str()).collect();
+        names.sort_unstable();
+        vec![program.path.clone(), names.join(" ")]
+    });
+    section(
+        "calls that each program can reach",
+        &["path", "calls"],
+        rows.collect(),
+        width,
+    )
+}
+
+fn objects(objects: &[Object], width: Option<u16>) -> Option<String> {
+    let rows = objects.iter().map(|object| {
+        vec![
+            object.path.clone(),
+            kind(object.kind).to_owned(),
+            size(object.bytes),
+            size(object.code_bytes),
+            object.sha256.chars().take(SHORT_HASH).collect(),
+        ]
+    });
+    section(
+        "objects",
+        &["path", "kind", "size", "code", "sha256"],
+        rows.collect(),
+        width,
+    )
+}
+
+fn assumptions(report: &Report, width: Option<u16>) -> Option<String> {
+    let rows = report.assumptions.iter().map(|assumption| {
+        vec![
+            word(&assumption.kind),
+            assumption.place.clone(),
+            assumption.detail.clone(),
+            word(&assumption.effect),
+        ]
+    });
+    section(
+        "assumptions",
+        &["kind", "place", "detail", "effect"],
+        rows.collect(),
+        width,
+    )
+}
+
+/// A heading and a table, or nothing where there are no rows.
+fn section(title: &str, headers: &[&str], rows: Vec<Vec<String>>, width: Option<u16>) -> Option<String> {
+    if rows.is_empty() {
+        return None;
+    }
+    let title = heading(&format!("{title} ({})", rows.len()));
+    Some(format!("{title}\n{}", table(headers, rows, width)))
+}
+
+fn found(found: &Found) -> String {
+    format!("{}: {}", found.place, found.how)
+}
+
+fn kind(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::StaticProgram => "static program",
+        ObjectKind::DynamicProgram => "program",
+        ObjectKind::SharedObject => "shared object",
+    }
+}
+
+/// The word by which the JSON calls a kind or an effect, so that text and data use the same one.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// A word as a shell would need it written.
+fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "%+,-./:=@_".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_needs_it() {
+        for (word, expected) in [
+            ("nginx", "nginx"),
+            ("", "''"),
+            ("daemon off;", "'daemon off;'"),
+            ("it's", r"'it'\''s'"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
+    }
+
+    #[test]
+    fn tables_hold_what_the_report_holds() {
+        let expected = include_str!("../tests/inspect.txt");
+        assert_eq!(
+            anstream::adapter::strip_str(&inspect(&sample::report(), None)).to_string(),
+            expected
+        );
+    }
+
+    #[test]
+    fn tables_keep_to_the_width() {
+        let text = anstream::adapter::strip_str(&inspect(&sample::report(), Some(80))).to_string();
+        let (_, tables) = text.split_once("PROGRAMS").unwrap();
+        assert!(tables.lines().all(|line| line.chars().count() <= 80), "{tables}");
+    }
+}

@@ -1,0 +1,147 @@
+//! A report as JSON, and back.
+
+use schemars::generate::SchemaSettings;
+
+use crate::Report;
+
+/// What a report calls itself.
+pub const SCHEMA: &str = "confine-report";
+
+/// The version of the schema that this crate writes and reads.
+pub const VERSION: u32 = 1;
+
+/// Why a text is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is not JSON, or not of a report's shape.
+    #[error("not a report of confine: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// It calls itself something else.
+    #[error("expected the schema \"{SCHEMA}\", found \"{0}\"")]
+    Schema(String),
+    /// It is of another version.
+    #[error(
+        "expected version {VERSION} of the report's schema, found {0}: read it with the confine that wrote it"
+    )]
+    Version(u32),
+    /// It points to an object or a program that it does not list.
+    #[error("it lists {count} {what}, but points to the one of index {index}")]
+    Dangling {
+        /// What is pointed to: `objects` or `programs`.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// The index that is too large.
+        index: usize,
+    },
+}
+
+impl Report {
+    /// The report as JSON, indented, with a line feed at its end; the same bytes for the same report.
+    ///
+    /// # Errors
+    /// None that a report can cause; JSON writers just may fail.
+    pub fn to_json(&self) -> Result<String, Error> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    /// Reads a report that [`Report::to_json`] wrote.
+    ///
+    /// # Errors
+    /// When the text is no report, is one of another version, or contradicts itself.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        /// What is looked at first, so that another version is named as such whatever else has changed.
+        #[derive(serde::Deserialize)]
+        struct Header {
+            schema: String,
+            version: u32,
+        }
+        let header: Header = serde_json::from_str(text)?;
+        if header.schema != SCHEMA {
+            return Err(Error::Schema(header.schema));
+        }
+        if header.version != VERSION {
+            return Err(Error::Version(header.version));
+        }
+        let report: Self = serde_json::from_str(text)?;
+        report.check_indices()?;
+        Ok(report)
+    }
+
+    fn check_indices(&self) -> Result<(), Error> {
+        let loaded = self
+            .programs
+            .iter()
+            .flat_map(|program| program.objects.iter().map(|loaded| loaded.object));
+        let calls = self.programs.iter().flat_map(|program| &program.calls);
+        let steps = calls.flat_map(|call| call.chain.iter().map(|step| step.object));
+        within("objects", self.objects.len(), loaded.chain(steps))?;
+        within(
+            "programs",
+            self.programs.len(),
+            self.allowed.iter().flat_map(|allowed| allowed.by.iter().copied()),
+        )
+    }
+}
+
+fn within(what: &'static str, count: usize, mut indices: impl Iterator<Item = usize>) -> Result<(), Error> {
+    match indices.find(|index| *index >= count) {
+        Some(index) => Err(Error::Dangling { what, count, index }),
+        None => Ok(()),
+    }
+}
+
+/// The JSON schema of a report, as JSON with a line feed at its end.
+///
+/// # Errors
+/// None that a caller can cause; JSON writers just may fail.
+pub fn schema() -> Result<String, Error> {
+    let schema = SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<Report>();
+    let mut text = serde_json::to_string_pretty(&schema)?;
+    text.push('\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_report_survives_json() {
+        let report = sample::report();
+        let text = report.to_json().unwrap();
+        assert!(text.ends_with("}\n"));
+        assert_eq!(Report::from_json(&text).unwrap(), report);
+    }
+
+    #[test]
+    fn what_is_no_report_is_named() {
+        let text = sample::report().to_json().unwrap();
+        let dangling = text.replace("\"by\": [\n        1\n      ]", "\"by\": [\n        9\n      ]");
+        for (text, expected) in [
+            ("", "not a report of confine: EOF while parsing"),
+            ("{}", "not a report of confine: missing field `schema`"),
+            (
+                &text.replace(SCHEMA, "other"),
+                "expected the schema \"confine-report\", found \"other\"",
+            ),
+            (
+                &text.replace("\"version\": 1", "\"version\": 2"),
+                "expected version 1 of the report's schema, found 2",
+            ),
+            (&text.replace("\"0x", "\"x"), "is no address like"),
+            (&dangling, "it lists 2 programs, but points to the one of index 9"),
+        ] {
+            let error = Report::from_json(text).unwrap_err().to_string();
+            assert!(
+                error.contains(expected),
+                "{error:?} does not contain {expected:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What a report holds. Objects and programs are listed once and named by their index elsewhere.
+
+use confine_assumption::Assumption;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Address;
+
+/// Everything that the analysis of one image found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// What this file is: `confine-report`.
+    pub schema: String,
+    /// The version of the schema; it grows whenever a reader of the older one could misunderstand a file.
+    pub version: u32,
+    /// The version of confine that made the report.
+    pub confine: String,
+    /// The kernel version whose table of system calls was used.
+    pub kernel_table: String,
+    /// The image.
+    pub image: Image,
+    /// The container runtime that the policy is made for: `runc`, `crun` or `any`.
+    pub runtime: String,
+    /// Every ELF object that some program loads, by path.
+    pub objects: Vec<Object>,
+    /// Every script that the container can run, by path.
+    pub scripts: Vec<Script>,
+    /// Every program that the container can run, by path.
+    pub programs: Vec<Program>,
+    /// Calls that are allowed for the sake of the kernel or the container runtime, by name.
+    pub runtime_calls: Vec<RuntimeCall>,
+    /// Calls that are allowed only because something could not be resolved, by name.
+    pub widened: Vec<Widened>,
+    /// The policy for the container: every allowed call, by number.
+    pub allowed: Vec<Allowed>,
+    /// What could not be resolved anywhere in the image.
+    pub assumptions: Vec<Assumption>,
+}
+
+/// The image that was analysed, with what the user set in place of its configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Image {
+    /// The reference that it was opened by.
+    pub reference: String,
+    /// The digest of its manifest or configuration, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The architecture as OCI spells it, e.g. `amd64`.
+    pub architecture: String,
+    /// Entry point and command.
+    pub command_line: Vec<String>,
+    /// The user that the container runs as; empty means root.
+    pub user: String,
+    /// The folder that the command line starts in.
+    pub workdir: String,
+    /// Names of the environment variables, by name. Their values are left out: they may be secret.
+    pub environment: Vec<String>,
+}
+
+/// An ELF object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Object {
+    /// The path in the image, every symbolic link followed.
+    pub path: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// How many bytes of machine code were decoded in it.
+    pub code_bytes: u64,
+    /// What the loader takes it for.
+    pub kind: ObjectKind,
+}
+
+/// What the loader takes an object for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObjectKind {
+    /// A program that the kernel starts without an interpreter.
+    StaticProgram,
+    /// A program that the kernel starts through an interpreter, the dynamic loader.
+    DynamicProgram,
+    /// A library or a dynamic loader.
+    SharedObject,
+}
+
+/// A script that the container can run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Script {
+    /// The path in the image, every symbolic link followed.
+    pub path: String,
+    /// What interprets it.
+    pub interpreter: String,
+    /// How it was found, the shortest way first.
+    pub found: Vec<Found>,
+}
+
+/// One way in which a program or script was found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Found {
+    /// Where: `Entrypoint`, `Cmd`, `Healthcheck`, `--also`, or `script:line`.
+    pub place: String,
+    /// How, in words.
+    pub how: String,
+    /// The script or program that leads here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+}
+
+/// A program that the container can run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Program {
+    /// The path in the image, every symbolic link followed.
+    pub path: String,
+    /// Names that it is called by, sorted.
+    pub invoked: Vec<String>,
+    /// Argument lists that it is known to be called with, sorted.
+    pub arguments: Vec<Vec<String>>,
+    /// How it was found, the shortest way first.
+    pub found: Vec<Found>,
+    /// What it loads, in the loader's order.
+    pub objects: Vec<LoadedObject>,
+    /// Every call that it can reach, by number.
+    pub calls: Vec<Call>,
+    /// What could not be resolved in it.
+    pub assumptions: Vec<Assumption>,
+}
+
+/// An object as one program loads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadedObject {
+    /// Index into the report's objects.
+    pub object: usize,
+    /// Why it is loaded, in words.
+    pub reason: String,
+}
+
+/// A call that a program can reach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Call {
+    /// The call's number.
+    pub number: u32,
+    /// The call's name.
+    pub name: String,
+    /// How many places in the program's reachable code make it.
+    pub sites: u64,
+    /// A shortest way from the program's start to one of those places.
+    pub chain: Vec<Step>,
+}
+
+/// One function on the way to a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// Index into the report's objects.
+    pub object: usize,
+    /// The function's name, or `+0x…` as offset from the object's start where it has none.
+    pub function: String,
+    /// The instruction of this function that leads on: to the next step, or in the last step into the kernel.
+    pub address: Address,
+    /// How this function is reached: from the step before, or in the first step from the system.
+    pub how: String,
+}
+
+/// A call that is allowed for the sake of the kernel or the container runtime.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct RuntimeCall {
+    /// The call's name.
+    pub name: String,
+    /// Who needs it: `kernel`, `runc` or `crun`.
+    pub requester: String,
+    /// What for.
+    pub reason: String,
+}
+
+/// A call that is allowed because something could not be resolved.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Widened {
+    /// The call's name.
+    pub name: String,
+    /// What could not be resolved, and where.
+    pub because: String,
+}
+
+/// A call that the policy allows, and for whose sake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Allowed {
+    /// The call's number.
+    pub number: u32,
+    /// The call's name.
+    pub name: String,
+    /// Indices of the programs that can reach it, ascending.
+    pub by: Vec<usize>,
+    /// Whether the kernel or the container runtime needs it.
+    pub runtime: bool,
+    /// Whether something that could not be resolved may need it.
+    pub widened: bool,
+}
