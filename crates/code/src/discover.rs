@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use confine_elf::{Address, Object, Placement, RelocationValue, SymbolKind};
+use confine_elf::{Address, Object, Placement, RelocationValue, SymbolKind, UnwindFunction};
 use rayon::prelude::*;
 
 use crate::descend::{self, Decoded, Piece};
@@ -47,7 +47,11 @@ pub(crate) fn facts(object: &Object, pointers: Vec<Pointer>) -> Facts {
 
 /// Where functions begin by what the file says of itself.
 fn known_starts(object: &Object) -> Vec<Address> {
-    let mut starts: Vec<Address> = object.unwind.iter().map(|function| function.code.start).collect();
+    let mut starts: Vec<Address> = object
+        .unwind
+        .iter()
+        .map(|function| unwind_code(function).start)
+        .collect();
     starts.extend(object.go_functions.iter().map(|function| function.code.start));
     starts.extend(
         object
@@ -64,6 +68,12 @@ fn known_starts(object: &Object) -> Vec<Address> {
     starts.sort_unstable();
     starts.dedup();
     starts
+}
+
+/// The code that unwind data describes. Unwinding looks up the byte before a return address, so the entry of a
+/// signal trampoline, to which handlers return without a call, is made to begin one byte early.
+fn unwind_code(function: &UnwindFunction) -> Range<Address> {
+    function.code.start + u64::from(function.signal_frame)..function.code.end
 }
 
 fn code_address(pointer: &Pointer) -> Option<Address> {
@@ -311,7 +321,7 @@ impl Discovery<'_> {
                 .decoded
                 .as_ref()
                 .is_some_and(|decoded| !decoded.function.indirect_jumps.is_empty());
-            if state.table_targets.len() != known || sweep != state.sweep {
+            if state.table_targets.len() != known || sweep && !state.sweep {
                 state.sweep |= sweep;
                 state.decoded = None;
                 changed = true;

@@ -12,6 +12,7 @@ use confine_elf::{Address, Object};
 use confine_isa::{Arithmetic, Decoder, Flow, Instruction, Operand, Operation, Register};
 
 use crate::facts::{Facts, Function, Reference, ReferenceKind};
+use crate::returning::Returning;
 use crate::state::{Convention, State};
 use crate::value::{Location, Value};
 
@@ -87,15 +88,18 @@ pub fn evaluate(object: &Object, facts: &Facts, function: usize) -> Option<Evalu
     } else {
         Convention::Go
     };
-    let mut interpreter = Interpreter::new(object, function, convention);
+    let returning = Returning::new(object, facts);
+    let mut interpreter = Interpreter::new(object, function, convention, returning);
     interpreter.settle()?;
     Some(interpreter.record())
 }
 
 struct Interpreter<'a> {
+    object: &'a Object,
     function: &'a Function,
     bytes: &'a [u8],
     convention: Convention,
+    returning: Returning<'a>,
     /// Where flows meet or begin.
     leaders: BTreeSet<Address>,
     states: BTreeMap<Address, State>,
@@ -117,14 +121,21 @@ enum Event<'s> {
 }
 
 impl<'a> Interpreter<'a> {
-    fn new(object: &'a Object, function: &'a Function, convention: Convention) -> Self {
+    fn new(
+        object: &'a Object,
+        function: &'a Function,
+        convention: Convention,
+        returning: Returning<'a>,
+    ) -> Self {
         let size = usize::try_from(function.code.end - function.code.start).unwrap_or(0);
         let held = object.bytes_at(function.code.start);
         let bytes = held.get(..size.saturating_add(15)).unwrap_or(held);
         let mut interpreter = Self {
+            object,
             function,
             bytes,
             convention,
+            returning,
             leaders: BTreeSet::new(),
             states: BTreeMap::new(),
             pending: BTreeSet::new(),
@@ -249,7 +260,7 @@ impl<'a> Interpreter<'a> {
                 self.operations.clear();
                 instruction.lift(&mut self.operations);
                 for operation in &self.operations {
-                    apply(operation, state);
+                    apply(operation, state, self.object);
                 }
                 true
             }
@@ -279,7 +290,7 @@ impl<'a> Interpreter<'a> {
                     },
                 );
                 state.after_call(self.convention);
-                true
+                self.returning.may_return(target)
             }
             Flow::IndirectCall(operand) => {
                 if let Some(slot) = operand.slot() {
@@ -392,10 +403,10 @@ fn call(state: &State, pushes_return: bool) -> CallEffect {
     }
 }
 
-fn apply(operation: &Operation, state: &mut State) {
+fn apply(operation: &Operation, state: &mut State, object: &Object) {
     match *operation {
         Operation::Copy { to, from, width } => {
-            let value = state.read(&from, width);
+            let value = state.read(&from, width, object);
             state.write(&to, value, width);
         }
         Operation::Extend {
@@ -405,7 +416,7 @@ fn apply(operation: &Operation, state: &mut State) {
             from_width,
             signed,
         } => {
-            let value = state.read(&from, from_width);
+            let value = state.read(&from, from_width, object);
             let value = if signed {
                 value.sign_extend(from_width, width)
             } else {
@@ -427,7 +438,10 @@ fn apply(operation: &Operation, state: &mut State) {
             let value = match (operation, same) {
                 (Arithmetic::ExclusiveOr | Arithmetic::Subtract, true) => Value::constant(0),
                 _ => {
-                    let (left, right) = (state.read(&place, width), state.read(&source, width));
+                    let (left, right) = (
+                        state.read(&place, width, object),
+                        state.read(&source, width, object),
+                    );
                     left.arithmetic(operation, &right, width)
                 }
             };
@@ -435,8 +449,8 @@ fn apply(operation: &Operation, state: &mut State) {
         }
         Operation::Select { to, from, width } => {
             let value = state
-                .read(&Operand::Register(to), width)
-                .join(&state.read(&from, width));
+                .read(&Operand::Register(to), width, object)
+                .join(&state.read(&from, width, object));
             state.write_register(to, value, width);
         }
         Operation::ZeroOrOnes { to, width } => {

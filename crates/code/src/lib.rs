@@ -12,6 +12,7 @@ mod evaluate;
 mod facts;
 mod layout;
 mod pointers;
+mod returning;
 mod state;
 mod tables;
 mod value;

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use confine_elf::{Address, Object};
 use confine_isa::{Condition, Memory, Operand, Register, Width};
 
 use crate::value::{Constants, Entry, Location, Value};
@@ -101,12 +102,18 @@ impl State {
         self.set_register(register, value);
     }
 
-    pub(crate) fn read(&self, operand: &Operand, width: Width) -> Value {
+    pub(crate) fn read(&self, operand: &Operand, width: Width, object: &Object) -> Value {
         match operand {
             Operand::Register(register) => self.register(*register).truncate(width),
             Operand::Constant(number) => Value::constant(number & width.mask()),
             Operand::Memory(memory) => match self.address(memory) {
                 Value::Frame(offset) => self.load(offset, width),
+                Value::Addresses(addresses) => addresses
+                    .as_slice()
+                    .iter()
+                    .map(|address| stored(object, *address, width))
+                    .reduce(|left, right| left.join(&right))
+                    .unwrap_or_default(),
                 _ => Value::Any.truncate(width),
             },
         }
@@ -365,6 +372,35 @@ impl Convention {
             Self::Go => register != Register::RSP,
         }
     }
+}
+
+/// What the object's data holds at `address`, if that never changes: its segment cannot be written (or not any
+/// more once the loader is done), and the loader does not relocate it.
+fn stored(object: &Object, address: Address, width: Width) -> Value {
+    let end = address.saturating_add(width.bytes());
+    let read_only = object
+        .segment_at(address)
+        .is_some_and(|segment| segment.readable && !segment.writable)
+        || object
+            .read_only_after_relocation
+            .as_ref()
+            .is_some_and(|range| range.start <= address && end <= range.end);
+    let from = object
+        .relocations
+        .partition_point(|relocation| relocation.at.saturating_add(8) <= address);
+    let relocated = object
+        .relocations
+        .get(from)
+        .is_some_and(|relocation| relocation.at < end);
+    let bytes = object.bytes_at(address);
+    match (read_only && !relocated, width) {
+        (true, Width::Byte) => bytes.first().map(|byte| u64::from(*byte)),
+        (true, Width::Word) => bytes.first_chunk().map(|bytes| u16::from_le_bytes(*bytes).into()),
+        (true, Width::Double) => bytes.first_chunk().map(|bytes| u32::from_le_bytes(*bytes).into()),
+        (true, Width::Quad) => bytes.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)),
+        (false, _) => None,
+    }
+    .map_or(Value::Any.truncate(width), Value::constant)
 }
 
 /// A write of the low bytes: known only if everything is.
