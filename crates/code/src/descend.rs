@@ -119,6 +119,7 @@ impl<'a> Descent<'a> {
                 references: Vec::new(),
                 system_calls: Vec::new(),
                 foreign_system_calls: Vec::new(),
+                calls_indirectly: false,
                 indirect_jumps: Vec::new(),
                 jump_targets: Vec::new(),
                 unknown_entries: Vec::new(),
@@ -174,8 +175,9 @@ impl<'a> Descent<'a> {
                 self.after_call(at, next)
             }
             Flow::IndirectCall(operand) => {
-                if let Some(slot) = operand.slot() {
-                    self.refer(at, ReferenceKind::CallThrough, slot);
+                match operand.slot() {
+                    Some(slot) => self.refer(at, ReferenceKind::CallThrough, slot),
+                    None => self.function.calls_indirectly = true,
                 }
                 self.after_call(at, next)
             }

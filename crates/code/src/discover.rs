@@ -388,10 +388,19 @@ fn with_table_targets(object: &Object, mut function: Function, targets: &[Addres
     for target in targets.iter().filter(|target| object.is_code(**target)) {
         if function.code.contains(target) {
             function.jump_targets.push(*target);
-        } else {
+            continue;
+        }
+        if !function.indirect_jumps.is_empty() {
             function.references.push(Reference {
                 at,
                 kind: ReferenceKind::Jump,
+                target: *target,
+            });
+        }
+        if function.indirect_jumps.is_empty() || function.calls_indirectly {
+            function.references.push(Reference {
+                at,
+                kind: ReferenceKind::Take,
                 target: *target,
             });
         }

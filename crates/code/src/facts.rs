@@ -32,6 +32,8 @@ pub struct Function {
     pub system_calls: Vec<Address>,
     /// Addresses of its `int 0x80` and `sysenter` instructions.
     pub foreign_system_calls: Vec<Address>,
+    /// It calls addresses that are computed, or loaded from elsewhere than a slot of its own object.
+    pub calls_indirectly: bool,
     /// Jumps to a computed address that is not an import: with what the tables gave, all of the function's
     /// unvisited bytes were taken in as their targets.
     pub indirect_jumps: Vec<Address>,

@@ -1,1 +1,83 @@
-//! To be written.
+//! One program: which system calls its reachable code can make, and why.
+//!
+//! In: the program's objects as the loader binds them ([`confine_link::Linked`]) and each object's facts
+//! ([`confine_code::Facts`]). Out: a [`Solution`]: calls with the shortest way to each, what is loaded or
+//! executed by constant names, and what stayed open. Does not read files and does not fail. Must not know:
+//! images, scripts, policies.
+//!
+//! First reachability ([`reach`]): from what the loader calls, along calls, jumps and addresses that reached
+//! code or reached data holds. Then values ([`numbers`]): a `syscall` whose number the function itself does
+//! not know is followed to the callers that do.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod names;
+mod numbers;
+mod program;
+mod reach;
+
+pub use arguments::{Interface, Passed};
+pub use program::{AddressTaken, Input, LateRoot};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use confine_assumption::Assumption;
+use confine_elf::Address;
+
+/// What was found about one program.
+#[derive(Debug, Clone, Default)]
+pub struct Solution {
+    /// By call number.
+    pub calls: BTreeMap<u32, Evidence>,
+    /// Calls whose number stayed open and what else could not be resolved.
+    pub assumptions: Vec<Assumption>,
+    /// Whether some call number stayed open, so that any call may be made.
+    pub open: bool,
+    /// Strings that reach the interfaces that were asked about.
+    pub passed: Vec<Passed>,
+    /// Names of exported functions that are reached, per object: what later loading depends on.
+    pub reached_exports: BTreeSet<(usize, String)>,
+    /// How much there was to do.
+    pub statistics: Statistics,
+}
+
+/// Where a call is made, and how control gets there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// In how many places its number is decided.
+    pub sites: usize,
+    /// From a root to the instruction, one step a function.
+    pub chain: Vec<Step>,
+}
+
+/// One function on the way from a root to a system call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Index into the program's objects.
+    pub object: usize,
+    /// The function's name, or `+0x…` if it has none.
+    pub function: String,
+    /// The instruction in this function that leads to the next step, or the `syscall` in the last one.
+    pub address: Address,
+    /// How control comes to this function, in words.
+    pub how: String,
+}
+
+/// Counts for `--stats`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Functions in all objects.
+    pub functions: usize,
+    /// Functions that are reached.
+    pub reached: usize,
+    /// Functions whose values were computed.
+    pub evaluated: usize,
+}
+
+/// Solves one program.
+#[must_use]
+pub fn solve(input: &Input<'_>) -> Solution {
+    let program = program::Program::new(input);
+    let reach = reach::reach(&program, input);
+    numbers::solve(&program, &reach, input)
+}

@@ -1,0 +1,252 @@
+//! Which numbers the reached `syscall` instructions are given.
+//!
+//! A number that the function knows is attributed to it. One that is among what its caller passes is followed
+//! to the callers ([`crate::arguments`]); a wrapper needs no list, it is a function whose number is an
+//! argument. What stays open is an assumption that opens the whole policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use confine_assumption::{Assumption, Effect, Kind};
+use confine_code::Value;
+use confine_elf::Address;
+
+use crate::arguments::{Answer, Question, Tracer};
+use crate::program::{Input, Node, Program};
+use crate::reach::{Reach, Way};
+use crate::{Evidence, Solution, Statistics, Step, arguments, names};
+
+/// How long a chain may grow before it is cut off in the middle; real ones have a few dozen steps.
+const LONGEST_CHAIN: usize = 256;
+
+/// Finds the calls of everything that is reached.
+pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> Solution {
+    let mut tracer = Tracer::new(program, reach);
+    let sites: Vec<Node> = reach
+        .order
+        .iter()
+        .copied()
+        .filter(|node| !program.function(*node).system_calls.is_empty())
+        .collect();
+    tracer.evaluate(&sites);
+    let mut questions = Vec::new();
+    let mut answers = Vec::new();
+    for node in sites {
+        for at in &program.function(node).system_calls {
+            let path = vec![(node, *at)];
+            match tracer.evaluation(node) {
+                // The instruction is behind a call that does not come back, or a branch that is never taken.
+                Some(evaluation) => {
+                    if let Some(effect) = evaluation.system_calls.get(at) {
+                        questions.push(Question {
+                            node,
+                            value: effect.number.clone(),
+                            path,
+                        });
+                    }
+                }
+                None => answers.push(Answer {
+                    node,
+                    value: Value::Any,
+                    path,
+                }),
+            }
+        }
+    }
+    answers.extend(tracer.trace(questions));
+    let mut found = Found::default();
+    for answer in &answers {
+        found.add(answer);
+    }
+    let mut solution = Solution {
+        calls: BTreeMap::new(),
+        open: !found.open.is_empty(),
+        assumptions: found.assumptions(program, reach),
+        passed: arguments::passed(program, reach, input, &mut tracer),
+        reached_exports: reached_exports(program, reach),
+        statistics: Statistics {
+            functions: program.function_count(),
+            reached: reach.order.len(),
+            evaluated: tracer.evaluated(),
+        },
+    };
+    let chains = Chains {
+        program,
+        reach,
+        depths: depths(program, reach),
+    };
+    for (number, answers) in found.by_number {
+        let sites: BTreeSet<(Node, Address)> = answers
+            .iter()
+            .filter_map(|answer| answer.path.first().copied())
+            .collect();
+        let shortest = answers
+            .iter()
+            .min_by_key(|answer| (chains.length(answer), answer.path.clone()));
+        let chain = shortest.map(|answer| chains.chain(answer)).unwrap_or_default();
+        solution.calls.insert(
+            number,
+            Evidence {
+                sites: sites.len(),
+                chain,
+            },
+        );
+    }
+    solution
+}
+
+#[derive(Default)]
+struct Found<'a> {
+    by_number: BTreeMap<u32, Vec<&'a Answer>>,
+    open: Vec<&'a Answer>,
+}
+
+impl<'a> Found<'a> {
+    fn add(&mut self, answer: &'a Answer) {
+        match answer.value.constants() {
+            Some(numbers) => {
+                for number in numbers {
+                    // The kernel looks at the low 32 bits (arch/x86/entry/common.c, do_syscall_64).
+                    let number = u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX);
+                    self.by_number.entry(number).or_default().push(answer);
+                }
+            }
+            None => self.open.push(answer),
+        }
+    }
+
+    fn assumptions(&self, program: &Program<'_>, reach: &Reach) -> Vec<Assumption> {
+        let open = self.open.iter().map(|answer| {
+            let (site, at) = answer.path.last().copied().unwrap_or((answer.node, 0));
+            let detail = match answer.path.first() {
+                Some((caller, call)) if (*caller, *call) != (site, at) => format!(
+                    "the number of this system call is passed by {}, where it is not a constant",
+                    names::place(program, *caller, *call)
+                ),
+                _ if reach.is_taken(answer.node) => {
+                    "the number of this system call is an argument of a function whose address is taken"
+                        .to_owned()
+                }
+                _ => "the number of this system call is not a constant".to_owned(),
+            };
+            Assumption {
+                kind: Kind::OpenCallNumber,
+                place: names::place(program, site, at),
+                detail,
+                effect: Effect::WidenedToDefault,
+            }
+        });
+        let foreign = reach.order.iter().flat_map(|node| {
+            program.function(*node).foreign_system_calls.iter().map(|at| Assumption {
+                kind: Kind::OpenCallNumber,
+                place: names::place(program, *node, *at),
+                detail: "enters the kernel as another architecture does (int 0x80 or sysenter), which the policy \
+                         refuses"
+                    .to_owned(),
+                effect: Effect::NotCovered,
+            })
+        });
+        let all: BTreeSet<Assumption> = open.chain(foreign).collect();
+        all.into_iter().collect()
+    }
+}
+
+/// How many steps each reached function is away from a root.
+fn depths(program: &Program<'_>, reach: &Reach) -> Vec<usize> {
+    let mut depths = vec![0; program.function_count()];
+    for node in &reach.order {
+        depths[node.index()] = match reach.way(*node) {
+            Some(Way::Called { from, .. } | Way::Taken { from, .. }) => depths[from.index()] + 1,
+            Some(Way::Stored {
+                reached_by: Some((from, _)),
+                ..
+            }) => depths[from.index()] + 1,
+            _ => 0,
+        };
+    }
+    depths
+}
+
+struct Chains<'p, 'a> {
+    program: &'p Program<'a>,
+    reach: &'p Reach,
+    depths: Vec<usize>,
+}
+
+impl Chains<'_, '_> {
+    fn length(&self, answer: &Answer) -> usize {
+        self.depths[answer.node.index()] + answer.path.len()
+    }
+
+    /// From a root to the function that knows the number, then down to the instruction.
+    fn chain(&self, answer: &Answer) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let mut node = answer.node;
+        let mut leads_on = answer.path.first().map_or(0, |(_, at)| *at);
+        while steps.len() < LONGEST_CHAIN {
+            let way = self.reach.way(node);
+            steps.push(self.step(
+                node,
+                leads_on,
+                way.map_or_else(String::new, |way| self.words(way)),
+            ));
+            match way {
+                Some(Way::Called { from, at } | Way::Taken { from, at }) => (node, leads_on) = (*from, *at),
+                Some(Way::Stored {
+                    reached_by: Some((from, at)),
+                    ..
+                }) => (node, leads_on) = (*from, *at),
+                _ => break,
+            }
+        }
+        steps.reverse();
+        for (node, at) in answer.path.iter().skip(1) {
+            steps.push(self.step(*node, *at, "called with the number".to_owned()));
+        }
+        steps
+    }
+
+    fn step(&self, node: Node, address: Address, how: String) -> Step {
+        let (object, _) = self.program.locate(node);
+        Step {
+            object,
+            function: names::function_name(self.program, node),
+            address,
+            how,
+        }
+    }
+
+    fn words(&self, way: &Way) -> String {
+        match way {
+            Way::Root(reason) => reason.clone(),
+            Way::Called { .. } => "called".to_owned(),
+            Way::Taken { .. } => "its address is taken".to_owned(),
+            Way::Stored {
+                cell: (object, address),
+                ..
+            } => {
+                let path = &self.program.linked.objects[*object].path;
+                format!("its address is stored at {path}:{address:#x}")
+            }
+        }
+    }
+}
+
+fn reached_exports(program: &Program<'_>, reach: &Reach) -> BTreeSet<(usize, String)> {
+    let objects = 0..program.linked.objects.len();
+    objects
+        .flat_map(|object| {
+            let facts = &program.facts[object];
+            let reached = |index: usize| {
+                let start = facts.functions[index].code.start;
+                program
+                    .node_at(object, start)
+                    .is_some_and(|node| reach.is_reached(node))
+            };
+            let names = names::exports_at(program.elf(object), facts, reached);
+            names
+                .into_iter()
+                .map(move |name| (object, name))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}

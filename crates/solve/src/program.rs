@@ -1,0 +1,169 @@
+//! One program's objects with their facts, addressed by one running number per function.
+
+use std::sync::Arc;
+
+use confine_code::Facts;
+use confine_elf::{Address, Object, RelocationValue, SymbolKind};
+use confine_link::{Binding, Linked};
+
+/// What a program is solved from.
+#[derive(Debug, Clone)]
+pub struct Input<'a> {
+    /// Its objects as the loader binds them.
+    pub linked: &'a Linked,
+    /// The facts of each object, in the same order.
+    pub facts: &'a [Arc<Facts>],
+    /// What is looked up by name in objects, beyond what relocations bind.
+    pub late_roots: &'a [LateRoot],
+    /// Which addresses in data count.
+    pub address_taken: AddressTaken,
+    /// Functions whose string arguments are wanted, by exported name.
+    pub interfaces: &'a [crate::Interface],
+}
+
+/// A symbol that something looks up by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LateRoot {
+    /// The object that defines it.
+    pub object: usize,
+    /// Index into its dynamic symbols.
+    pub symbol: u32,
+    /// Who looks it up, in words.
+    pub reason: String,
+}
+
+/// Which code addresses stored in data count as taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AddressTaken {
+    /// Those in data that is reached.
+    #[default]
+    Reached,
+    /// All.
+    All,
+}
+
+/// A function of some object of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Node(u32);
+
+/// The objects and facts, with functions numbered through.
+pub(crate) struct Program<'a> {
+    pub(crate) linked: &'a Linked,
+    pub(crate) facts: &'a [Arc<Facts>],
+    /// Number of the first function of each object, and one past the last.
+    first: Vec<u32>,
+}
+
+/// What a stored or mentioned value designates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Designation {
+    /// A function.
+    Function(Node),
+    /// So many bytes of data of an object; 0 if the size is not known.
+    Data {
+        object: usize,
+        address: Address,
+        size: u64,
+    },
+}
+
+impl Node {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl<'a> Program<'a> {
+    pub(crate) fn new(input: &Input<'a>) -> Self {
+        let mut first = vec![0];
+        for facts in input.facts {
+            let next = first.last().copied().unwrap_or(0) + u32::try_from(facts.functions.len()).unwrap_or(0);
+            first.push(next);
+        }
+        Self {
+            linked: input.linked,
+            facts: input.facts,
+            first,
+        }
+    }
+
+    pub(crate) fn function_count(&self) -> usize {
+        self.first.last().map_or(0, |count| *count as usize)
+    }
+
+    pub(crate) fn elf(&self, object: usize) -> &'a Object {
+        &self.linked.objects[object].elf
+    }
+
+    /// The object that a function belongs to, and its index there.
+    pub(crate) fn locate(&self, node: Node) -> (usize, usize) {
+        let object = self.first.partition_point(|first| *first <= node.0) - 1;
+        (object, (node.0 - self.first[object]) as usize)
+    }
+
+    pub(crate) fn function(&self, node: Node) -> &'a confine_code::Function {
+        let (object, index) = self.locate(node);
+        &self.facts[object].functions[index]
+    }
+
+    pub(crate) fn node_at(&self, object: usize, address: Address) -> Option<Node> {
+        let index = self.facts.get(object)?.function_at(address)?;
+        Some(Node(self.first[object] + u32::try_from(index).ok()?))
+    }
+
+    /// What an address of an object is: code, data, or neither.
+    pub(crate) fn designate(&self, object: usize, address: Address) -> Option<Designation> {
+        if let Some(node) = self.node_at(object, address) {
+            return Some(Designation::Function(node));
+        }
+        self.facts.get(object)?.region_at(address)?;
+        Some(Designation::Data {
+            object,
+            address,
+            size: 0,
+        })
+    }
+
+    /// What a value stored in `object`'s data designates once the loader has bound it: the variants for better
+    /// processors count beside the definition itself.
+    pub(crate) fn designate_stored(&self, object: usize, value: RelocationValue) -> Vec<Designation> {
+        match value {
+            RelocationValue::Address(address) | RelocationValue::Resolved(address) => {
+                self.designate(object, address).into_iter().collect()
+            }
+            RelocationValue::Symbol { symbol, addend } => {
+                self.designate_symbol(self.linked.resolve(object, symbol), addend)
+            }
+            RelocationValue::Copy { symbol } => {
+                self.designate_symbol(self.linked.resolve_copy(object, symbol), 0)
+            }
+            RelocationValue::ThreadLocal | RelocationValue::Unknown(_) => Vec::new(),
+        }
+    }
+
+    fn designate_symbol(&self, binding: Binding, addend: i64) -> Vec<Designation> {
+        let Binding::Defined { object, symbol, .. } = binding else {
+            return Vec::new();
+        };
+        let variants = self.linked.variants(object, symbol);
+        std::iter::once((object, symbol))
+            .chain(variants)
+            .filter_map(|(object, index)| {
+                let symbol = self.elf(object).dynamic_symbols.get(index as usize)?;
+                if symbol.kind == SymbolKind::ThreadLocal {
+                    return None;
+                }
+                let found = self.designate(object, symbol.address.wrapping_add_signed(addend));
+                Some(match found? {
+                    // The loader binds to exactly this object: its own size is its boundary.
+                    Designation::Data { object, address, .. } if addend == 0 => Designation::Data {
+                        object,
+                        address,
+                        size: symbol.size,
+                    },
+                    other => other,
+                })
+            })
+            .collect()
+    }
+}

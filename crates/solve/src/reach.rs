@@ -1,0 +1,363 @@
+//! Which functions of a program can run.
+//!
+//! Abstraction: a function runs if the loader calls it, if a function that runs calls or jumps to it, or if a
+//! function that runs, or data that such a function can reach, holds its address. Data is reached in the
+//! largest piece whose boundary is certain: a whole section, unless a symbol binding names a single object or
+//! an instruction reads a fixed few bytes. Over-reports: functions behind pointers that nobody calls; all
+//! pointers of a section for one that is used. Misses: addresses that a program computes from parts (no
+//! compiler emits that), and code that it writes itself.
+
+use std::collections::VecDeque;
+
+use confine_code::{Reference, ReferenceKind};
+use confine_elf::{Address, Object, RelocationValue, SymbolKind};
+use confine_link::LoadReason;
+use rustc_hash::FxHashSet;
+
+use crate::program::{AddressTaken, Designation, Input, Node, Program};
+
+/// What was reached and how.
+pub(crate) struct Reach {
+    /// For each function, the first way by which it was reached.
+    ways: Vec<Option<Way>>,
+    /// Functions whose address is known to code that may call them with anything.
+    taken: Vec<bool>,
+    /// For each function, who calls it or jumps to it by name.
+    callers: Vec<Vec<Caller>>,
+    /// Reached functions in the order in which they were.
+    pub(crate) order: Vec<Node>,
+}
+
+/// How a function was reached for the first time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From outside the program's code.
+    Root(String),
+    /// By a call or jump.
+    Called { from: Node, at: Address },
+    /// Code holds its address.
+    Taken { from: Node, at: Address },
+    /// Data holds its address: where it is stored, and the code that reaches that data (if it is code).
+    Stored {
+        cell: (usize, Address),
+        reached_by: Option<(Node, Address)>,
+    },
+}
+
+/// A function that calls or jumps to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Caller {
+    pub(crate) node: Node,
+    pub(crate) at: Address,
+    /// What the instruction names: the function itself, or the slot that holds its address.
+    pub(crate) target: Address,
+}
+
+impl Reach {
+    pub(crate) fn way(&self, node: Node) -> Option<&Way> {
+        self.ways.get(node.index())?.as_ref()
+    }
+
+    pub(crate) fn is_reached(&self, node: Node) -> bool {
+        self.way(node).is_some()
+    }
+
+    pub(crate) fn is_taken(&self, node: Node) -> bool {
+        self.taken.get(node.index()).copied().unwrap_or(true)
+    }
+
+    pub(crate) fn callers(&self, node: Node) -> &[Caller] {
+        self.callers.get(node.index()).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Follows everything from the program's roots.
+pub(crate) fn reach(program: &Program<'_>, input: &Input<'_>) -> Reach {
+    let count = program.function_count();
+    let mut search = Search {
+        program,
+        reach: Reach {
+            ways: vec![None; count],
+            taken: vec![false; count],
+            callers: vec![Vec::new(); count],
+            order: Vec::new(),
+        },
+        pending: VecDeque::new(),
+        regions: FxHashSet::default(),
+        cells: FxHashSet::default(),
+    };
+    search.add_roots(input);
+    search.run();
+    search.add_go_functions();
+    search.run();
+    for callers in &mut search.reach.callers {
+        callers.sort_unstable();
+        callers.dedup();
+    }
+    search.reach
+}
+
+struct Search<'p, 'a> {
+    program: &'p Program<'a>,
+    reach: Reach,
+    pending: VecDeque<Node>,
+    regions: FxHashSet<(usize, usize)>,
+    /// Pieces of data that were reached on their own: object, start, size.
+    cells: FxHashSet<(usize, Address, u64)>,
+}
+
+impl Search<'_, '_> {
+    fn add_roots(&mut self, input: &Input<'_>) {
+        let program = self.program;
+        for (index, object) in program.linked.objects.iter().enumerate() {
+            let elf = program.elf(index);
+            if matches!(object.reason, LoadReason::Program | LoadReason::Interpreter) {
+                self.root(index, elf.entry, "entry point");
+            }
+            for (address, what) in [(elf.dynamic.init, "DT_INIT"), (elf.dynamic.fini, "DT_FINI")] {
+                self.root(index, address.unwrap_or(0), what);
+            }
+            self.add_stored_roots(index, elf, input.address_taken);
+        }
+        for root in input.late_roots {
+            let symbol = program.elf(root.object).dynamic_symbols.get(root.symbol as usize);
+            let address = symbol
+                .filter(|symbol| symbol.defined)
+                .map(|symbol| symbol.address);
+            match address.and_then(|address| program.designate(root.object, address)) {
+                Some(Designation::Function(node)) => self.found_root(node, root.reason.clone()),
+                Some(Designation::Data { object, address, .. }) => {
+                    let size = symbol.map_or(0, |symbol| symbol.size);
+                    self.found_data(object, address, size, None);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// What the loader calls through arrays, and the resolvers that it runs while it relocates.
+    fn add_stored_roots(&mut self, index: usize, elf: &Object, address_taken: AddressTaken) {
+        let arrays = elf.sections.iter().filter(|section| {
+            matches!(
+                section.name.as_str(),
+                ".init_array" | ".fini_array" | ".preinit_array" | ".ctors" | ".dtors"
+            )
+        });
+        let arrays: Vec<_> = arrays
+            .map(|section| section.addresses.clone())
+            .chain(elf.dynamic.function_arrays.iter().cloned())
+            .chain(elf.thread_local.clone())
+            .collect();
+        for array in arrays {
+            for pointer in self.program.facts[index].pointers_in(array) {
+                self.stored(index, pointer.at, pointer.value, "constructor or destructor");
+            }
+        }
+        for pointer in &self.program.facts[index].pointers {
+            let all = address_taken == AddressTaken::All;
+            match pointer.value {
+                RelocationValue::Resolved(_) => {
+                    self.stored(index, pointer.at, pointer.value, "IFUNC resolver")
+                }
+                RelocationValue::Symbol { .. } if self.is_indirect(index, pointer.value) => {
+                    self.stored(index, pointer.at, pointer.value, "IFUNC resolver");
+                }
+                value if all => self.stored(index, pointer.at, value, "address in data"),
+                _ => {}
+            }
+        }
+    }
+
+    fn is_indirect(&self, object: usize, value: RelocationValue) -> bool {
+        let RelocationValue::Symbol { symbol, .. } = value else {
+            return false;
+        };
+        let confine_link::Binding::Defined { object, symbol, .. } =
+            self.program.linked.resolve(object, symbol)
+        else {
+            return false;
+        };
+        let symbol = self.program.elf(object).dynamic_symbols.get(symbol as usize);
+        symbol.is_some_and(|symbol| symbol.kind == SymbolKind::Indirect)
+    }
+
+    fn stored(&mut self, object: usize, at: Address, value: RelocationValue, reason: &str) {
+        for designation in self.program.designate_stored(object, value) {
+            match designation {
+                Designation::Function(node) => self.found_root(node, format!("{reason} at {at:#x}")),
+                Designation::Data {
+                    object,
+                    address,
+                    size,
+                } => self.found_data(object, address, size, None),
+            }
+        }
+    }
+
+    /// Go's linker keeps only what can be reached, but through tables that this analysis does not read: its
+    /// functions all count, after those whose way is known.
+    fn add_go_functions(&mut self) {
+        for (index, object) in self.program.linked.objects.iter().enumerate() {
+            for function in &object.elf.go_functions {
+                self.go_root(index, function.code.start);
+            }
+        }
+    }
+
+    fn go_root(&mut self, object: usize, address: Address) {
+        if let Some(node) = self.program.node_at(object, address) {
+            self.found(node, || Way::Root("kept by Go's linker".to_owned()));
+        }
+    }
+
+    fn root(&mut self, object: usize, address: Address, reason: &str) {
+        if let Some(node) = self.program.node_at(object, address) {
+            self.found_root(node, reason.to_owned());
+        }
+    }
+
+    fn found_root(&mut self, node: Node, reason: String) {
+        self.reach.taken[node.index()] = true;
+        self.found(node, || Way::Root(reason));
+    }
+
+    fn found(&mut self, node: Node, way: impl FnOnce() -> Way) {
+        if self.reach.ways[node.index()].is_none() {
+            self.reach.ways[node.index()] = Some(way());
+            self.reach.order.push(node);
+            self.pending.push_back(node);
+        }
+    }
+
+    fn run(&mut self) {
+        while let Some(node) = self.pending.pop_front() {
+            let (object, _) = self.program.locate(node);
+            for reference in &self.program.function(node).references {
+                self.follow(object, node, reference);
+            }
+        }
+    }
+
+    fn follow(&mut self, object: usize, from: Node, reference: &Reference) {
+        let Reference { at, kind, target } = *reference;
+        match kind {
+            ReferenceKind::Call | ReferenceKind::Jump => {
+                if let Some(node) = self.program.node_at(object, target) {
+                    self.called(
+                        node,
+                        Caller {
+                            node: from,
+                            at,
+                            target,
+                        },
+                    );
+                }
+            }
+            ReferenceKind::CallThrough | ReferenceKind::JumpThrough => {
+                for designation in self.designations_at(object, target, 8) {
+                    match designation {
+                        Designation::Function(node) => self.called(
+                            node,
+                            Caller {
+                                node: from,
+                                at,
+                                target,
+                            },
+                        ),
+                        Designation::Data { .. } => {}
+                    }
+                }
+            }
+            ReferenceKind::Read(bytes) => {
+                for designation in self.designations_at(object, target, bytes.into()) {
+                    self.mentioned(designation, from, at);
+                }
+            }
+            ReferenceKind::Take if self.is_thread_local_slot(object, target) => {}
+            ReferenceKind::Take => {
+                if let Some(designation) = self.program.designate(object, target) {
+                    self.mentioned(designation, from, at);
+                }
+            }
+        }
+    }
+
+    fn designations_at(&self, object: usize, address: Address, bytes: u64) -> Vec<Designation> {
+        // A pointer that begins up to seven bytes before is read in part.
+        let range = address.saturating_sub(7)..address.saturating_add(bytes);
+        self.program.facts[object]
+            .pointers_in(range)
+            .iter()
+            .flat_map(|pointer| self.program.designate_stored(object, pointer.value))
+            .collect()
+    }
+
+    /// The address of a descriptor that `__tls_get_addr` is called with: it names a thread-local variable, not
+    /// the table that it lies in.
+    fn is_thread_local_slot(&self, object: usize, address: Address) -> bool {
+        let stored = self.program.facts[object].pointers_in(address..address.saturating_add(1));
+        stored
+            .iter()
+            .any(|pointer| pointer.value == RelocationValue::ThreadLocal)
+    }
+
+    fn called(&mut self, node: Node, caller: Caller) {
+        self.reach.callers[node.index()].push(caller);
+        self.found(node, || Way::Called {
+            from: caller.node,
+            at: caller.at,
+        });
+    }
+
+    fn mentioned(&mut self, designation: Designation, from: Node, at: Address) {
+        match designation {
+            Designation::Function(node) => {
+                self.reach.taken[node.index()] = true;
+                self.found(node, || Way::Taken { from, at });
+            }
+            Designation::Data {
+                object,
+                address,
+                size,
+            } => self.found_data(object, address, size, Some((from, at))),
+        }
+    }
+
+    /// Data is reached: `size` bytes if that is certain, else the region around the address.
+    fn found_data(&mut self, object: usize, address: Address, size: u64, by: Option<(Node, Address)>) {
+        let mut pending = vec![(object, address, size)];
+        while let Some((object, address, size)) = pending.pop() {
+            let facts = &self.program.facts[object];
+            let Some(region) = facts.region_at(address) else {
+                continue;
+            };
+            let range = if size > 0 {
+                if self.regions.contains(&(object, region)) || !self.cells.insert((object, address, size)) {
+                    continue;
+                }
+                address..address.saturating_add(size)
+            } else {
+                if !self.regions.insert((object, region)) {
+                    continue;
+                }
+                facts.regions[region].clone()
+            };
+            for pointer in facts.pointers_in(range) {
+                for designation in self.program.designate_stored(object, pointer.value) {
+                    match designation {
+                        Designation::Function(node) => {
+                            self.reach.taken[node.index()] = true;
+                            let cell = (object, pointer.at);
+                            self.found(node, || Way::Stored { cell, reached_by: by });
+                        }
+                        Designation::Data {
+                            object,
+                            address,
+                            size,
+                        } => pending.push((object, address, size)),
+                    }
+                }
+            }
+        }
+    }
+}
