@@ -154,3 +154,104 @@ where
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use oci_spec::image::ImageConfiguration;
+
+    use super::*;
+
+    fn parse(json: &str) -> Config {
+        Configuration::parse("config", json.as_bytes())
+            .unwrap()
+            .into_config()
+    }
+
+    fn check_probe(test: &str, expected: Option<Healthcheck>) {
+        let json = format!(r#"{{"config":{{"Healthcheck":{{"Test":{test}}}}}}}"#);
+        assert_eq!(parse(&json).healthcheck, expected, "{test}");
+    }
+
+    #[test]
+    fn probes() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        check_probe("null", None);
+        check_probe("[]", None);
+        check_probe(r#"["NONE"]"#, None);
+        check_probe(r#"["CMD"]"#, None);
+        check_probe(
+            r#"["CMD","curl","-f"]"#,
+            Some(Healthcheck::Command(words(&["curl", "-f"]))),
+        );
+        check_probe(
+            r#"["CMD-SHELL","curl -f"]"#,
+            Some(Healthcheck::Shell("curl -f".to_owned())),
+        );
+    }
+
+    #[test]
+    fn what_is_absent_or_null_is_the_default() {
+        let expected = Config {
+            workdir: "/".to_owned(),
+            shell: default_shell(),
+            ..Config::default()
+        };
+        for json in [
+            "{}",
+            r#"{"config":null,"rootfs":null,"architecture":null}"#,
+            r#"{"config":{"Env":null,"Cmd":null,"Entrypoint":null,"WorkingDir":"","Healthcheck":null,"Shell":null,"User":null}}"#,
+        ] {
+            assert_eq!(parse(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn everything_is_taken_over() {
+        let config = parse(
+            r#"{"architecture":"arm64","os":"linux","config":{"User":"app:app","Env":["A=1=2","B","A=3"],
+            "Entrypoint":["/entry"],"Cmd":"single","WorkingDir":"/srv","StopSignal":"SIGQUIT","Shell":["/bin/bash","-c"]}}"#,
+        );
+        assert_eq!(config.command_line(), ["/entry", "single"]);
+        assert_eq!(config.variable("A"), Some("3"));
+        assert_eq!(config.variable("B"), Some(""));
+        assert_eq!(config.env.len(), 3);
+        assert_eq!(
+            (config.user.as_str(), config.workdir.as_str()),
+            ("app:app", "/srv")
+        );
+        assert_eq!(
+            (config.stop_signal.as_str(), config.architecture.as_str()),
+            ("SIGQUIT", "arm64")
+        );
+        assert_eq!(config.shell, ["/bin/bash", "-c"]);
+    }
+
+    #[test]
+    fn agrees_with_the_specification_s_own_reader() {
+        let json = r#"{"architecture":"amd64","os":"linux","config":{"User":"nobody","Env":["PATH=/bin"],
+            "Entrypoint":["/bin/a","b"],"Cmd":["c"],"WorkingDir":"/w","StopSignal":"SIGTERM"},
+            "rootfs":{"type":"layers","diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]}}"#;
+        let theirs = ImageConfiguration::from_reader(json.as_bytes()).unwrap();
+        let theirs_config = theirs.config().as_ref().unwrap();
+        let configuration = Configuration::parse("config", json.as_bytes()).unwrap();
+        assert_eq!(configuration.diff_ids(), theirs.rootfs().diff_ids().as_slice());
+        let ours = configuration.into_config();
+        assert_eq!(Some(&ours.entrypoint), theirs_config.entrypoint().as_ref());
+        assert_eq!(Some(&ours.cmd), theirs_config.cmd().as_ref());
+        assert_eq!(Some(&ours.user), theirs_config.user().as_ref());
+        assert_eq!(Some(&ours.workdir), theirs_config.working_dir().as_ref());
+        assert_eq!(Some(&ours.stop_signal), theirs_config.stop_signal().as_ref());
+        assert_eq!(ours.architecture, theirs.architecture().to_string());
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let error = Configuration::parse("FILE: config.json", b"[")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("FILE: config.json: not a valid image configuration: "),
+            "{error}"
+        );
+    }
+}
