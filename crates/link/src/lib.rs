@@ -13,9 +13,11 @@
 mod bind;
 mod cache;
 mod configuration;
+pub mod conventions;
 mod exports;
 mod late;
 mod linked;
+pub mod plugins;
 mod search;
 mod store;
 

@@ -183,6 +183,11 @@ impl Linked {
         self.objects.iter().take_while(|object| !object.late).count()
     }
 
+    /// The folders that hold the libraries of all programs.
+    pub(crate) fn loader_folders(&self, files: &dyn Files, store: &ObjectStore) -> Vec<String> {
+        self.search.common_folders(store.system_folders(files))
+    }
+
     /// Loads the object of this name unless it is there, without what it needs.
     pub(crate) fn load(
         &mut self,

@@ -125,6 +125,22 @@ impl Search {
         }
     }
 
+    /// The folders that are searched whoever asks.
+    pub(crate) fn common_folders(&self, system: &SystemFolders) -> Vec<String> {
+        let musl = if self.flavour == Flavour::Musl {
+            system.musl.as_slice()
+        } else {
+            &[]
+        };
+        let common = self
+            .defaults
+            .iter()
+            .chain(&system.configured)
+            .chain(musl)
+            .cloned();
+        common.chain(DEFAULT_FOLDERS.map(str::to_owned)).collect()
+    }
+
     /// The files to try for a name, in order. `chain` is the object that asks, then the one that loaded it, and
     /// so on to the program.
     pub(crate) fn candidates(

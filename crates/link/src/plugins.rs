@@ -1,0 +1,285 @@
+//! Which modules a program may open when it opens one by a name that is not known.
+//!
+//! One general mechanism instead of knowledge of programs. Folders: absolute paths in the objects' read-only data
+//! that are folders of the image and hold shared objects directly. Configuration: text files under the
+//! configuration folders that the same data names; words in them that end in `.so` and resolve to shared objects.
+//! A folder of which the configuration names at least one module is limited to those that it names.
+//!
+//! Over-approximates: every module of a folder whose name occurs, whoever uses it. Misses: folders whose names
+//! are put together at run time or come from the environment, modules that are named without `.so` and lie in no
+//! named folder; a program that loads from a folder both what its configuration names and what it is told later.
+//! The loader's own folders do not count, for they hold the libraries of all programs; the C library's strings
+//! do not, for its rules are in [`crate::conventions`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use confine_elf::{Machine, Object, Placement};
+use confine_image::{FileKind, Files};
+
+use crate::configuration;
+use crate::conventions;
+use crate::linked::{Linked, LoadReason};
+use crate::store::ObjectStore;
+
+/// The longest path that the kernel takes (`PATH_MAX`).
+const LONGEST_PATH: usize = 4096;
+
+/// How deep below a named configuration folder files are read, and how many in all.
+const DEEPEST: usize = 4;
+const MOST_FILES: usize = 2000;
+
+/// A module that may be opened.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Candidate {
+    /// Its canonical path.
+    pub path: String,
+    /// Why it may be, in words.
+    pub why: String,
+}
+
+/// The modules that the program's objects may open, sorted by path.
+#[must_use]
+pub fn candidates(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Vec<Candidate> {
+    let named = Named::of(files, store, linked);
+    let by_folder = named.modules_in_folders(files, store);
+    let configured = named.configured_modules(files, store);
+    let limited: BTreeSet<&str> = configured.keys().filter_map(|module| folder_of(module)).collect();
+    let mut modules: BTreeMap<&str, String> = BTreeMap::new();
+    for (folder, (named_by, paths)) in &by_folder {
+        if !limited.contains(folder.as_str()) {
+            let why = format!("{named_by} names its folder {folder}");
+            modules.extend(paths.iter().map(|path| (path.as_str(), why.clone())));
+        }
+    }
+    modules.extend(
+        configured
+            .iter()
+            .map(|(path, file)| (path.as_str(), format!("{file} names it"))),
+    );
+    modules
+        .into_iter()
+        .map(|(path, why)| Candidate {
+            path: path.to_owned(),
+            why,
+        })
+        .collect()
+}
+
+/// Paths of the image that the objects' data names: canonical path to the object that names it.
+#[derive(Default)]
+struct Named {
+    folders: BTreeMap<String, String>,
+    configuration: BTreeMap<String, String>,
+}
+
+impl Named {
+    fn of(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Self {
+        let mut named = Self::default();
+        let library = conventions::c_library(linked);
+        let own: BTreeSet<String> = linked
+            .loader_folders(files, store)
+            .into_iter()
+            .filter_map(|folder| Some(files.resolve(&folder)?.path))
+            .collect();
+        for (index, object) in linked.objects.iter().enumerate() {
+            if library == Some(index) && index != 0 || object.reason == LoadReason::Interpreter {
+                continue;
+            }
+            // The program's own folder is what relative names in its configuration may mean.
+            if let Some(folder) = folder_of(&object.path).filter(|folder| !own.contains(*folder)) {
+                named.folders.entry(folder.to_owned()).or_default();
+            }
+            for path in paths(&object.elf) {
+                let Some(found) = files.resolve(path).filter(|found| !own.contains(&found.path)) else {
+                    continue;
+                };
+                let is_folder = found.kind == FileKind::Folder;
+                if is_configuration(&found.path, is_folder) {
+                    let folder = if is_folder {
+                        Some(found.path.as_str())
+                    } else {
+                        own_folder(&found.path)
+                    };
+                    let path = folder.unwrap_or(&found.path).to_owned();
+                    named
+                        .configuration
+                        .entry(path)
+                        .or_insert_with(|| object.path.clone());
+                } else if is_folder && found.path != "/" {
+                    let by = named.folders.entry(found.path).or_default();
+                    if by.is_empty() {
+                        by.clone_from(&object.path);
+                    }
+                }
+            }
+        }
+        named
+    }
+
+    /// Shared objects directly in a named folder: folder to (who names it, modules).
+    fn modules_in_folders(
+        &self,
+        files: &dyn Files,
+        store: &ObjectStore,
+    ) -> BTreeMap<String, (String, Vec<String>)> {
+        let mut found = BTreeMap::new();
+        for (folder, by) in self.folders.iter().filter(|(_, by)| !by.is_empty()) {
+            let names = files
+                .list(folder)
+                .into_iter()
+                .filter(|name| name.ends_with(".so") || name.contains(".so."));
+            let modules: Vec<String> = names
+                .filter_map(|name| module(files, store, &format!("{folder}/{name}")))
+                .collect();
+            if !modules.is_empty() {
+                found.insert(folder.clone(), (by.clone(), modules));
+            }
+        }
+        found
+    }
+
+    /// Shared objects that configuration files name: module to the first file that names it.
+    fn configured_modules(&self, files: &dyn Files, store: &ObjectStore) -> BTreeMap<String, String> {
+        let mut modules = BTreeMap::new();
+        for path in self.configuration_files(files) {
+            let Some(text) = configuration::text(files, &path).filter(|text| !text.contains('\0')) else {
+                continue;
+            };
+            for word in text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with(['#', ';']))
+                .flat_map(words)
+            {
+                let places: Vec<String> = match word.starts_with('/') {
+                    true => vec![word.to_owned()],
+                    false => self
+                        .folders
+                        .keys()
+                        .map(|folder| format!("{folder}/{word}"))
+                        .collect(),
+                };
+                for found in places.iter().filter_map(|place| module(files, store, place)) {
+                    modules.entry(found).or_insert_with(|| path.clone());
+                }
+            }
+        }
+        modules
+    }
+
+    /// The regular files at and under the named configuration paths, sorted.
+    fn configuration_files(&self, files: &dyn Files) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        let mut pending: Vec<(String, usize)> =
+            self.configuration.keys().map(|path| (path.clone(), 0)).collect();
+        // Bounded: every path is visited once, and no more than `MOST_FILES` are listed.
+        while let Some((path, depth)) = pending.pop() {
+            let Some(here) = files.resolve(&path) else {
+                continue;
+            };
+            if seen.len() >= MOST_FILES || !seen.insert(here.path.clone()) {
+                continue;
+            }
+            match here.kind {
+                FileKind::Regular => {
+                    found.insert(here.path);
+                }
+                FileKind::Folder if depth < DEEPEST => {
+                    let names = files.list(&here.path).into_iter().take(MOST_FILES);
+                    pending.extend(names.map(|name| (format!("{}/{name}", here.path), depth + 1)));
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+/// The canonical path of a shared object that can be opened.
+fn module(files: &dyn Files, store: &ObjectStore, path: &str) -> Option<String> {
+    let found = files
+        .resolve(path)
+        .filter(|found| found.kind == FileKind::Regular)?;
+    let object = store.object(files, &found.path).ok()?;
+    let is_module = object.placement == Placement::Relocatable
+        && object.machine == Machine::X86_64
+        && object.interpreter.is_none()
+        && object.dynamic.present;
+    is_module.then_some(found.path)
+}
+
+/// Absolute paths in the read-only data.
+fn paths(object: &Object) -> impl Iterator<Item = &str> {
+    let read_only = object
+        .segments
+        .iter()
+        .filter(|segment| segment.readable && !segment.writable);
+    let bytes = read_only.filter_map(|segment| object.bytes.get(segment.file.clone()));
+    let texts = bytes.flat_map(|bytes| bytes.split(|byte| *byte == 0));
+    texts
+        .filter(|text| text.first() == Some(&b'/') && (2..LONGEST_PATH).contains(&text.len()))
+        .filter_map(|text| std::str::from_utf8(text).ok())
+        .filter(|text| text.chars().all(|letter| !letter.is_control()))
+}
+
+/// Something below a folder `etc`, or a file with a name that configurations have.
+fn is_configuration(path: &str, is_folder: bool) -> bool {
+    const ENDINGS: [&str; 4] = [".conf", ".cnf", ".cfg", ".ini"];
+    let mut parts = path.split('/').skip_while(|part| *part != "etc").skip(1);
+    let below = parts.next().is_some();
+    below || (!is_folder && ENDINGS.iter().any(|ending| path.ends_with(ending)))
+}
+
+/// The folder of a configuration file, if it belongs to the program: not `/etc` itself.
+fn own_folder(path: &str) -> Option<&str> {
+    folder_of(path).filter(|folder| is_configuration(folder, true))
+}
+
+fn folder_of(path: &str) -> Option<&str> {
+    path.rsplit_once('/')
+        .map(|(folder, _)| folder)
+        .filter(|folder| !folder.is_empty())
+}
+
+/// The words of a line that name a module.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    let separators = |letter: char| letter.is_whitespace() || "\"'=;,()<>[]{}:".contains(letter);
+    line.split(separators)
+        .filter(|word| word.ends_with(".so") && word.len() < LONGEST_PATH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_words(line: &str, expected: &[&str]) {
+        assert_eq!(words(line).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn words_of_the_usual_configurations() {
+        check_words(
+            "LoadModule mime_module /usr/lib/m/mod_mime.so",
+            &["/usr/lib/m/mod_mime.so"],
+        );
+        check_words(
+            "load_module modules/ngx_stream_module.so;",
+            &["modules/ngx_stream_module.so"],
+        );
+        check_words("extension=\"pdo.so\"", &["pdo.so"]);
+        check_words("nothing here", &[]);
+    }
+
+    fn check_configuration(path: &str, is_folder: bool, expected: bool) {
+        assert_eq!(is_configuration(path, is_folder), expected, "{path}");
+    }
+
+    #[test]
+    fn configuration_lies_below_etc() {
+        check_configuration("/etc", true, false);
+        check_configuration("/etc/apache2", true, true);
+        check_configuration("/usr/local/etc/server/x", false, true);
+        check_configuration("/opt/server/server.conf", false, true);
+        check_configuration("/usr/share", true, false);
+    }
+}
