@@ -26,7 +26,7 @@ inside() {
 # Sends the named signal to the container's first process.
 signal() {
     # shellcheck disable=SC2086 # a command with arguments, by contract
-    $SIGNAL "$1"
+    $SIGNAL "$1" >/dev/null
 }
 
 # The status code of a request.
@@ -37,7 +37,7 @@ http_status() {
 # Bounded load on a URL: prints how many requests were completed and how many failed.
 http_load() {
     local report
-    report=$(ab -q -n "${2:-2000}" -c 16 "$1")
+    report=$(ab -q -l -n "${2:-2000}" -c 16 "$1")
     echo "$report" | grep -E '^(Complete requests|Failed requests|Non-2xx)' || true
 }
 

@@ -1,2 +1,60 @@
-//! To be written.
-fn main() {}
+//! The project's own chores, as `cargo xtask CHORE`: proving profiles on real engines (`images`) and keeping the
+//! tree as its style says (`tidy`).
+//!
+//! In: the working tree, and for `images` a Docker engine, runc and crun. Out: what is printed, an exit code that
+//! is not zero when something is wrong, and docs/images.md. Must not know: how confine analyses; it is run as a
+//! user would run it.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "chores talk to the person at the terminal"
+)]
+
+mod images;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own chores")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Builds real images and proves on real engines that they work under their profiles
+    Images(images::Options),
+    /// Checks what the compiler does not: file lengths, top docs, paths of this machine
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = root().and_then(|root| match arguments.chore {
+        Chore::Images(options) => images::run(&root, &options),
+        Chore::Tidy => tidy::run(&root),
+    });
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's root: the parent of this crate.
+fn root() -> anyhow::Result<PathBuf> {
+    let parent = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    parent
+        .map(Path::to_owned)
+        .context("the crate's folder has a parent")
+}

@@ -201,7 +201,6 @@ fn configuration(rootfs: &Path, image: &ImageConfig, options: &StartOptions) -> 
             "env": environment,
             "cwd": folder,
             "capabilities": { "bounding": CAPABILITIES, "effective": held, "permitted": held },
-            "rlimits": [{ "type": "RLIMIT_NOFILE", "hard": 65536, "soft": 65536 }],
             "noNewPrivileges": options.no_new_privileges,
         },
         "root": { "path": "rootfs", "readonly": false },

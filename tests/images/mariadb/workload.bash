@@ -6,8 +6,8 @@ ready() { until_true mariadb "${account[@]}" -e 'SELECT 1'; }
 
 traffic() {
     sql 'SELECT sum(price) FROM shop.articles'
-    sql 'CREATE OR REPLACE TABLE shop.numbers ENGINE=InnoDB AS SELECT seq FROM seq_1_to_50000; SELECT sum(seq) FROM shop.numbers'
-    sql 'CREATE OR REPLACE TABLE shop.text (t text, FULLTEXT(t)) ENGINE=Aria; INSERT INTO shop.text VALUES ("one"), ("two"); SELECT count(*) FROM shop.text'
+    sql 'USE shop; CREATE OR REPLACE TABLE numbers ENGINE=InnoDB AS SELECT seq FROM seq_1_to_50000; SELECT sum(seq) FROM shop.numbers'
+    sql 'USE shop; CREATE OR REPLACE TABLE text (t text, FULLTEXT(t)) ENGINE=Aria; INSERT INTO shop.text VALUES ("one"), ("two"); SELECT count(*) FROM shop.text'
     sql 'SELECT count(*) FROM (SELECT DISTINCT a.seq FROM shop.numbers a ORDER BY rand()) t'
     sql 'OPTIMIZE TABLE shop.numbers' | grep -c .
     sql 'FLUSH TABLES'

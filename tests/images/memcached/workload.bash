@@ -16,18 +16,19 @@ traffic() {
     local round
     for round in $(seq 200); do
         ask "set key$round 0 0 5" value "get key$round"
-    done | sort | uniq -c
+    done | cut -d ' ' -f 1 | sort | uniq -c
     ask stats | grep -c '^STAT'
     ask 'stats slabs' | grep -c active_slabs
 }
 
 failure() {
     ask nonsense
-    ask 'set broken 0 0 9999999' | head -n 1
-    ask 'set large 0 0 -1'
+    ask 'set negative 0 0 -1'
+    ask 'incr greeting x'
+    ask 'get'
 }
 
-# The server reopens its log on the first, and asks for a slab rebalance on the second.
+# Settings change over the protocol; the signal is one that the server must survive.
 reload() {
     ask 'flush_all' 'verbosity 1' 'slabs automove 1' 'cache_memlimit 128'
     signal HUP

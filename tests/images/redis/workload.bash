@@ -29,7 +29,6 @@ failure() {
 
 reload() {
     client config set maxmemory 100mb
-    client config set io-threads 2 || true
     client config get maxmemory
     client client list | wc -l
 }

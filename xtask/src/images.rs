@@ -1,0 +1,409 @@
+//! Proves profiles on real engines: builds real images, has confine write their profiles, and leads each image
+//! through its workload without a profile and with it, in every way that it can be started.
+//!
+//! What is compared: the answers that clients get, exit codes, whether the container stops by itself, and whether
+//! its log tells of denied calls. Beside that, one life under the same list with everything else logged by the
+//! kernel: each logged call is one that the analysis missed. Before anything is believed, the runner takes a needed
+//! call away from a profile and must see that fail.
+
+mod build;
+mod mode;
+mod profile;
+mod recipe;
+mod table;
+mod trial;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use confine_engine::{AuditLog, AuditRecord, Docker, Error, Interrupt, Invocation, Seccomp};
+
+use build::Built;
+use mode::{Engine, Mode};
+use profile::Profile;
+use recipe::Target;
+use table::Row;
+use trial::{Outcome, Place};
+
+/// x86-64 as the kernel's audit code names it.
+const AUDIT_X86_64: u32 = 0xc000_003e;
+
+/// What to prove, and how.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The images; all when none is named
+    names: Vec<String>,
+    /// Only the images and modes that a change is checked with
+    #[arg(long)]
+    quick: bool,
+    /// How many images to lead through their workloads at the same time
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    jobs: u8,
+    /// Keep the scratch folders
+    #[arg(long)]
+    keep: bool,
+    /// Try this profile on every image instead of having confine make one
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// Write the table to docs/images.md
+    #[arg(long)]
+    write: bool,
+    /// Only make the profiles and count: start nothing
+    #[arg(long)]
+    no_run: bool,
+}
+
+/// What one mode came to.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// What went wrong; empty when nothing did.
+    pub problems: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether nothing went wrong.
+    pub fn passed(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// An image with its profile, ready to be tried.
+struct Prepared {
+    target: Target,
+    built: Built,
+    profile: Profile,
+    output: PathBuf,
+}
+
+/// The whole run; whether everything passed.
+pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
+    let interrupt = Interrupt::default();
+    let raised = interrupt.clone();
+    ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
+    let runner = Runner {
+        images: root.join("tests/images"),
+        output: root.join("target/images"),
+        modes: Mode::all(options.quick),
+        keep: options.keep,
+        interrupt,
+        audit: Mutex::new(()),
+    };
+    let docker = Docker::new(&runner.interrupt);
+    docker
+        .version()
+        .context("no Docker engine answers; run scripts/setup first")?;
+
+    let confine = if options.profile.is_none() {
+        Some(build_confine(root, &runner.interrupt)?)
+    } else {
+        None
+    };
+    // One after the other, so that the times in the table are those of an idle machine.
+    let mut prepared = Vec::new();
+    for target in recipe::targets(&runner.images, &options.names, options.quick)? {
+        prepared.push(runner.prepare(&docker, confine.as_deref(), target, options.profile.as_deref())?);
+    }
+
+    let mut rows = Vec::new();
+    if let Some(first) = prepared.first().filter(|_| !options.no_run) {
+        runner.see_itself_fail(first)?;
+    }
+    for (image, verdicts) in prepared.iter().zip(runner.prove_all(&prepared, options)?) {
+        rows.push(Row {
+            name: image.target.name.clone(),
+            published: image.target.recipe.published.clone(),
+            figures: image.profile.figures.clone(),
+            verdicts,
+        });
+    }
+
+    let text = table::render(&rows);
+    println!("{text}");
+    if options.write {
+        let path = root.join("docs/images.md");
+        let page = format!("{}\n{text}", include_str!("images/page.md"));
+        std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(rows
+        .iter()
+        .all(|row| row.verdicts.iter().all(|(_, verdict)| verdict.passed())))
+}
+
+/// Builds the program as users get it.
+fn build_confine(root: &Path, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
+    eprintln!("building confine");
+    let build = Invocation::new("cargo")
+        .args(["build", "--release", "--package", "confine"])
+        .folder(root);
+    build
+        .limit(Duration::from_secs(1800))
+        .interrupt(interrupt)
+        .output()?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let program = target.join("release/confine");
+    ensure!(program.is_file(), "the build left no {}", program.display());
+    Ok(program)
+}
+
+/// What every image of a run shares.
+struct Runner {
+    images: PathBuf,
+    output: PathBuf,
+    modes: Vec<Mode>,
+    keep: bool,
+    interrupt: Interrupt,
+    /// Held while the kernel's log is read: a record does not tell whose container it is from.
+    audit: Mutex<()>,
+}
+
+impl Runner {
+    fn prepare(
+        &self,
+        docker: &Docker,
+        confine: Option<&Path>,
+        target: Target,
+        stand_in: Option<&Path>,
+    ) -> anyhow::Result<Prepared> {
+        let output = self.output.join(&target.name);
+        let built = build::build(
+            docker,
+            &self.interrupt,
+            &self.images,
+            &target,
+            &output.join("image"),
+        )
+        .with_context(|| format!("cannot build {}", target.name))?;
+        let profile = match (stand_in, confine) {
+            (Some(path), _) => profile::read(path),
+            (None, Some(confine)) => profile::make(
+                confine,
+                &self.interrupt,
+                &built.archive,
+                &target.recipe.main,
+                &output,
+            ),
+            (None, None) => bail!("neither a profile nor confine"),
+        };
+        let profile = profile.with_context(|| format!("no profile for {}", target.name))?;
+        eprintln!("{}: {} calls allowed", target.name, profile.figures.allowed.len());
+        Ok(Prepared {
+            target,
+            built,
+            profile,
+            output,
+        })
+    }
+
+    /// A needed call is taken away: the comparison must tell, and the kernel's log must name it.
+    fn see_itself_fail(&self, image: &Prepared) -> anyhow::Result<()> {
+        let call = &image.target.recipe.needed_call;
+        let crippled = image.output.join("crippled.json");
+        profile::without_call(&image.profile.path, call, &crippled)?;
+        let baseline = self.life(image, Mode::PLAIN, &Seccomp::Unconfined, "check-baseline")?;
+        ensure!(
+            baseline.is_complete(),
+            "the workload of {} fails without a profile: {baseline:?}",
+            image.target.name
+        );
+        let broken = self.life(
+            image,
+            Mode::PLAIN,
+            &Seccomp::Profile(crippled.clone()),
+            "check-crippled",
+        )?;
+        if broken.differences(&baseline).is_empty() {
+            bail!(
+                "{} passed without `{call}`: the runner cannot be trusted",
+                image.target.name
+            );
+        }
+        let (_, missed) = self.audited_life(image, &crippled, Mode::PLAIN, "check-audit")?;
+        if !missed.iter().any(|miss| miss.starts_with(&format!("{call} "))) {
+            bail!(
+                "the kernel's log does not tell that `{call}` was not allowed: the audit cannot be trusted here"
+            );
+        }
+        eprintln!("without `{call}`, {} fails as it must", image.target.name);
+        Ok(())
+    }
+
+    fn prove_all(
+        &self,
+        prepared: &[Prepared],
+        options: &Options,
+    ) -> anyhow::Result<Vec<Vec<(String, Verdict)>>> {
+        if options.no_run {
+            return Ok(prepared.iter().map(|_| Vec::new()).collect());
+        }
+        let queue = Mutex::new(prepared.iter().enumerate());
+        let results = Mutex::new(BTreeMap::new());
+        let worker = || -> anyhow::Result<()> {
+            // Bounded by the number of images.
+            loop {
+                let next = queue.lock().ok().and_then(|mut queue| queue.next());
+                let Some((index, image)) = next else { return Ok(()) };
+                let verdicts = self.prove(image)?;
+                if let Ok(mut results) = results.lock() {
+                    results.insert(index, verdicts);
+                }
+            }
+        };
+        std::thread::scope(|scope| -> anyhow::Result<()> {
+            let workers: Vec<_> = (0..options.jobs).map(|_| scope.spawn(worker)).collect();
+            for worker in workers {
+                match worker.join() {
+                    Ok(outcome) => outcome?,
+                    Err(_) => bail!("a worker gave up"),
+                }
+            }
+            Ok(())
+        })?;
+        let results = results
+            .into_inner()
+            .map_err(|_| anyhow::anyhow!("a worker gave up"))?;
+        Ok(results.into_values().collect())
+    }
+
+    /// Every mode of one image.
+    fn prove(&self, image: &Prepared) -> anyhow::Result<Vec<(String, Verdict)>> {
+        let mut baselines: BTreeMap<Mode, Outcome> = BTreeMap::new();
+        let mut verdicts = Vec::new();
+        for (index, mode) in self.modes.iter().enumerate() {
+            let baseline = match baselines.get(&mode.baseline()) {
+                Some(baseline) => baseline.clone(),
+                None => self.life(
+                    image,
+                    mode.baseline(),
+                    &Seccomp::Unconfined,
+                    &format!("{index}-baseline"),
+                )?,
+            };
+            baselines.insert(mode.baseline(), baseline.clone());
+            let confined = Seccomp::Profile(image.profile.path.clone());
+            let outcome = self.life(image, *mode, &confined, &index.to_string())?;
+            let mut problems = outcome.differences(&baseline);
+            if !baseline.is_complete() {
+                let last = baseline.steps.last().cloned().unwrap_or_default();
+                problems = vec![format!(
+                    "the workload fails without a profile, in {}: {}\n{}",
+                    last.0, last.1, baseline.log
+                )];
+            } else if !problems.is_empty() && !outcome.log.is_empty() {
+                problems.push(format!("the end of its log:\n\n```\n{}\n```", outcome.log));
+            }
+            verdicts.push(self.tell(image, mode.to_string(), problems));
+        }
+        let audits = [
+            Mode::PLAIN,
+            Mode {
+                engine: Engine::Crun,
+                ..Mode::PLAIN
+            },
+        ];
+        for mode in audits
+            .into_iter()
+            .filter(|mode| *mode == Mode::PLAIN || self.modes.contains(mode))
+        {
+            let (_, missed) = self.audited_life(image, &image.profile.path, mode, "audit")?;
+            verdicts.push(self.tell(image, format!("audit, {mode}"), missed));
+        }
+        Ok(verdicts)
+    }
+
+    fn tell(&self, image: &Prepared, mode: String, problems: Vec<String>) -> (String, Verdict) {
+        let word = if problems.is_empty() { "pass" } else { "FAIL" };
+        eprintln!("{word}  {}, {mode}", image.target.name);
+        for problem in &problems {
+            eprintln!("      {}", problem.replace('\n', "\n      "));
+        }
+        (mode, Verdict { problems })
+    }
+
+    /// One container's life in one mode.
+    fn life(&self, image: &Prepared, mode: Mode, seccomp: &Seccomp, label: &str) -> Result<Outcome, Error> {
+        let name = format!("confine-{}-{}-{label}", std::process::id(), image.target.name);
+        let folder = image.output.join("scratch").join(label);
+        let place = Place {
+            images: &self.images,
+            recipe: &image.target.recipe_name,
+            interrupt: &self.interrupt,
+        };
+        let outcome = trial::lead(&place, || {
+            mode.start(
+                &image.target,
+                &image.built,
+                seccomp,
+                &name,
+                &folder,
+                &self.interrupt,
+            )
+        });
+        if !self.keep {
+            let _ = std::fs::remove_dir_all(&folder);
+        }
+        outcome
+    }
+
+    /// One life under the list of a profile with everything else logged: the calls that were logged.
+    fn audited_life(
+        &self,
+        image: &Prepared,
+        profile: &Path,
+        mode: Mode,
+        label: &str,
+    ) -> anyhow::Result<(Outcome, Vec<String>)> {
+        let audit = image.output.join("audit.json");
+        profile::auditing(profile, &audit)?;
+        let _alone = self
+            .audit
+            .lock()
+            .map_err(|_| anyhow::anyhow!("a worker gave up"))?;
+        let log = AuditLog::open()?;
+        let outcome = self.life(image, mode, &Seccomp::Profile(audit), label)?;
+        Ok((outcome, missed(&log.finish()?)))
+    }
+}
+
+/// Each missed call with its program and how often it was logged, the most frequent first.
+fn missed(records: &[AuditRecord]) -> Vec<String> {
+    let mut counts: BTreeMap<&AuditRecord, usize> = BTreeMap::new();
+    for record in records {
+        *counts.entry(record).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let told = counts.into_iter().map(|(record, count)| {
+        let name = (record.architecture == AUDIT_X86_64)
+            .then(|| confine_kernel::name(record.call))
+            .flatten();
+        let name = name.map_or_else(
+            || format!("call {} of {:#x}", record.call, record.architecture),
+            str::to_owned,
+        );
+        format!("{name} by {} was not foreseen, {count} times", record.program)
+    });
+    told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missed_calls_are_counted_by_call_and_program() {
+        let record = |call, program: &str| AuditRecord {
+            call,
+            architecture: AUDIT_X86_64,
+            program: program.to_owned(),
+        };
+        let records = [record(49, "/bin/a"), record(41, "/bin/a"), record(49, "/bin/a")];
+        let expected = [
+            "bind by /bin/a was not foreseen, 2 times",
+            "socket by /bin/a was not foreseen, 1 times",
+        ];
+        assert_eq!(missed(&records), expected);
+    }
+}

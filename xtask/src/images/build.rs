@@ -1,0 +1,88 @@
+//! From a recipe to an image on the engine, its archive and its unpacked files; nothing is done twice.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use confine_engine::{Docker, ImageConfig, Interrupt, Invocation, Rootfs};
+
+use super::recipe::{Target, hash};
+
+const HASH_LABEL: &str = "confine.recipe";
+
+/// An image that is ready to be analysed and started.
+pub struct Built {
+    /// The archive that `docker save` wrote.
+    pub archive: PathBuf,
+    /// Its files, for the runtimes.
+    pub rootfs: Rootfs,
+    /// How it starts and stops.
+    pub config: ImageConfig,
+}
+
+/// Builds what is missing; `output` is the image's own folder for what is kept.
+pub fn build(
+    docker: &Docker,
+    interrupt: &Interrupt,
+    images: &Path,
+    target: &Target,
+    output: &Path,
+) -> anyhow::Result<Built> {
+    let base = base_image(docker, interrupt, images, &target.base)?;
+    let reference = target.reference();
+    let hash = hash(&target.folder, &docker.image_id(&base)?)?;
+    if docker.label(&reference, HASH_LABEL)?.as_deref() != Some(&hash) {
+        eprintln!("building {reference}");
+        let mut arguments = vec![("BASE".to_owned(), base)];
+        for name in ["http_proxy", "https_proxy", "no_proxy"] {
+            arguments.extend(std::env::var(name).ok().map(|value| (name.to_owned(), value)));
+        }
+        docker.build(
+            &target.folder,
+            &reference,
+            &arguments,
+            &format!("{HASH_LABEL}={hash}"),
+        )?;
+    }
+
+    let id = docker.image_id(&reference)?;
+    let archive = output.join("image.tar");
+    let files = output.join("rootfs");
+    let stamp = output.join("image-id");
+    if std::fs::read_to_string(&stamp).ok().as_deref() != Some(&id) {
+        let _ = std::fs::remove_dir_all(output);
+        std::fs::create_dir_all(output).with_context(|| format!("cannot create {}", output.display()))?;
+        docker.save(&reference, &archive)?;
+        let flat = output.join("flat.tar");
+        docker.export(&reference, &flat)?;
+        Rootfs::unpack(&flat, &files)?;
+        std::fs::remove_file(&flat)?;
+        std::fs::write(&stamp, &id)?;
+    }
+    Ok(Built {
+        archive,
+        rootfs: Rootfs::existing(&files),
+        config: docker.config(&reference)?,
+    })
+}
+
+/// The local base image of a Debian release.
+fn base_image(
+    docker: &Docker,
+    interrupt: &Interrupt,
+    images: &Path,
+    codename: &str,
+) -> anyhow::Result<String> {
+    let reference = format!("confine-test/base:{codename}");
+    let folder = images.join("base");
+    let hash = hash(&folder, codename)?;
+    if docker.label(&reference, HASH_LABEL)?.as_deref() != Some(&hash) {
+        eprintln!("building {reference}");
+        let build = Invocation::new(folder.join("build")).args([codename, &reference, &hash]);
+        build
+            .limit(Duration::from_secs(900))
+            .interrupt(interrupt)
+            .output()?;
+    }
+    Ok(reference)
+}

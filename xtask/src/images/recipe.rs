@@ -1,0 +1,160 @@
+//! What tests/images says about each image: how it is built, reached and judged.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// The `recipe.toml` of an image's folder.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Recipe {
+    /// The Debian releases that it is built on; the first gives the image its plain name.
+    pub bases: Vec<String>,
+    /// The port on which its server listens.
+    pub port: u16,
+    /// Another user than the image's own that it can run as.
+    pub user: String,
+    /// The name of its main program, as called.
+    pub main: String,
+    /// Variables that it needs, as `NAME=value`.
+    #[serde(default)]
+    pub environment: Vec<String>,
+    /// Its name in the published table.
+    pub published: Option<String>,
+    /// A call without which it cannot work: the runner takes it away to see itself fail.
+    pub needed_call: String,
+    /// Whether it belongs to the quick subset.
+    #[serde(default)]
+    pub quick: bool,
+}
+
+/// One image to build and try: a recipe on one base.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// What it is called here, e.g. `nginx` or `nginx-trixie`.
+    pub name: String,
+    /// The recipe's folder below tests/images.
+    pub recipe_name: String,
+    /// The Debian release under it.
+    pub base: String,
+    /// What tests/images says about it.
+    pub recipe: Recipe,
+    /// The recipe's folder.
+    pub folder: PathBuf,
+}
+
+impl Target {
+    /// The image's reference on the engine.
+    pub fn reference(&self) -> String {
+        format!("confine-test/{}:{}", self.recipe_name, self.base)
+    }
+}
+
+/// The targets asked for by name, or all, or the quick ones, in the order of their names.
+pub fn targets(images: &Path, names: &[String], quick: bool) -> anyhow::Result<Vec<Target>> {
+    let mut targets = Vec::new();
+    for entry in std::fs::read_dir(images).with_context(|| format!("cannot list {}", images.display()))? {
+        let folder = entry?.path();
+        let path = folder.join("recipe.toml");
+        let (true, Some(recipe_name)) = (path.is_file(), folder.file_name().and_then(|name| name.to_str()))
+        else {
+            continue;
+        };
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let recipe: Recipe =
+            toml::from_str(&text).with_context(|| format!("malformed {}", path.display()))?;
+        for (index, base) in recipe.bases.iter().enumerate() {
+            let name = if index == 0 {
+                recipe_name.to_owned()
+            } else {
+                format!("{recipe_name}-{base}")
+            };
+            targets.push(Target {
+                name,
+                recipe_name: recipe_name.to_owned(),
+                base: base.clone(),
+                recipe: recipe.clone(),
+                folder: folder.clone(),
+            });
+        }
+    }
+    targets.sort_by(|one, other| one.name.cmp(&other.name));
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !targets.iter().any(|target| target.name == **name))
+    {
+        let known: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+        bail!("no image is called `{unknown}`; there are {}", known.join(", "));
+    }
+    targets.retain(|target| {
+        if names.is_empty() {
+            !quick || (target.recipe.quick && target.recipe.bases.first() == Some(&target.base))
+        } else {
+            names.contains(&target.name)
+        }
+    });
+    Ok(targets)
+}
+
+/// A hash over the names and contents of the files that go into an image, and `more`.
+///
+/// What only the runner reads does not count, so that a changed workload does not cause a rebuild.
+pub fn hash(folder: &Path, more: &str) -> anyhow::Result<String> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    paths.retain(|path| !path.ends_with("recipe.toml") && !path.ends_with("workload.bash"));
+    paths.sort();
+    let mut hasher = Sha256::new();
+    hasher.update(more);
+    for path in paths {
+        let content = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        hasher.update(path.file_name().unwrap_or_default().as_encoded_bytes());
+        hasher.update(content.len().to_le_bytes());
+        hasher.update(&content);
+    }
+    Ok(hasher
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(quick: bool, wanted: &[&str]) -> Vec<String> {
+        let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/images");
+        let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+        targets(&images, &wanted, quick)
+            .unwrap()
+            .into_iter()
+            .map(|target| target.name)
+            .collect()
+    }
+
+    #[test]
+    fn every_recipe_is_well_formed_and_the_quick_ones_are_few() {
+        assert_eq!(names(true, &[]), ["nginx", "node-exporter", "redis", "static"]);
+        assert!(names(false, &[]).contains(&"postgres-trixie".to_owned()));
+        assert_eq!(names(true, &["postgres"]), ["postgres"]);
+    }
+
+    #[test]
+    fn a_recipe_is_built_again_when_an_input_of_it_changes_and_only_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let now = || hash(folder.path(), "base").unwrap();
+        write("Dockerfile", "FROM scratch");
+        let first = now();
+        write("workload.bash", "ready() { :; }");
+        assert_eq!(now(), first);
+        write("Dockerfile", "FROM other");
+        assert_ne!(now(), first);
+    }
+}
