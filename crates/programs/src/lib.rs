@@ -1,1 +1,95 @@
-//! To be written.
+//! What a container can execute, from its image's configuration and files alone.
+//!
+//! In: [`Files`], [`Config`] and the commands that the user adds. Out: [`Programs`]: the ELF files that can be
+//! executed, the scripts that lead to them, each with the reasons, and an [`Assumption`] for each command that
+//! stays open. Must not know: what is inside an ELF file, which libraries a program loads, what a policy is.
+//!
+//! Nothing is executed and nothing is read but the image. Everything that a script can grow (texts, nesting,
+//! loops, values, argument lists) is bounded, and what goes past a bound becomes an assumption.
+//!
+//! Over-reports: both sides of a condition that is not plain, functions that nobody calls, every file of a
+//! folder that a script walks. Misses, each as an assumption: commands from the network, from files that are
+//! no shell scripts, from the environment that is given at start.
+#![forbid(unsafe_code)]
+
+mod builtins;
+mod discovery;
+mod lookup;
+mod multicall;
+mod other_languages;
+mod pattern;
+mod roots;
+mod shell;
+mod wrappers;
+
+use confine_assumption::Assumption;
+use confine_image::{Config, Files};
+
+/// What the container can execute.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Programs {
+    /// The ELF files, sorted by path.
+    pub programs: Vec<Program>,
+    /// The scripts, sorted by path.
+    pub scripts: Vec<Script>,
+    /// What stayed open, sorted.
+    pub assumptions: Vec<Assumption>,
+    /// Neither the configuration nor the user names a command: what is found (a health check) is not the
+    /// container's own.
+    pub without_command: bool,
+}
+
+/// An ELF file that can be executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The file, every symbolic link followed.
+    pub path: String,
+    /// Names that it is called by: paths before links are followed, and applets of a multi-call binary.
+    pub invoked: Vec<String>,
+    /// Argument lists, name first, that are constant as a whole.
+    pub arguments: Vec<Vec<String>>,
+    /// What scripts set of the variables that the loader obeys: `LD_PRELOAD`, `LD_LIBRARY_PATH`.
+    pub environment: Vec<(String, String)>,
+    /// Why it is here, shortest chain first.
+    pub found: Vec<Found>,
+}
+
+/// A script that can be executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// The file, every symbolic link followed.
+    pub path: String,
+    /// What runs it, as its first line says; the shell if it has no such line.
+    pub interpreter: String,
+    /// Why it is here, shortest chain first.
+    pub found: Vec<Found>,
+}
+
+/// One reason why a program or script is here.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Found {
+    /// `Entrypoint`, `Cmd`, `Healthcheck`, `--also`, or a script's path and line.
+    pub place: String,
+    /// What is there, for a person.
+    pub how: String,
+    /// The path of the script or program that leads here.
+    pub parent: Option<String>,
+}
+
+/// A stack for the parser and the walk: each nested construct costs some kilobytes, and nesting is bounded so
+/// that this is plenty. It is reserved, not used, until a script is that deep.
+const STACK: usize = 256 << 20;
+
+/// Finds what a container of this configuration can execute, and `also` what the user names.
+#[must_use]
+pub fn find(files: &dyn Files, config: &Config, also: &[String]) -> Programs {
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .name("programs".to_owned())
+            .stack_size(STACK)
+            .spawn_scoped(scope, || roots::discover(files, config, also))
+            .ok()
+            .and_then(|thread| thread.join().ok())
+    })
+    .unwrap_or_else(roots::nothing)
+}

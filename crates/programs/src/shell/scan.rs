@@ -1,0 +1,76 @@
+//! What is taken from a text that the parser rejects: every word of it that names an executable.
+//!
+//! Over-approximates by far: words of comments and messages count. Misses names that are put together.
+
+use std::collections::BTreeSet;
+
+use confine_assumption::{Effect, Kind};
+
+use crate::builtins;
+use crate::discovery::{Context, Discovery, Request, Unit};
+use crate::pattern::REST;
+
+/// How many different words of one text are looked up.
+const MAX_WORDS: usize = 20_000;
+
+/// Takes every word of `unit` that names an executable of the image for a command with unknown arguments.
+pub fn scan(discovery: &mut Discovery<'_>, unit: &Unit, reason: &str) {
+    let context = unit.context.clone();
+    let detail = format!("{reason}: every word of it that names an executable is taken for a command");
+    discovery.assume_with(Kind::OpenCommand, &context, detail, Effect::WidenedToCandidates);
+    let mut seen = BTreeSet::new();
+    for (index, line) in unit.text.lines().enumerate() {
+        for word in words(line) {
+            if seen.len() >= MAX_WORDS {
+                return;
+            }
+            if seen.insert(word.to_owned()) && !builtins::is_builtin(unit.dialect, word) {
+                let line = context.line.map(|first| first.saturating_add(index));
+                try_word(
+                    discovery,
+                    word,
+                    Context {
+                        line,
+                        ..context.clone()
+                    },
+                );
+            }
+        }
+    }
+    // `exec "$@"` may be among what was not understood.
+    let arguments: Vec<String> = unit.argv.iter().skip(1).cloned().collect();
+    if let Some(first) = arguments.first()
+        && discovery.look_up(first, &context.variables).is_some()
+    {
+        let how = "argument of a script that cannot be followed".to_owned();
+        discovery.run(Request {
+            argv: arguments,
+            how,
+            context: deeper(context),
+        });
+    }
+}
+
+fn try_word(discovery: &mut Discovery<'_>, word: &str, context: Context) {
+    if discovery.look_up(word, &context.variables).is_none() {
+        return;
+    }
+    let how = format!("word `{word}` of a script that cannot be followed");
+    let argv = vec![word.to_owned(), REST.to_owned()];
+    discovery.run(Request {
+        argv,
+        how,
+        context: deeper(context),
+    });
+}
+
+fn deeper(mut context: Context) -> Context {
+    context.depth += 1;
+    context
+}
+
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|character: char| !(character.is_alphanumeric() || "_./+-[".contains(character)))
+        .map(|word| word.trim_end_matches(['.', '-']))
+        .filter(|word| !word.is_empty() && !word.ends_with('/'))
+}

@@ -1,0 +1,570 @@
+//! Words: what they expand to, as far as that is known.
+
+use std::collections::BTreeSet;
+
+use brush_parser::word::{Parameter, ParameterExpr, SpecialParameter, WordPiece, WordPieceWithSource};
+
+use super::state::{Lists, State, Values};
+use super::syntax;
+use super::walk::Walker;
+use crate::pattern::{self, ANY, REST, STAR};
+
+/// How many different expansions of one word are kept.
+const MAX_ALTERNATIVES: usize = 24;
+
+/// One way that a word can expand: its fields, the last still growing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct Partial {
+    done: Vec<String>,
+    current: Option<String>,
+}
+
+impl Partial {
+    fn push(&mut self, text: &str) {
+        self.current.get_or_insert_default().push_str(text);
+    }
+
+    fn split(&mut self) {
+        self.done.extend(self.current.take());
+    }
+
+    fn finish(mut self) -> Vec<String> {
+        self.split();
+        self.done
+    }
+}
+
+impl Walker<'_, '_> {
+    /// Every way that some words can expand to fields.
+    pub fn expand_all(&mut self, words: &[&str], line: usize, state: &mut State) -> Vec<Vec<String>> {
+        let mut all = vec![Vec::new()];
+        for word in words {
+            let expansions = self.expand(word, line, state);
+            let mut next = BTreeSet::new();
+            for before in &all {
+                for expansion in &expansions {
+                    let mut fields: Vec<String> = before.clone();
+                    fields.extend(expansion.iter().cloned());
+                    next.insert(fields);
+                }
+            }
+            if next.len() > MAX_ALTERNATIVES {
+                // Too many combinations: this word counts as unknown from here on, but a command's name stays.
+                let names: BTreeSet<Vec<String>> = next
+                    .into_iter()
+                    .map(|fields| fields.into_iter().take(1).chain([REST.to_owned()]).collect())
+                    .collect();
+                next = names;
+            }
+            all = next.into_iter().take(MAX_ALTERNATIVES * 4).collect();
+        }
+        all
+    }
+
+    /// Every way that one word can expand to fields.
+    pub fn expand(&mut self, word: &str, line: usize, state: &mut State) -> Vec<Vec<String>> {
+        match syntax::pieces(word) {
+            Some(pieces) => self.fields(&pieces, line, state),
+            None => {
+                self.reject(word, line, state);
+                vec![vec![ANY.to_string()]]
+            }
+        }
+    }
+
+    /// What a word can be where it is not split: the value of an assignment, the word of a `case`.
+    pub fn text(&mut self, word: &str, line: usize, state: &mut State) -> Values {
+        match syntax::pieces(word) {
+            Some(pieces) => self.unsplit(&pieces, line, state),
+            None => {
+                self.reject(word, line, state);
+                Values::unknown()
+            }
+        }
+    }
+
+    /// What a here-document can be.
+    pub fn document(&mut self, text: &str, line: usize, state: &mut State) -> Values {
+        match syntax::document_pieces(text) {
+            Some(pieces) => self.unsplit(&pieces, line, state),
+            None => {
+                self.reject(text, line, state);
+                Values::unknown()
+            }
+        }
+    }
+
+    fn unsplit(&mut self, pieces: &[WordPieceWithSource], line: usize, state: &mut State) -> Values {
+        let outside = std::mem::replace(&mut self.outside, false);
+        let mut partials = vec![Partial::default()];
+        for piece in pieces {
+            self.piece(&piece.piece, true, line, state, &mut partials);
+        }
+        let mut values = Values::of(
+            partials
+                .into_iter()
+                .map(|partial| partial.finish().join(" ").replace(REST, &ANY.to_string())),
+        );
+        values.outside = self.outside;
+        self.outside |= outside;
+        values
+    }
+
+    fn fields(&mut self, pieces: &[WordPieceWithSource], line: usize, state: &mut State) -> Vec<Vec<String>> {
+        let mut partials = vec![Partial::default()];
+        for piece in pieces {
+            self.piece(&piece.piece, false, line, state, &mut partials);
+        }
+        partials.into_iter().map(Partial::finish).collect()
+    }
+
+    fn piece(
+        &mut self,
+        piece: &WordPiece,
+        quoted: bool,
+        line: usize,
+        state: &mut State,
+        partials: &mut Vec<Partial>,
+    ) {
+        match piece {
+            WordPiece::Text(text) if quoted => push(partials, text),
+            WordPiece::Text(text) => push(partials, &with_stars(text)),
+            WordPiece::SingleQuotedText(text) => push(partials, text),
+            WordPiece::AnsiCQuotedText(text) if text.contains('\\') => push(partials, &ANY.to_string()),
+            WordPiece::AnsiCQuotedText(text) => push(partials, text),
+            WordPiece::DoubleQuotedSequence(inner) | WordPiece::GettextDoubleQuotedSequence(inner) => {
+                // Quotes make a field even of nothing, except around an empty `$@`.
+                if !is_all_arguments(inner) {
+                    push(partials, "");
+                }
+                for piece in inner {
+                    self.quoted(&piece.piece, line, state, partials);
+                }
+            }
+            WordPiece::TildeExpansion(_) => push(partials, &ANY.to_string()),
+            WordPiece::ParameterExpansion(expression) => {
+                let lists = self.parameter(expression, quoted, line, state);
+                append(partials, &lists, quoted);
+            }
+            WordPiece::CommandSubstitution(text) | WordPiece::BackquotedCommandSubstitution(text) => {
+                let values = self.substitution(text, line, state);
+                append(partials, &one_each(values.texts), quoted);
+            }
+            WordPiece::EscapeSequence(text) => {
+                let text = text.strip_prefix('\\').unwrap_or(text);
+                push(partials, text.strip_prefix('\n').unwrap_or(text));
+            }
+            WordPiece::ArithmeticExpression(expression) => {
+                self.text(&expression.value, line, state);
+                push(partials, &ANY.to_string());
+            }
+        }
+    }
+
+    fn quoted(&mut self, piece: &WordPiece, line: usize, state: &mut State, partials: &mut Vec<Partial>) {
+        if let WordPiece::ParameterExpansion(expression) = piece {
+            let lists = self.parameter(expression, false, line, state);
+            append(partials, &lists, true);
+        } else {
+            self.piece(piece, true, line, state, partials);
+        }
+    }
+
+    /// What a parameter expands to, as lists: one word each, but for `$@` and its like.
+    fn parameter(
+        &mut self,
+        expression: &ParameterExpr,
+        joined: bool,
+        line: usize,
+        state: &mut State,
+    ) -> Lists {
+        match expression {
+            ParameterExpr::Parameter {
+                parameter,
+                indirect: false,
+            } => {
+                let lists = self.lists(parameter, state);
+                if joined {
+                    one_each(lists.into_iter().map(|list| list.join(" ")).collect())
+                } else {
+                    lists
+                }
+            }
+            ParameterExpr::UseDefaultValues {
+                parameter,
+                indirect: false,
+                default_value,
+                ..
+            } => {
+                let default = self.optional(default_value.as_deref(), line, state);
+                with_default(self.lists(parameter, state), default)
+            }
+            ParameterExpr::AssignDefaultValues {
+                parameter,
+                indirect: false,
+                default_value,
+                ..
+            } => {
+                let default = self.optional(default_value.as_deref(), line, state);
+                let lists = with_default(self.lists(parameter, state), default);
+                if let Parameter::Named(name) = parameter {
+                    let mut values = Values::of(lists.iter().map(|list| list.join(" ")));
+                    values.outside = self.outside;
+                    state.set(name, values);
+                }
+                lists
+            }
+            ParameterExpr::IndicateErrorIfNullOrUnset {
+                parameter,
+                indirect: false,
+                ..
+            } => self.lists(parameter, state),
+            ParameterExpr::UseAlternativeValue {
+                parameter,
+                alternative_value,
+                ..
+            } => {
+                let set = self.lists(parameter, state);
+                let mut lists = self.optional(alternative_value.as_deref(), line, state);
+                if set.iter().any(|list| {
+                    list.is_empty() || list.iter().any(|word| word.is_empty() || pattern::is_open(word))
+                }) {
+                    lists.insert(Vec::new());
+                }
+                lists
+            }
+            ParameterExpr::RemoveSmallestPrefixPattern {
+                parameter,
+                indirect: false,
+                pattern,
+            } => self.trimmed(parameter, pattern.as_deref(), line, state, |text, pattern| {
+                cut_prefix(text, pattern, false)
+            }),
+            ParameterExpr::RemoveLargestPrefixPattern {
+                parameter,
+                indirect: false,
+                pattern,
+            } => self.trimmed(parameter, pattern.as_deref(), line, state, |text, pattern| {
+                cut_prefix(text, pattern, true)
+            }),
+            ParameterExpr::RemoveSmallestSuffixPattern {
+                parameter,
+                indirect: false,
+                pattern,
+            } => self.trimmed(parameter, pattern.as_deref(), line, state, |text, pattern| {
+                cut_suffix(text, pattern, false)
+            }),
+            ParameterExpr::RemoveLargestSuffixPattern {
+                parameter,
+                indirect: false,
+                pattern,
+            } => self.trimmed(parameter, pattern.as_deref(), line, state, |text, pattern| {
+                cut_suffix(text, pattern, true)
+            }),
+            ParameterExpr::Substring {
+                parameter,
+                indirect: false,
+                offset,
+                length,
+            } => {
+                let lists = self.lists(parameter, state);
+                let offset = offset.value.trim().parse().ok();
+                let length = length.as_ref().map(|length| length.value.trim().parse().ok());
+                lists
+                    .into_iter()
+                    .map(|list| substring(parameter, list, offset, length))
+                    .collect()
+            }
+            ParameterExpr::ReplaceSubstring {
+                pattern, replacement, ..
+            } => {
+                self.optional(Some(pattern), line, state);
+                self.optional(replacement.as_deref(), line, state);
+                unknown_word()
+            }
+            _ => {
+                self.outside = true;
+                unknown_word()
+            }
+        }
+    }
+
+    fn optional(&mut self, word: Option<&str>, line: usize, state: &mut State) -> Lists {
+        match word {
+            Some(word) if !word.is_empty() => self.expand(word, line, state).into_iter().collect(),
+            _ => Lists::from([Vec::new()]),
+        }
+    }
+
+    fn trimmed(
+        &mut self,
+        parameter: &Parameter,
+        pattern: Option<&str>,
+        line: usize,
+        state: &mut State,
+        cut: impl Fn(&str, &str) -> String,
+    ) -> Lists {
+        let lists = self.lists(parameter, state);
+        let patterns = self.optional(pattern, line, state);
+        let mut trimmed = Lists::new();
+        for list in &lists {
+            for pattern in &patterns {
+                let pattern = pattern.join(" ");
+                let unknown = pattern.contains(ANY) || list.iter().any(|word| pattern::is_open(word));
+                trimmed.insert(if unknown {
+                    list.iter().map(|_| ANY.to_string()).collect()
+                } else {
+                    list.iter().map(|word| cut(word, &pattern)).collect()
+                });
+            }
+        }
+        trimmed
+    }
+
+    /// What a parameter stands for.
+    fn lists(&mut self, parameter: &Parameter, state: &State) -> Lists {
+        match parameter {
+            Parameter::Positional(0) => one_each(BTreeSet::from([self.name().to_owned()])),
+            Parameter::Positional(number) => {
+                let index = usize::try_from(*number).unwrap_or(usize::MAX).saturating_sub(1);
+                one_each(state.positional.iter().map(|list| element(list, index)).collect())
+            }
+            Parameter::Special(SpecialParameter::AllPositionalParameters { .. }) => state.positional.clone(),
+            Parameter::Special(SpecialParameter::ShellName) => {
+                one_each(BTreeSet::from([self.name().to_owned()]))
+            }
+            Parameter::Special(SpecialParameter::PositionalParameterCount) => one_each(
+                state
+                    .positional
+                    .iter()
+                    .map(|list| {
+                        if list.iter().any(|word| word == REST) {
+                            ANY.to_string()
+                        } else {
+                            list.len().to_string()
+                        }
+                    })
+                    .collect(),
+            ),
+            Parameter::Special(_) => unknown_word(),
+            Parameter::Named(name) => {
+                let values = state.variable(name);
+                self.outside |= values.outside;
+                one_each(values.texts)
+            }
+            Parameter::NamedWithIndex { name, .. } => match state.arrays.get(name) {
+                Some(lists) => one_each(
+                    lists
+                        .iter()
+                        .flatten()
+                        .map(|word| {
+                            if word == REST {
+                                ANY.to_string()
+                            } else {
+                                word.clone()
+                            }
+                        })
+                        .collect(),
+                ),
+                None => unknown_word(),
+            },
+            Parameter::NamedWithAllIndices { name, .. } => match state.arrays.get(name) {
+                Some(lists) => lists.clone(),
+                None => Lists::from([super::state::unknown_list()]),
+            },
+        }
+    }
+}
+
+fn push(partials: &mut [Partial], text: &str) {
+    for partial in partials {
+        partial.push(text);
+    }
+}
+
+/// Appends each of the lists to each partial word, and keeps the number of combinations bounded.
+fn append(partials: &mut Vec<Partial>, lists: &Lists, quoted: bool) {
+    let mut next = BTreeSet::new();
+    for partial in partials.iter() {
+        for list in lists {
+            let mut longer = partial.clone();
+            for (index, word) in list.iter().enumerate() {
+                if index > 0 {
+                    longer.split();
+                }
+                if quoted {
+                    longer.push(word);
+                } else {
+                    append_split(&mut longer, word);
+                }
+            }
+            next.insert(longer);
+        }
+    }
+    if next.len() > MAX_ALTERNATIVES {
+        push(partials, &ANY.to_string());
+        return;
+    }
+    *partials = next.into_iter().collect();
+}
+
+/// Splits at blanks as an unquoted expansion is split; an empty one leaves nothing.
+fn append_split(partial: &mut Partial, text: &str) {
+    let blank = |character: char| character == ' ' || character == '\t' || character == '\n';
+    if text.starts_with(blank) {
+        partial.split();
+    }
+    for (index, word) in text.split(blank).filter(|word| !word.is_empty()).enumerate() {
+        if index > 0 {
+            partial.split();
+        }
+        partial.push(&with_stars(word));
+    }
+    if text.ends_with(blank) {
+        partial.split();
+    }
+}
+
+/// Turns what a file name pattern leaves open into holes.
+fn with_stars(text: &str) -> String {
+    if text == "[" || text == "[[" || text == "?" {
+        return text.to_owned();
+    }
+    let braces = text.contains('{') && (text.contains(',') || text.contains("..")) && text.contains('}');
+    let mut result = String::with_capacity(text.len());
+    let mut bracket = false;
+    for character in text.chars() {
+        match character {
+            '*' => result.push(STAR),
+            '?' => result.push(ANY),
+            '[' | '{' if character == '[' || braces => {
+                bracket = true;
+                result.push(ANY);
+            }
+            ']' | '}' if bracket => bracket = false,
+            _ if bracket => {}
+            other => result.push(other),
+        }
+    }
+    // An opening without an end is a plain character.
+    if bracket {
+        text.replace(['*', '?', '[', '{'], &ANY.to_string())
+    } else {
+        result
+    }
+}
+
+fn is_all_arguments(pieces: &[WordPieceWithSource]) -> bool {
+    matches!(
+        pieces,
+        [WordPieceWithSource {
+            piece: WordPiece::ParameterExpansion(
+                ParameterExpr::Parameter {
+                    parameter: Parameter::Special(SpecialParameter::AllPositionalParameters {
+                        concatenate: false
+                    }) | Parameter::NamedWithAllIndices {
+                        concatenate: false,
+                        ..
+                    },
+                    ..
+                } | ParameterExpr::UseAlternativeValue { .. }
+            ),
+            ..
+        }]
+    )
+}
+
+fn with_default(lists: Lists, default: Lists) -> Lists {
+    let missing = |list: &Vec<String>| list.is_empty() || list.iter().all(String::is_empty);
+    let open = lists
+        .iter()
+        .any(|list| missing(list) || list.iter().any(|word| pattern::is_open(word)));
+    let mut result: Lists = lists.into_iter().filter(|list| !missing(list)).collect();
+    if open {
+        result.extend(default);
+    }
+    result
+}
+
+fn one_each(words: BTreeSet<String>) -> Lists {
+    words.into_iter().map(|word| vec![word]).collect()
+}
+
+fn unknown_word() -> Lists {
+    Lists::from([vec![ANY.to_string()]])
+}
+
+fn element(list: &[String], index: usize) -> String {
+    let known = list.iter().position(|word| word == REST).unwrap_or(usize::MAX);
+    if index >= known {
+        return ANY.to_string();
+    }
+    list.get(index).cloned().unwrap_or_default()
+}
+
+fn substring(
+    parameter: &Parameter,
+    list: Vec<String>,
+    offset: Option<usize>,
+    length: Option<Option<usize>>,
+) -> Vec<String> {
+    let all = matches!(
+        parameter,
+        Parameter::Special(SpecialParameter::AllPositionalParameters { .. })
+            | Parameter::NamedWithAllIndices { .. }
+    );
+    let (Some(offset), Some(length)) = (offset, length.unwrap_or(Some(usize::MAX))) else {
+        return if all {
+            super::state::unknown_list()
+        } else {
+            vec![ANY.to_string()]
+        };
+    };
+    if list.iter().any(|word| pattern::is_open(word)) {
+        return if all {
+            super::state::unknown_list()
+        } else {
+            vec![ANY.to_string()]
+        };
+    }
+    if all {
+        // `${@:1}` counts from 1, `${array[@]:0}` from 0; `${@:0}` begins with `$0`, which is left unknown.
+        let positional = matches!(parameter, Parameter::Special(_));
+        return match (positional, offset) {
+            (true, 0) => super::state::unknown_list(),
+            _ => list
+                .into_iter()
+                .skip(offset - usize::from(positional))
+                .take(length)
+                .collect(),
+        };
+    }
+    list.into_iter()
+        .map(|word| word.chars().skip(offset).take(length).collect())
+        .collect()
+}
+
+fn cut_prefix(text: &str, pattern: &str, longest: bool) -> String {
+    let cuts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    let fits = |at: &usize| {
+        text.get(..*at)
+            .is_some_and(|start| pattern::matches(pattern, start))
+    };
+    let at = if longest {
+        cuts.filter(fits).last()
+    } else {
+        cuts.into_iter().find(fits)
+    };
+    at.and_then(|at| text.get(at..)).unwrap_or(text).to_owned()
+}
+
+fn cut_suffix(text: &str, pattern: &str, longest: bool) -> String {
+    let cuts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    let fits = |at: &usize| text.get(*at..).is_some_and(|end| pattern::matches(pattern, end));
+    let at = if longest {
+        cuts.into_iter().find(fits)
+    } else {
+        cuts.filter(fits).last()
+    };
+    at.and_then(|at| text.get(..at)).unwrap_or(text).to_owned()
+}

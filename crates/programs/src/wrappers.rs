@@ -1,0 +1,575 @@
+//! Programs that execute their own arguments, and where in their arguments the command is.
+//!
+//! Until a binary's own code tells (a later room's work), this table does. Reading a command line wrongly would
+//! lose a program, so where the first word of the rest names nothing, [`Inner::Command`] lets the next be tried.
+
+use crate::pattern::{ANY, REST};
+
+/// What a wrapper executes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inner {
+    /// An argument list.
+    Command(Vec<String>),
+    /// A text for `/bin/sh -c`.
+    ShellText(String),
+    /// Every executable in a folder.
+    Folder(String),
+}
+
+/// Where the command is in a wrapper's arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// After the options and this many operands.
+    AfterOperands(usize),
+    /// The same, and assignments `NAME=value` are skipped.
+    AfterAssignments,
+    /// Between `-exec` (and its relatives) and `;` or `+`.
+    Find,
+    /// The text after `-c`, or else the rest after the operands.
+    TextOption(usize),
+    /// The whole rest joined is a text for a shell.
+    Text,
+    /// The program after `--exec` or `--startas`, the arguments after `--`.
+    StartStopDaemon,
+    /// The operand is a folder of executables.
+    Folder,
+    /// The rest after `--`, and if there is none, nothing.
+    AfterDashes,
+}
+
+struct Row {
+    names: &'static [&'static str],
+    shape: Shape,
+    /// Options that take the next word as their value, one letter or long.
+    valued: &'static [&'static str],
+    /// Why it is here.
+    reason: &'static str,
+}
+
+const fn row(
+    names: &'static [&'static str],
+    shape: Shape,
+    valued: &'static [&'static str],
+    reason: &'static str,
+) -> Row {
+    Row {
+        names,
+        shape,
+        valued,
+        reason,
+    }
+}
+
+const TABLE: &[Row] = &[
+    row(
+        &["env"],
+        Shape::AfterAssignments,
+        &["-u", "--unset", "-C", "--chdir", "-a", "--argv0"],
+        "runs a command in a changed environment",
+    ),
+    row(
+        &["nice"],
+        Shape::AfterOperands(0),
+        &["-n", "--adjustment"],
+        "runs a command with another priority",
+    ),
+    row(
+        &["ionice"],
+        Shape::AfterOperands(0),
+        &["-c", "--class", "-n", "--classdata"],
+        "runs a command with another I/O priority",
+    ),
+    row(
+        &["chrt"],
+        Shape::AfterOperands(1),
+        &["-T", "-P", "-D"],
+        "runs a command under a scheduling policy",
+    ),
+    row(
+        &["taskset"],
+        Shape::AfterOperands(1),
+        &[],
+        "runs a command on some processors",
+    ),
+    row(
+        &["numactl"],
+        Shape::AfterOperands(0),
+        &["-i", "-p", "-m", "-N", "-C"],
+        "runs a command on some memory nodes",
+    ),
+    row(
+        &["prlimit"],
+        Shape::AfterOperands(0),
+        &["-o", "--output"],
+        "runs a command under limits",
+    ),
+    row(
+        &["timeout"],
+        Shape::AfterOperands(1),
+        &["-s", "--signal", "-k", "--kill-after"],
+        "runs a command for some time",
+    ),
+    row(
+        &["time"],
+        Shape::AfterOperands(0),
+        &["-f", "--format", "-o", "--output"],
+        "measures a command",
+    ),
+    row(
+        &[
+            "nohup",
+            "setsid",
+            "eatmydata",
+            "linux32",
+            "linux64",
+            "command",
+            "exec",
+            "unbuffer",
+        ],
+        Shape::AfterOperands(0),
+        &[],
+        "runs a command detached or unchanged",
+    ),
+    row(
+        &["setarch"],
+        Shape::AfterOperands(1),
+        &[],
+        "runs a command under a personality",
+    ),
+    row(
+        &["stdbuf"],
+        Shape::AfterOperands(0),
+        &["-i", "--input", "-o", "--output", "-e", "--error"],
+        "runs a command with other buffers",
+    ),
+    row(
+        &["chroot"],
+        Shape::AfterOperands(1),
+        &["--userspec", "--groups"],
+        "runs a command with another root",
+    ),
+    row(
+        &["unshare", "nsenter"],
+        Shape::AfterOperands(0),
+        &["-S", "-G", "-t", "--setuid", "--setgid", "--target", "-R", "-w"],
+        "runs a command in other namespaces",
+    ),
+    row(
+        &["setpriv"],
+        Shape::AfterOperands(0),
+        &[
+            "--reuid",
+            "--regid",
+            "--groups",
+            "--inh-caps",
+            "--ambient-caps",
+            "--bounding-set",
+            "--securebits",
+            "--pdeathsig",
+            "--selinux-label",
+            "--apparmor-profile",
+        ],
+        "runs a command with other rights",
+    ),
+    row(
+        &[
+            "gosu",
+            "su-exec",
+            "s6-setuidgid",
+            "s6-envuidgid",
+            "setuidgid",
+            "envuidgid",
+            "faketime",
+            "s6-envdir",
+            "envdir",
+            "pidproxy",
+        ],
+        Shape::AfterOperands(1),
+        &[],
+        "runs a command as a user, in an environment or behind a pid file",
+    ),
+    row(
+        &["chpst", "softlimit", "s6-softlimit"],
+        Shape::AfterOperands(0),
+        &[
+            "-u", "-U", "-e", "-/", "-n", "-l", "-L", "-m", "-d", "-o", "-p", "-f", "-c", "-b", "-a", "-s",
+            "-r", "-t",
+        ],
+        "runs a command with a changed process state",
+    ),
+    row(
+        &["sudo", "doas"],
+        Shape::AfterAssignments,
+        &[
+            "-u", "--user", "-g", "--group", "-h", "-p", "-C", "-r", "-t", "-T", "-U", "-D", "-R",
+        ],
+        "runs a command as a user",
+    ),
+    row(
+        &["runuser", "su"],
+        Shape::TextOption(1),
+        &[
+            "-u",
+            "--user",
+            "-g",
+            "--group",
+            "-G",
+            "--supp-group",
+            "-s",
+            "--shell",
+            "-w",
+        ],
+        "runs a user's shell or a command as a user",
+    ),
+    row(
+        &["tini", "tini-static", "docker-init", "catatonit"],
+        Shape::AfterOperands(0),
+        &["-p", "-e"],
+        "the first process, which starts the command",
+    ),
+    row(
+        &["dumb-init"],
+        Shape::AfterOperands(0),
+        &["-r", "--rewrite"],
+        "the first process, which starts the command",
+    ),
+    row(
+        &["xargs"],
+        Shape::AfterOperands(0),
+        &[
+            "-I",
+            "-n",
+            "-P",
+            "-d",
+            "-E",
+            "-L",
+            "-s",
+            "-a",
+            "--max-args",
+            "--max-procs",
+            "--delimiter",
+            "--arg-file",
+            "--max-lines",
+            "--max-chars",
+        ],
+        "runs a command with words that it reads",
+    ),
+    row(&["find"], Shape::Find, &[], "runs a command for files"),
+    row(
+        &["flock"],
+        Shape::TextOption(1),
+        &["-w", "--timeout", "-E", "--conflict-exit-code"],
+        "runs a command under a lock",
+    ),
+    row(
+        &["script"],
+        Shape::TextOption(1),
+        &["-T", "-I", "-O", "-B"],
+        "runs a command and records it",
+    ),
+    row(
+        &["watch"],
+        Shape::Text,
+        &["-n", "--interval"],
+        "runs a command again and again",
+    ),
+    row(
+        &["start-stop-daemon"],
+        Shape::StartStopDaemon,
+        &[],
+        "starts a daemon",
+    ),
+    row(
+        &["run-parts"],
+        Shape::Folder,
+        &["-a", "--arg", "--regex", "-u", "--umask"],
+        "runs every program of a folder",
+    ),
+    row(
+        &["capsh"],
+        Shape::AfterDashes,
+        &[],
+        "runs a shell with other capabilities",
+    ),
+    row(
+        &[
+            "dbus-run-session",
+            "xvfb-run",
+            "ssh-agent",
+            "authbind",
+            "dbus-launch",
+        ],
+        Shape::AfterOperands(0),
+        &["-n", "-s", "-e", "-f", "-p", "--config-file"],
+        "runs a command with a helper beside it",
+    ),
+];
+
+/// What `name` executes when it is called with `arguments` (its own name left out), and why that is known.
+pub fn inner(name: &str, arguments: &[String]) -> Option<(Vec<Inner>, &'static str)> {
+    let row = TABLE.iter().find(|row| row.names.contains(&name))?;
+    let found = match row.shape {
+        Shape::AfterOperands(operands) => command(skip_options(arguments, row.valued), operands),
+        Shape::AfterAssignments => after_assignments(arguments, row.valued),
+        Shape::Find => find_commands(arguments),
+        Shape::TextOption(operands) => text_option(name, arguments, row.valued, operands),
+        Shape::Text => text(skip_options(arguments, row.valued)),
+        Shape::StartStopDaemon => start_stop_daemon(arguments),
+        Shape::Folder => folder(skip_options(arguments, row.valued)),
+        Shape::AfterDashes => after_dashes(arguments),
+    };
+    Some((found, row.reason))
+}
+
+fn command(rest: &[String], operands: usize) -> Vec<Inner> {
+    match rest.first() {
+        // What is behind an unknown number of words is unknown itself.
+        Some(word) if word == REST => vec![Inner::Command(rest.to_vec())],
+        _ => match rest.get(operands..) {
+            Some(command) if !command.is_empty() => vec![Inner::Command(command.to_vec())],
+            _ => Vec::new(),
+        },
+    }
+}
+
+fn skip_options<'a>(arguments: &'a [String], valued: &[&str]) -> &'a [String] {
+    let mut rest = arguments;
+    while let Some((first, more)) = rest.split_first() {
+        if first == "--" {
+            return more;
+        }
+        if !first.starts_with('-') || first == "-" {
+            break;
+        }
+        rest = if valued.contains(&first.as_str()) {
+            more.get(1..).unwrap_or_default()
+        } else {
+            more
+        };
+    }
+    rest
+}
+
+fn after_assignments(arguments: &[String], valued: &[&str]) -> Vec<Inner> {
+    // `env -S 'text'` splits one word as a shell would, and goes on with what follows.
+    for (index, argument) in arguments.iter().enumerate() {
+        let text = match argument.as_str() {
+            "-S" | "--split-string" | "-vS" => {
+                arguments.get(index + 1).map(|text| (text.as_str(), index + 2))
+            }
+            other => other
+                .strip_prefix("-S")
+                .or_else(|| other.strip_prefix("--split-string="))
+                .map(|text| (text, index + 1)),
+        };
+        if let Some((text, next)) = text {
+            let mut words: Vec<String> = text
+                .split_whitespace()
+                .map(|word| word.trim_matches(['"', '\'']).to_owned())
+                .collect();
+            words.extend(arguments.get(next..).unwrap_or_default().iter().cloned());
+            return after_assignments(&words, valued);
+        }
+        if !argument.starts_with('-') {
+            break;
+        }
+    }
+    let mut rest = skip_options(arguments, valued);
+    while let Some((first, more)) = rest.split_first()
+        && first.split_once('=').is_some_and(|(name, _)| !name.contains('/'))
+    {
+        rest = more;
+    }
+    command(rest, 0)
+}
+
+fn find_commands(arguments: &[String]) -> Vec<Inner> {
+    let mut found = Vec::new();
+    let mut rest = arguments;
+    while let Some(at) = rest
+        .iter()
+        .position(|word| matches!(word.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir"))
+    {
+        let Some(after) = rest.get(at + 1..) else { break };
+        let end = after
+            .iter()
+            .position(|word| word == ";" || word == "+")
+            .unwrap_or(after.len());
+        let (words, more) = after.split_at(end);
+        let words: Vec<String> = words
+            .iter()
+            .map(|word| word.replace("{}", &ANY.to_string()))
+            .collect();
+        found.extend(command(&words, 0));
+        rest = more;
+    }
+    found
+}
+
+fn text_option(name: &str, arguments: &[String], valued: &[&str], operands: usize) -> Vec<Inner> {
+    for (index, argument) in arguments.iter().enumerate() {
+        if let Some(text) = argument.strip_prefix("--command=") {
+            return vec![Inner::ShellText(text.to_owned())];
+        }
+        let letters = argument.starts_with('-') && !argument.starts_with("--") && argument.ends_with('c');
+        if letters || argument == "--command" || argument == "--session-command" {
+            return arguments
+                .get(index + 1)
+                .map(|text| Inner::ShellText(text.clone()))
+                .into_iter()
+                .collect();
+        }
+        if argument == "--" {
+            break;
+        }
+    }
+    let named_user = arguments
+        .iter()
+        .any(|argument| argument == "-u" || argument.starts_with("--user"));
+    let operands = if name == "runuser" && named_user {
+        0
+    } else {
+        operands
+    };
+    let mut rest = skip_options(arguments, valued);
+    if rest.first().is_some_and(|word| word == "-") {
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    let inner = command(rest, operands);
+    // `su USER ARGUMENTS…` hands its rest to the user's shell.
+    if name == "su" || (name == "runuser" && !named_user) {
+        return inner
+            .into_iter()
+            .map(|inner| match inner {
+                Inner::Command(mut words) => {
+                    words.insert(0, "/bin/sh".to_owned());
+                    Inner::Command(words)
+                }
+                other => other,
+            })
+            .collect();
+    }
+    inner
+}
+
+fn text(rest: &[String]) -> Vec<Inner> {
+    if rest.is_empty() {
+        Vec::new()
+    } else {
+        vec![Inner::ShellText(rest.join(" "))]
+    }
+}
+
+fn start_stop_daemon(arguments: &[String]) -> Vec<Inner> {
+    let given = arguments.iter().position(|argument| argument == "--");
+    let rest: Vec<String> = given
+        .and_then(|at| arguments.get(at + 1..))
+        .unwrap_or_default()
+        .to_vec();
+    let options = arguments
+        .get(..given.unwrap_or(arguments.len()))
+        .unwrap_or_default();
+    let mut found = Vec::new();
+    for (index, argument) in options.iter().enumerate() {
+        let long = ["--exec=", "--startas="]
+            .iter()
+            .find_map(|option| argument.strip_prefix(option));
+        let program = match argument.as_str() {
+            "-x" | "--exec" | "-a" | "--startas" => options.get(index + 1).cloned(),
+            other => {
+                // Letters may be joined: `-Sbx PROGRAM`.
+                let joined =
+                    other.starts_with('-') && !other.starts_with("--") && other.ends_with(['x', 'a']);
+                if joined {
+                    options.get(index + 1).cloned()
+                } else {
+                    long.map(str::to_owned)
+                }
+            }
+        };
+        if let Some(program) = program {
+            let mut words = vec![program];
+            words.extend(rest.iter().cloned());
+            found.push(Inner::Command(words));
+        }
+    }
+    found
+}
+
+fn folder(rest: &[String]) -> Vec<Inner> {
+    rest.first()
+        .map(|folder| Inner::Folder(folder.clone()))
+        .into_iter()
+        .collect()
+}
+
+fn after_dashes(arguments: &[String]) -> Vec<Inner> {
+    let Some(at) = arguments.iter().position(|argument| argument == "--") else {
+        return Vec::new();
+    };
+    let mut words = vec!["/bin/bash".to_owned()];
+    words.extend(arguments.get(at + 1..).unwrap_or_default().iter().cloned());
+    vec![Inner::Command(words)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Inner, inner};
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn commands_are_found_in_arguments() {
+        let check = |line: &str, expected: &[&str]| {
+            let line = words(line);
+            let (name, arguments) = line.split_first().expect("a line has a name");
+            let expected: Vec<Inner> = expected.iter().map(|text| Inner::Command(words(text))).collect();
+            assert_eq!(
+                inner(name, arguments).expect("in the table").0,
+                expected,
+                "{line:?}"
+            );
+        };
+        check("env -i A=1 sh x", &["sh x"]);
+        check("env -S bash -e x", &["bash -e x"]);
+        check("env -u HOME sh", &["sh"]);
+        check("gosu redis redis-server --port 1", &["redis-server --port 1"]);
+        check("timeout -s KILL 5 curl x", &["curl x"]);
+        check("tini -g -- nginx -g x", &["nginx -g x"]);
+        check("dumb-init --rewrite 15:3 nginx", &["nginx"]);
+        check("setpriv --reuid=1 --clear-groups sh", &["sh"]);
+        check("setpriv --reuid 1 sh", &["sh"]);
+        check(
+            "find . -exec chown redis x ; -execdir rm x +",
+            &["chown redis x", "rm x"],
+        );
+        check("xargs -0 -n 1 rm -f", &["rm -f"]);
+        check("xargs", &[]);
+        check(
+            "start-stop-daemon --start -x /usr/sbin/x -- -d",
+            &["/usr/sbin/x -d"],
+        );
+        check("runuser -u www -- php x", &["php x"]);
+        check("su www x.sh", &["/bin/sh x.sh"]);
+        check("chroot / ls", &["ls"]);
+        check("nice -n 5 ls", &["ls"]);
+    }
+
+    #[test]
+    fn texts_are_found_in_arguments() {
+        let check = |line: &[&str], expected: &str| {
+            let arguments: Vec<String> = line.iter().skip(1).map(|&word| word.to_owned()).collect();
+            let name = line.first().expect("a line has a name");
+            assert_eq!(
+                inner(name, &arguments).expect("in the table").0,
+                vec![Inner::ShellText(expected.to_owned())]
+            );
+        };
+        check(&["su", "-", "www", "-c", "id -u"], "id -u");
+        check(&["runuser", "www", "-c", "id"], "id");
+        check(&["flock", "/x", "-c", "id"], "id");
+        check(&["watch", "-n", "1", "id"], "id");
+    }
+}
