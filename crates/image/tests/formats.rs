@@ -1,4 +1,5 @@
 //! Every place and form that an image can come in gives the same root file system.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of a test may fail it")]
 
 mod common;
 
@@ -164,7 +165,7 @@ fn the_platform_is_chosen_from_indexes_in_indexes() {
     let mut layout = Layout::default();
     let mut image = |architecture: &str| {
         let layer = tar(&[file("which", architecture.as_bytes())]);
-        let config = configuration(&[layer.clone()]).replace("amd64", architecture);
+        let config = configuration(std::slice::from_ref(&layer)).replace("amd64", architecture);
         let platform = format!(r#","platform":{{"os":"linux","architecture":"{architecture}"}}"#);
         layout.image(&config, &[(PLAIN, layer)], &platform)
     };

@@ -1,4 +1,5 @@
 //! Random layer stacks against a model: a map from paths to what is there, changed layer by layer.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of a test may fail it")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Little images, made in the test: layers by the tar crate, archives and layouts around them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of a test may fail it")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::io::Write as _;
