@@ -13,7 +13,8 @@ use std::path::Path;
 use std::process::Command;
 
 use common::HostFiles;
-use confine_link::{Binding, Environment, Linked, LoadReason, ObjectStore, link};
+use confine_elf::RelocationValue;
+use confine_link::{Binding, Environment, Linked, LinkedObject, LoadReason, ObjectStore, link};
 
 /// How many programs of the host are compared.
 const PROGRAMS: usize = 30;
@@ -163,6 +164,7 @@ fn check_bindings(program: &str, arguments: &[&str]) {
         .enumerate()
         .filter(|(_, object)| !object.late)
     {
+        let copied: BTreeSet<u32> = copied_symbols(object).collect();
         for (index, symbol) in object.elf.dynamic_symbols.iter().enumerate().skip(1) {
             let version = symbol
                 .version
@@ -172,7 +174,7 @@ fn check_bindings(program: &str, arguments: &[&str]) {
                 continue;
             };
             let index = u32::try_from(index).unwrap();
-            let binding = if symbol.defined {
+            let binding = if copied.contains(&index) {
                 linked.resolve_copy(from, index)
             } else {
                 linked.resolve(from, index)
@@ -199,6 +201,18 @@ fn check_bindings(program: &str, arguments: &[&str]) {
         "{program}: {compared} of {} compared",
         expected.len()
     );
+}
+
+/// The symbols of which the object has a copy.
+fn copied_symbols(object: &LinkedObject) -> impl Iterator<Item = u32> {
+    object
+        .elf
+        .relocations
+        .iter()
+        .filter_map(|relocation| match relocation.value {
+            RelocationValue::Copy { symbol } => Some(symbol),
+            _ => None,
+        })
 }
 
 #[test]
