@@ -1,2 +1,62 @@
-//! To be written.
-fn main() {}
+//! The `confine` program: flags in, files, text and exit codes out.
+//!
+//! Wires the other crates together and is the only place that prints. What it must not do: analyse anything
+//! itself.
+#![forbid(unsafe_code)]
+
+mod analysis;
+mod arguments;
+mod commands;
+mod options;
+mod output;
+mod overrides;
+mod pipeline;
+mod policy;
+mod progress;
+mod summary;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Profile(arguments) => commands::profile(&arguments),
+        Command::Inspect(arguments) => commands::inspect(&arguments),
+        Command::Why(arguments) => commands::why(&arguments),
+        Command::Completions(arguments) => commands::completions(&arguments),
+        Command::Man(arguments) => commands::man(&arguments),
+    };
+    match result {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            terminal::error(&error);
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}
+
+/// The exit code for anything that went wrong; clap ends with the same one when it does not understand the flags.
+const BAD_INPUT: u8 = 2;
+
+/// How a command ended that did what it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// All is well.
+    Done,
+    /// Something could not be resolved, and `--strict` was given.
+    Incomplete,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::SUCCESS,
+            Outcome::Incomplete => Self::from(3),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Every flag, declared once: parsing, help, completions and the manual page come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use confine_image::Platform;
+use confine_kernel::Runtime;
+
+use crate::options::AddressTaken;
+
+/// What every help text ends with.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  a gate was not passed, or there is a difference
+  2  usage or bad input
+  3  the analysis is incomplete, under --strict
+  4  a check failed";
+
+const EXAMPLES: &str = "\
+Examples:
+  confine profile nginx -o nginx.json
+  docker run --security-opt seccomp=nginx.json nginx
+
+  docker save my/server | confine profile - > server.json
+  confine profile oci:layout:1.2 --also 'pg_isready -q' --report report.json -o profile.json
+  confine profile dir:/srv/rootfs --command 'server --port 80' --env LANG=C --user www-data
+
+  confine inspect docker-archive:nginx.tar
+  confine why nginx setuid";
+
+const IMAGE_HELP: &str = "\
+The image:
+  docker-archive:FILE[:NAME]  what `docker save` writes
+  oci-archive:FILE[:NAME]     an OCI layout in an archive
+  oci:DIR[:TAG]               an OCI layout
+  dir:ROOTFS                  a folder that is a root file system, without a configuration
+  docker-daemon:NAME          an image of the Docker engine
+  FILE, DIR or NAME           whichever of these it is
+  -                           an archive on the standard input
+
+Archives may be compressed.";
+
+/// Reads a container image and writes the tightest system call policy that never breaks it
+#[derive(Debug, Parser)]
+#[command(name = "confine", version, after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write the policy under which an image's container runs
+    Profile(ProfileArguments),
+    /// Show what an image runs, loads and calls, and what could not be resolved
+    Inspect(InspectArguments),
+    /// Show why a system call is allowed, or that it is denied
+    Why(WhyArguments),
+    /// Write a shell's completion script to the standard output
+    Completions(CompletionsArguments),
+    /// Write a manual page to the standard output
+    #[command(hide = true)]
+    Man(ManArguments),
+}
+
+/// Flags of `confine profile`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct ProfileArguments {
+    /// What to analyse and how.
+    #[command(flatten)]
+    pub analysis: AnalysisArguments,
+
+    /// Where the profile goes; `-` is the standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+
+    /// What the profile is written as
+    #[arg(long, value_enum, default_value_t = ProfileFormat::Oci)]
+    pub format: ProfileFormat,
+
+    /// Also write the report: everything that was found, for machines
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+
+    /// Fail if anything could not be resolved, and write no profile then
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Flags of `confine inspect`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct InspectArguments {
+    /// What to analyse and how.
+    #[command(flatten)]
+    pub analysis: AnalysisArguments,
+
+    /// What the findings are shown as
+    #[arg(long, value_enum, default_value_t = InspectFormat::Table)]
+    pub format: InspectFormat,
+
+    /// Fail if anything could not be resolved, after showing it
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Flags of `confine why`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct WhyArguments {
+    /// What to analyse and how.
+    #[command(flatten)]
+    pub analysis: AnalysisArguments,
+
+    /// The system call, by name or number
+    #[arg(value_name = "CALL", value_parser = call)]
+    pub call: &'static confine_kernel::SystemCall,
+}
+
+/// Flags of `confine completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArguments {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Flags of `confine man`.
+#[derive(Debug, Args)]
+pub struct ManArguments {
+    /// The subcommand that the page is about; all of confine if it is left out
+    pub subcommand: Option<String>,
+}
+
+/// What to analyse and how: shared by every command that analyses.
+#[derive(Debug, Args)]
+pub struct AnalysisArguments {
+    /// The image: a reference, file, folder or name (see --help)
+    #[arg(value_name = "IMAGE", long_help = IMAGE_HELP)]
+    pub image: String,
+
+    /// The command and its arguments, in place of the image's, as after `docker run IMAGE`
+    #[arg(long, value_name = "CMD ARGS", allow_hyphen_values = true, help_heading = "Configuration")]
+    pub command: Option<String>,
+
+    /// The entry point in place of the image's, whose command is dropped, too; an empty one drops both
+    #[arg(long, value_name = "PROGRAM", help_heading = "Configuration")]
+    pub entrypoint: Option<String>,
+
+    /// Set an environment variable (repeatable)
+    #[arg(long = "env", short = 'e', value_name = "NAME=VALUE", value_parser = variable, help_heading = "Configuration")]
+    pub environment: Vec<(String, String)>,
+
+    /// The user that the container runs as, in place of the image's
+    #[arg(long, short = 'u', value_name = "USER", help_heading = "Configuration")]
+    pub user: Option<String>,
+
+    /// The folder that the command starts in, in place of the image's
+    #[arg(long, short = 'w', value_name = "DIR", help_heading = "Configuration")]
+    pub workdir: Option<String>,
+
+    /// The image's platform, where it has several
+    #[arg(long, value_name = "OS/ARCH", default_value = "linux/amd64", value_parser = platform, help_heading = "Configuration")]
+    pub platform: Platform,
+
+    /// Take in what is run besides: by `docker exec`, a probe, a configuration file (repeatable)
+    #[arg(long, value_name = "CMD ARGS", help_heading = "Analysis")]
+    pub also: Vec<String>,
+
+    /// The container runtime whose own calls are allowed
+    #[arg(long, value_enum, default_value_t = RuntimeName::Any, help_heading = "Analysis")]
+    pub runtime: RuntimeName,
+
+    /// Which functions may be called through pointers: all whose address is stored anywhere, or those whose
+    /// address reachable code and data hold
+    #[arg(long, value_enum, default_value_t = AddressTaken::Reached, help_heading = "Analysis")]
+    pub address_taken: AddressTaken,
+
+    /// Show on standard error where the time went
+    #[arg(long)]
+    pub stats: bool,
+
+    /// Say nothing but errors
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Name everything that could not be resolved
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// What a profile is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProfileFormat {
+    /// JSON of the OCI runtime specification, for Docker, podman, containerd, CRI-O, runc and crun
+    Oci,
+}
+
+/// What findings are shown as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InspectFormat {
+    /// Tables
+    Table,
+    /// The report, for machines
+    Json,
+}
+
+/// A container runtime, by the name that the flag has for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RuntimeName {
+    /// Docker's, containerd's and most clusters'
+    Runc,
+    /// podman's and CRI-O's on many systems
+    Crun,
+    /// Either
+    Any,
+}
+
+impl From<RuntimeName> for Runtime {
+    fn from(name: RuntimeName) -> Self {
+        match name {
+            RuntimeName::Runc => Self::Runc,
+            RuntimeName::Crun => Self::Crun,
+            RuntimeName::Any => Self::Any,
+        }
+    }
+}
+
+fn call(text: &str) -> Result<&'static confine_kernel::SystemCall, String> {
+    let found = match text.parse() {
+        Ok(number) => confine_kernel::call(number),
+        Err(_) => confine_kernel::call_named(text),
+    };
+    found.ok_or_else(|| {
+        format!(
+            "x86-64 has no such system call as of Linux {}",
+            confine_kernel::LINUX_VERSION
+        )
+    })
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+fn platform(text: &str) -> Result<Platform, String> {
+    let platform: Platform = text
+        .parse()
+        .map_err(|error: confine_image::InvalidPlatform| error.to_string())?;
+    if platform.os == "linux" && platform.architecture == "amd64" {
+        return Ok(platform);
+    }
+    Err("only linux/amd64 can be analysed".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn calls_have_names_and_numbers() {
+        for (text, expected) in [
+            ("setuid", Some(105)),
+            ("105", Some(105)),
+            ("337", None),
+            ("SETUID", None),
+            ("-1", None),
+        ] {
+            assert_eq!(call(text).ok().map(|call| call.number), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn variables_have_a_name() {
+        for (text, expected) in [
+            ("A=b", Some(("A", "b"))),
+            ("A=", Some(("A", ""))),
+            ("A=b=c", Some(("A", "b=c"))),
+            ("A", None),
+            ("=b", None),
+        ] {
+            let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            assert_eq!(variable(text).ok(), expected, "{text}");
+        }
+    }
+}

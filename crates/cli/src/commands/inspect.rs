@@ -1,0 +1,18 @@
+//! `confine inspect`: everything that was found.
+
+use crate::arguments::{InspectArguments, InspectFormat};
+use crate::{Outcome, analysis, output, summary, terminal};
+
+/// Shows the report.
+pub fn inspect(arguments: &InspectArguments) -> anyhow::Result<Outcome> {
+    let report = analysis::run(&arguments.analysis)?;
+    match arguments.format {
+        InspectFormat::Table => terminal::print(&confine_report::inspect(&report, terminal::width()))?,
+        InspectFormat::Json => output::print(&report.to_json()?)?,
+    }
+    if arguments.strict && !report.assumptions.is_empty() {
+        summary::show_incomplete(&report);
+        return Ok(Outcome::Incomplete);
+    }
+    Ok(Outcome::Done)
+}

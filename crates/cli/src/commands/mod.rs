@@ -1,0 +1,11 @@
+//! The subcommands, one module each.
+
+mod generate;
+mod inspect;
+mod profile;
+mod why;
+
+pub use generate::{completions, man};
+pub use inspect::inspect;
+pub use profile::profile;
+pub use why::why;

@@ -1,0 +1,24 @@
+//! What decides how an image is analysed, beyond the image and its configuration.
+
+use clap::ValueEnum;
+use confine_kernel::Runtime;
+
+/// How to analyse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Command lines that are run besides the image's own.
+    pub also: Vec<String>,
+    /// The container runtime whose own calls are allowed.
+    pub runtime: Runtime,
+    /// Which functions may be called through pointers.
+    pub address_taken: AddressTaken,
+}
+
+/// Which functions may be called through pointers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AddressTaken {
+    /// All whose address any data or code of a loaded object holds
+    All,
+    /// Those whose address reachable code and the data that it reaches hold
+    Reached,
+}

@@ -1,0 +1,135 @@
+//! What `confine profile` says on standard error when it is done, and `--stats`.
+
+use std::collections::BTreeMap;
+
+use confine_assumption::Assumption;
+use confine_report::Report;
+
+use crate::progress::Statistics;
+use crate::terminal;
+
+/// Says what was found, in a few lines.
+pub fn show(report: &Report) {
+    for line in lines(report) {
+        terminal::note(&line);
+    }
+}
+
+/// Names every assumption.
+pub fn show_assumptions(report: &Report) {
+    for assumption in &report.assumptions {
+        terminal::warning(&format!(
+            "{}: {} ({})",
+            assumption.place,
+            assumption.detail,
+            word(&assumption.effect)
+        ));
+    }
+}
+
+/// Says that `--strict` was not satisfied.
+pub fn show_incomplete(report: &Report) {
+    terminal::warning(&format!(
+        "{}, which --strict does not accept: `confine inspect` lists them",
+        assumptions(&report.assumptions),
+    ));
+}
+
+/// Says where the time went.
+pub fn show_statistics(statistics: &Statistics) {
+    let total: std::time::Duration = statistics.parts.iter().map(|(_, time)| *time).sum();
+    for (part, time) in statistics.parts.iter().chain([&("total", total)]) {
+        terminal::note(&format!("{:>9.1} ms  {part}", time.as_secs_f64() * 1000.0));
+    }
+    for (what, count) in &statistics.counts {
+        terminal::note(&format!("{count:>12}  {what}"));
+    }
+}
+
+fn lines(report: &Report) -> Vec<String> {
+    let all = confine_kernel::calls().len();
+    let published = report
+        .allowed
+        .iter()
+        .filter(|allowed| confine_kernel::in_published_table(allowed.number))
+        .count();
+    let published_all = confine_kernel::calls()
+        .iter()
+        .filter(|call| confine_kernel::in_published_table(call.number))
+        .count();
+    let mut lines = vec![
+        format!(
+            "{} of {all} system calls allowed ({} of Linux 5.4's {published_all} denied)",
+            report.allowed.len(),
+            published_all.saturating_sub(published),
+        ),
+        format!(
+            "{}, {}, {}",
+            count(report.programs.len(), "program"),
+            count(report.scripts.len(), "script"),
+            count(report.objects.len(), "object"),
+        ),
+    ];
+    if !report.widened.is_empty() {
+        lines.push(format!(
+            "{} allowed only because something is unresolved",
+            count(report.widened.len(), "call")
+        ));
+    }
+    if !report.assumptions.is_empty() {
+        lines.push(assumptions(&report.assumptions));
+    }
+    lines.push("`confine inspect` shows them all, `confine why` the reason for a call".to_owned());
+    lines
+}
+
+fn assumptions(assumptions: &[Assumption]) -> String {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for assumption in assumptions {
+        *kinds.entry(word(&assumption.kind)).or_default() += 1;
+    }
+    let kinds: Vec<String> = kinds
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    format!("{}: {}", count(assumptions.len(), "assumption"), kinds.join(", "))
+}
+
+fn count(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The word by which the report calls a kind or an effect.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use confine_assumption::{Effect, Kind};
+
+    use super::*;
+
+    #[test]
+    fn assumptions_are_counted_by_kind() {
+        let assumption = |kind| Assumption {
+            kind,
+            place: "/bin/x".to_owned(),
+            detail: "open".to_owned(),
+            effect: Effect::NotCovered,
+        };
+        for (kinds, expected) in [
+            (vec![Kind::OpenCommand], "1 assumption: 1 open-command"),
+            (
+                vec![Kind::OpenJump, Kind::MissingProgram, Kind::OpenJump],
+                "3 assumptions: 1 missing-program, 2 open-jump",
+            ),
+        ] {
+            let list: Vec<Assumption> = kinds.into_iter().map(assumption).collect();
+            assert_eq!(assumptions(&list), expected);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What a user meets before any analysis: help, usage errors, exit codes, files that cannot be written.
+//!
+//! `CONFINE_UPDATE=1 cargo test -p confine` writes the help texts anew.
+#![allow(clippy::panic, reason = "a test fails by it")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn confine(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_confine"))
+        .args(arguments)
+        .output()
+        .expect("confine can be started")
+}
+
+/// Runs confine, which must end with `code`, say `expected` on standard error and nothing on standard output.
+fn check_failure(arguments: &[&str], code: i32, expected: &str) {
+    let output = confine(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+    assert!(
+        stderr.contains(expected),
+        "{arguments:?}: {stderr:?} does not contain {expected:?}"
+    );
+    assert!(
+        !stderr.contains('\u{1b}'),
+        "{arguments:?}: styles without a terminal: {stderr:?}"
+    );
+    assert!(
+        output.stdout.is_empty(),
+        "{arguments:?}: something on standard output"
+    );
+}
+
+#[test]
+fn usage_errors_end_with_2() {
+    for (arguments, expected) in [
+        (&[][..], "Usage: confine"),
+        (&["profile"], "<IMAGE>"),
+        (&["no-such-command"], "unrecognized subcommand"),
+        (
+            &["profile", "image", "--no-such-flag"],
+            "unexpected argument '--no-such-flag'",
+        ),
+        (
+            &["profile", "image", "--runtime", "rkt"],
+            "[possible values: runc, crun, any]",
+        ),
+        (
+            &["profile", "image", "--address-taken", "some"],
+            "[possible values: all, reached]",
+        ),
+        (&["profile", "image", "--env", "NAME"], "expected NAME=VALUE"),
+        (
+            &["profile", "image", "--platform", "linux/arm64"],
+            "only linux/amd64 can be analysed",
+        ),
+        (&["profile", "image", "-q", "-v"], "cannot be used with"),
+        (
+            &["why", "image", "no_such_call"],
+            "x86-64 has no such system call as of Linux",
+        ),
+    ] {
+        check_failure(arguments, 2, expected);
+    }
+}
+
+#[test]
+fn bad_images_end_with_2_and_say_what_is_wrong() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = format!("dir:{}", folder.path().display());
+    let text = folder.path().join("text");
+    fs::write(&text, "not an archive").expect("the folder is writable");
+    let text = text.to_str().expect("a path of ASCII");
+    let open_quote = ["profile", &root, "--command", "it's"];
+    for (arguments, expected) in [
+        (&["profile", text][..], "confine: error: "),
+        (&["profile", "docker-archive:/no/such/file"], "/no/such/file: "),
+        (
+            &["profile", &root],
+            "it has no configuration: tell what it runs by --command 'CMD ARGS'",
+        ),
+        (
+            &["profile", &root, "--entrypoint", ""],
+            "tell what it runs by --command",
+        ),
+        (
+            &open_quote,
+            "--command: expected words as a shell reads them, found an open quote: it's",
+        ),
+    ] {
+        check_failure(arguments, 2, expected);
+    }
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_found_before_the_image_is_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let here = folder.path().to_str().expect("a path of ASCII");
+    let (absent, file) = (
+        format!("{here}/absent/profile.json"),
+        format!("{here}/profile.json"),
+    );
+    let image = "docker-archive:/no/such/file";
+    for (arguments, expected) in [
+        (
+            &["profile", image, "--output", &absent][..],
+            format!("cannot write {absent}: "),
+        ),
+        (
+            &["profile", image, "--output", here],
+            format!("cannot write {here}: "),
+        ),
+        (
+            &["profile", image, "--output", &file, "--report", &absent],
+            format!("cannot write {absent}: "),
+        ),
+        (
+            &["profile", image, "--output", &file, "--report", &file],
+            format!("cannot write both the profile and the report to {file}"),
+        ),
+    ] {
+        check_failure(arguments, 2, &expected);
+    }
+    assert_eq!(
+        fs::read_dir(here).expect("the folder is readable").count(),
+        0,
+        "something half-written was left"
+    );
+}
+
+#[test]
+fn a_failed_run_leaves_the_old_profile() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("profile.json");
+    fs::write(&file, "old").expect("the folder is writable");
+    check_failure(
+        &[
+            "profile",
+            "oci:/no/such/folder",
+            "-o",
+            file.to_str().expect("a path of ASCII"),
+        ],
+        2,
+        "/no/such/folder",
+    );
+    assert_eq!(fs::read_to_string(&file).expect("it is there"), "old");
+    assert_eq!(
+        fs::read_dir(folder.path())
+            .expect("the folder is readable")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn help_texts_are_the_known_ones() {
+    for (name, arguments) in [
+        ("confine", &["--help"][..]),
+        ("profile", &["profile", "--help"]),
+        ("inspect", &["inspect", "--help"]),
+        ("why", &["why", "--help"]),
+    ] {
+        let output = confine(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let help = String::from_utf8_lossy(&output.stdout);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/help/{name}.txt"));
+        if std::env::var_os("CONFINE_UPDATE").is_some() {
+            fs::write(&path, help.as_bytes()).expect("tests/help is writable");
+        }
+        let known = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(
+            help,
+            known,
+            "{}: run this test with CONFINE_UPDATE=1",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_come_from_the_flags() {
+    for (arguments, expected) in [
+        (&["completions", "bash"][..], "--address-taken"),
+        (&["completions", "zsh"], "#compdef confine"),
+        (&["completions", "fish"], "complete -c confine"),
+        (&["man"], ".TH confine 1"),
+        (&["man", "profile"], ".TH confine-profile 1"),
+    ] {
+        let output = confine(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains(expected), "{arguments:?}: {expected:?} is missing");
+    }
+    check_failure(
+        &["man", "no-such-command"],
+        2,
+        "confine has no subcommand no-such-command",
+    );
+}
