@@ -10,6 +10,9 @@ use crate::command::{Finished, Interrupt, Invocation, Running};
 use crate::container::{Container, Endpoint, StartOptions, Stopped};
 use crate::error::Error;
 
+/// Where hosts that mount both cgroup hierarchies keep the second one.
+const SECOND_HIERARCHY: &str = "/sys/fs/cgroup/unified";
+
 /// How long a runtime may take from its start to a running first process.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -40,7 +43,7 @@ impl Runtime {
             state.display().to_string(),
         ];
         if self == Self::Crun {
-            // Hosts with both cgroup hierarchies mounted are beyond crun; what is measured here is the filter.
+            // What is tried here is the filter; the limits of cgroups are not, and on some hosts they are in the way.
             words.push("--cgroup-manager=disabled".to_owned());
         }
         words
@@ -58,7 +61,8 @@ impl Runtime {
         let bundle = Bundle::create(&folder.join("bundle"), rootfs, image, options)?;
         let base = self.base(&folder.join("state"));
         let mut container = RuntimeContainer {
-            running: RuntimeContainer::launch(&base, bundle.folder(), &options.name, interrupt)?,
+            running: self.launch(&base, bundle.folder(), &options.name, interrupt)?,
+            runtime: self,
             base,
             bundle,
             name: options.name.clone(),
@@ -72,11 +76,37 @@ impl Runtime {
     }
 }
 
+impl Runtime {
+    fn launch(
+        self,
+        base: &[String],
+        bundle: &Path,
+        name: &str,
+        interrupt: &Interrupt,
+    ) -> Result<Running, Error> {
+        let run = if self == Self::Crun && Path::new(SECOND_HIERARCHY).is_dir() {
+            // crun refuses hosts with both hierarchies, even when told to leave them alone: it is shown one.
+            let hide = format!("umount {SECOND_HIERARCHY} && exec \"$@\"");
+            Invocation::new("unshare")
+                .args(["--mount", "sh", "-c", &hide, "sh"])
+                .args(base)
+        } else {
+            invocation(base)
+        };
+        run.args(["run", "--bundle"])
+            .arg(bundle)
+            .arg(name)
+            .interrupt(interrupt)
+            .start()
+    }
+}
+
 /// A container that a runtime runs.
 #[derive(Debug)]
 pub struct RuntimeContainer {
     // Dropped in this order: the process first, then the files under it.
     running: Running,
+    runtime: Runtime,
     bundle: Bundle,
     base: Vec<String>,
     name: String,
@@ -87,11 +117,6 @@ pub struct RuntimeContainer {
 }
 
 impl RuntimeContainer {
-    fn launch(base: &[String], bundle: &Path, name: &str, interrupt: &Interrupt) -> Result<Running, Error> {
-        let run = invocation(base).args(["run", "--bundle"]).arg(bundle).arg(name);
-        run.interrupt(interrupt).start()
-    }
-
     fn call(&self, subcommand: &str) -> Invocation {
         invocation(&self.base).arg(subcommand).interrupt(&self.interrupt)
     }
@@ -183,7 +208,9 @@ impl Container for RuntimeContainer {
         self.stop(patience)?;
         self.earlier_logs = self.logs();
         self.delete();
-        self.running = Self::launch(&self.base, self.bundle.folder(), &self.name, &self.interrupt)?;
+        self.running = self
+            .runtime
+            .launch(&self.base, self.bundle.folder(), &self.name, &self.interrupt)?;
         self.wait_until_running()
     }
 
