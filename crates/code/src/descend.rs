@@ -236,7 +236,12 @@ impl<'a> Descent<'a> {
                 Access::Read(bytes) if !through => {
                     self.refer(at, ReferenceKind::Read(bytes), mention.address)
                 }
-                Access::Read(_) | Access::Written(_) => {}
+                Access::Changed(bytes) => {
+                    self.refer(at, ReferenceKind::Read(bytes), mention.address);
+                    self.refer(at, ReferenceKind::Write(bytes), mention.address);
+                }
+                Access::Written(bytes) => self.refer(at, ReferenceKind::Write(bytes), mention.address),
+                Access::Read(_) => {}
             }
         }
         if let Some(constant) = instruction.wide_constant().filter(|_| fixed) {

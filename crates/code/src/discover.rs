@@ -190,7 +190,10 @@ impl Discovery<'_> {
             ReferenceKind::Call => self.add_start(reference.target),
             ReferenceKind::Jump => self.add_entry(reference.target),
             ReferenceKind::Take => self.add_mentioned(reference.target),
-            ReferenceKind::CallThrough | ReferenceKind::JumpThrough | ReferenceKind::Read(_) => {}
+            ReferenceKind::CallThrough
+            | ReferenceKind::JumpThrough
+            | ReferenceKind::Read(_)
+            | ReferenceKind::Write(_) => {}
         }
     }
 

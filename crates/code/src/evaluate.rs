@@ -9,12 +9,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_elf::{Address, Object};
-use confine_isa::{Arithmetic, Decoder, Flow, Instruction, Operand, Operation, Register};
+use confine_isa::{Arithmetic, Decoder, Flow, Instruction, Operand, Operation, Register, Width};
 
 use crate::facts::{Facts, Function, Reference, ReferenceKind};
 use crate::returning::Returning;
 use crate::state::{Convention, State};
-use crate::value::{Location, Value};
+use crate::value::{Loaded, Location, Pointer, Value};
 
 /// Stack arguments that a call's record keeps: as many as the widest known wrapper takes.
 const STACK_ARGUMENTS: i64 = 10;
@@ -30,6 +30,10 @@ pub struct Evaluation {
     pub system_calls: BTreeMap<Address, SystemCallEffect>,
     /// Direct calls, calls through a slot, and jumps to other functions, by address and target.
     pub calls: BTreeMap<(Address, Address), CallEffect>,
+    /// Eight-byte stores to variables of the object, by the instruction's address.
+    pub stores: BTreeMap<Address, Value>,
+    /// Stores behind pointers whose origin is known.
+    pub stores_behind: BTreeSet<Loaded>,
 }
 
 /// A `syscall` instruction.
@@ -56,13 +60,43 @@ pub struct CallEffect {
     registers: [Value; Register::COUNT],
     /// From the callee's first stack argument on.
     stack: Vec<Value>,
+    /// The caller's own stack, by distance from its stack pointer at entry.
+    own_stack: BTreeMap<i64, (Value, Width)>,
 }
 
 impl CallEffect {
     fn join(&mut self, other: &Self) {
+        self.own_stack
+            .retain(|start, (value, width)| match other.own_stack.get(start) {
+                Some((theirs, same)) if width == same => {
+                    *value = value.join(theirs);
+                    true
+                }
+                _ => false,
+            });
         let mine = self.registers.iter_mut().chain(&mut self.stack);
         for (mine, theirs) in mine.zip(other.registers.iter().chain(&other.stack)) {
             *mine = mine.join(theirs);
+        }
+    }
+
+    /// What the callee finds behind a pointer that is passed to it.
+    #[must_use]
+    pub fn behind(&self, loaded: Loaded) -> Value {
+        let Pointer::Entry(location) = loaded.pointer else {
+            return Value::Any;
+        };
+        match self.value(location) {
+            Value::Frame(base) => match self.own_stack.get(&base.wrapping_add_unsigned(loaded.offset)) {
+                Some((value, width)) if *width >= loaded.width => value.truncate(loaded.width),
+                _ => Value::Any,
+            },
+            pointer => pointer.behind(loaded.width).map_or(Value::Any, |behind| {
+                Value::Loaded(Loaded {
+                    offset: behind.offset.wrapping_add(loaded.offset),
+                    ..behind
+                })
+            }),
         }
     }
 
@@ -112,6 +146,10 @@ struct Interpreter<'a> {
 enum Event<'s> {
     /// The instruction enters the kernel.
     SystemCall(&'s State),
+    /// A value is stored in a variable of the object.
+    Store(&'s Value),
+    /// Something is stored behind a pointer whose origin is known.
+    StoreBehind(Loaded),
     /// Control goes into another function, whose return address (if there is one) is not on the stack yet.
     Call {
         target: Address,
@@ -188,6 +226,15 @@ impl<'a> Interpreter<'a> {
                     let known = evaluation.system_calls.entry(at);
                     known.and_modify(|known| known.join(&effect)).or_insert(effect);
                 }
+                Event::Store(value) => {
+                    let known = evaluation.stores.entry(at);
+                    known
+                        .and_modify(|known| *known = known.join(value))
+                        .or_insert_with(|| value.clone());
+                }
+                Event::StoreBehind(place) => {
+                    evaluation.stores_behind.insert(place);
+                }
                 Event::Call {
                     target,
                     state,
@@ -260,6 +307,7 @@ impl<'a> Interpreter<'a> {
                 self.operations.clear();
                 instruction.lift(&mut self.operations);
                 for operation in &self.operations {
+                    tell_store(at, operation, state, self.object, tell);
                     apply(operation, state, self.object);
                 }
                 true
@@ -374,6 +422,41 @@ impl<'a> Interpreter<'a> {
     }
 }
 
+fn tell_store(
+    at: Address,
+    operation: &Operation,
+    state: &State,
+    object: &Object,
+    tell: &mut impl FnMut(Address, Event<'_>),
+) {
+    let (memory, width, from) = match operation {
+        Operation::Copy {
+            to: Operand::Memory(memory),
+            width,
+            from,
+        } => (memory, *width, Some(from)),
+        Operation::Arithmetic {
+            place: Operand::Memory(memory),
+            width,
+            ..
+        } => (memory, *width, None),
+        // However many bytes: as if all eight.
+        Operation::ClobberMemory { memory, .. } => (memory, Width::Quad, None),
+        _ => return,
+    };
+    let address = state.address(memory);
+    match (&address, from) {
+        (Value::Addresses(_), Some(from)) if width == Width::Quad => {
+            tell(at, Event::Store(&state.read(from, width, object)));
+        }
+        _ => {
+            if let Some(place) = address.behind(width) {
+                tell(at, Event::StoreBehind(place));
+            }
+        }
+    }
+}
+
 fn is_table_target(function: &Function, reference: &Reference) -> bool {
     reference.kind == ReferenceKind::Jump && function.indirect_jumps.contains(&reference.at)
 }
@@ -397,6 +480,7 @@ fn call(state: &State, pushes_return: bool) -> CallEffect {
     let first = if pushes_return { 0 } else { 8 };
     CallEffect {
         registers: state.registers().clone(),
+        own_stack: state.own_stack(),
         stack: (0..STACK_ARGUMENTS)
             .map(|index| state.stack_value(first + 8 * index))
             .collect(),

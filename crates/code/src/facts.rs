@@ -70,6 +70,8 @@ pub enum ReferenceKind {
     Take,
     /// Reads so many bytes there.
     Read(u8),
+    /// Writes so many bytes there.
+    Write(u8),
 }
 
 impl Facts {

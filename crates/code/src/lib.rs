@@ -19,5 +19,5 @@ mod value;
 
 pub use evaluate::{CallEffect, Evaluation, SystemCallEffect, evaluate};
 pub use facts::{Facts, Function, Reference, ReferenceKind};
-pub use pointers::Pointer;
-pub use value::{Constants, Entry, Location, Value};
+pub use pointers::Pointer as StoredPointer;
+pub use value::{Constants, Entry, Loaded, Location, Pointer, Value};

@@ -71,6 +71,14 @@ impl State {
         &self.registers[register.number()]
     }
 
+    /// What lies in the function's own stack, by distance from the stack pointer at entry.
+    pub(crate) fn own_stack(&self) -> BTreeMap<i64, (Value, Width)> {
+        let slots = self.slots.iter();
+        slots
+            .map(|(start, slot)| (*start, (slot.value.clone(), slot.width)))
+            .collect()
+    }
+
     pub(crate) fn registers(&self) -> &[Value; Register::COUNT] {
         &self.registers
     }
@@ -114,7 +122,9 @@ impl State {
                     .map(|address| stored(object, *address, width))
                     .reduce(|left, right| left.join(&right))
                     .unwrap_or_default(),
-                _ => Value::Any.truncate(width),
+                address => address
+                    .behind(width)
+                    .map_or_else(|| Value::Any.truncate(width), Value::Loaded),
             },
         }
     }
@@ -374,7 +384,8 @@ impl Convention {
     }
 }
 
-/// What the object's data holds at `address`, if that never changes: its segment cannot be written (or not any
+/// What the object's data holds at `address`. A pointer that may change stands for itself; otherwise the bytes
+/// are known if they never change: the segment cannot be written (or not any
 /// more once the loader is done), and the loader does not relocate it.
 fn stored(object: &Object, address: Address, width: Width) -> Value {
     let end = address.saturating_add(width.bytes());
@@ -385,6 +396,9 @@ fn stored(object: &Object, address: Address, width: Width) -> Value {
             .read_only_after_relocation
             .as_ref()
             .is_some_and(|range| range.start <= address && end <= range.end);
+    if !read_only && width == Width::Quad {
+        return Value::Variable { address, add: 0 };
+    }
     let from = object
         .relocations
         .partition_point(|relocation| relocation.at.saturating_add(8) <= address);

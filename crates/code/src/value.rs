@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use confine_elf::Address;
 use confine_isa::{Arithmetic, Register, Width};
 
 /// A set of words.
@@ -26,6 +27,35 @@ pub enum Value {
     Entry(Entry),
     /// Every number from 0 up to and including this one.
     UpTo(u64),
+    /// What a variable of the object holds, plus a constant.
+    Variable {
+        /// Its address: eight bytes that can be written.
+        address: Address,
+        /// Added, wrapping.
+        add: u64,
+    },
+    /// What lies in memory behind a pointer.
+    Loaded(Loaded),
+}
+
+/// So many bytes behind a pointer, zero-extended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Loaded {
+    /// Where the pointer comes from.
+    pub pointer: Pointer,
+    /// Bytes from where it points to.
+    pub offset: u64,
+    /// How many bytes.
+    pub width: Width,
+}
+
+/// Where a pointer comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pointer {
+    /// The caller passed it.
+    Entry(Location),
+    /// It is in a variable of the object, at this address.
+    Variable(Address),
 }
 
 /// What was in a place when the function was entered, changed: `((entry + add) & and) | or`.
@@ -201,6 +231,26 @@ impl Value {
         }
     }
 
+    /// What a load of `width` bytes from this address gives, if it is behind a pointer whose origin is known.
+    #[must_use]
+    pub fn behind(&self, width: Width) -> Option<Loaded> {
+        let (pointer, offset) = match self {
+            Self::Entry(Entry {
+                location,
+                add,
+                and: u64::MAX,
+                or: 0,
+            }) => (Pointer::Entry(*location), *add),
+            Self::Variable { address, add } => (Pointer::Variable(*address), *add),
+            _ => return None,
+        };
+        Some(Loaded {
+            pointer,
+            offset,
+            width,
+        })
+    }
+
     /// The low bytes of the value, the rest zero.
     #[must_use]
     pub fn truncate(&self, width: Width) -> Self {
@@ -277,6 +327,14 @@ impl Value {
                     None => Self::Any,
                 }
             }
+            (Self::Variable { address, add }, Self::Constants(offset))
+            | (Self::Constants(offset), Self::Variable { address, add }) => match offset.only() {
+                Some(offset) => Self::Variable {
+                    address: *address,
+                    add: add.wrapping_add(offset),
+                },
+                None => Self::Any,
+            },
             (Self::Entry(entry), Self::Constants(offset)) | (Self::Constants(offset), Self::Entry(entry)) => {
                 match offset.only() {
                     Some(0) => Self::Entry(*entry),
@@ -303,7 +361,10 @@ impl Value {
             }),
             Self::UpTo(most) => Self::UpTo(*most.min(&mask)),
             // A cut address or stack pointer is no address any more, but is still at most the mask.
-            Self::Any | Self::Addresses(_) | Self::Frame(_) => Self::Any.masked(mask, 0),
+            Self::Loaded(loaded) if loaded.width.mask() & mask == loaded.width.mask() => self.clone(),
+            Self::Any | Self::Addresses(_) | Self::Frame(_) | Self::Variable { .. } | Self::Loaded(_) => {
+                Self::Any.masked(mask, 0)
+            }
         }
     }
 

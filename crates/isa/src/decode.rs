@@ -47,8 +47,10 @@ pub enum Flow {
 pub enum Access {
     /// The address itself becomes a value, or is indexed from: what lies around it may be used.
     Taken,
-    /// So many bytes at the address are read (and perhaps written).
+    /// So many bytes at the address are read.
     Read(u8),
+    /// So many bytes at the address are read and written, or perhaps written.
+    Changed(u8),
     /// So many bytes at the address are written and not read.
     Written(u8),
 }
@@ -188,6 +190,8 @@ impl Instruction {
             Access::Taken
         } else if position == 0 && is_plain_store(instruction.mnemonic()) {
             Access::Written(bytes)
+        } else if position == 0 && !only_reads(instruction.mnemonic()) {
+            Access::Changed(bytes)
         } else {
             Access::Read(bytes)
         };
@@ -234,6 +238,14 @@ fn is_near(instruction: &iced_x86::Instruction) -> bool {
     matches!(
         instruction.op0_kind(),
         OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64
+    )
+}
+
+/// Instructions whose first operand is not written.
+fn only_reads(mnemonic: Mnemonic) -> bool {
+    matches!(
+        mnemonic,
+        Mnemonic::Cmp | Mnemonic::Test | Mnemonic::Call | Mnemonic::Jmp | Mnemonic::Push | Mnemonic::Bt
     )
 }
 

@@ -5,10 +5,15 @@
 //! where the function's address is taken (anybody may call it with anything), where a caller's value is not
 //! known, and past a bound on the number of levels. Terminates: a question that was asked before is not asked
 //! again, and levels are bounded.
+//!
+//! A value behind a pointer is followed to the pointer's origin: the caller's own stack, or those who write the
+//! variable that holds the pointer. Assumed of a binary: a structure that is passed by its address is only
+//! changed through that address, as the compiler had to assume of it too; what the functions on the way store
+//! there themselves is seen and leaves the value open.
 
 use std::collections::BTreeSet;
 
-use confine_code::{Constants, Entry, Evaluation, Location, Value, evaluate};
+use confine_code::{Constants, Entry, Evaluation, Loaded, Location, Pointer, Value, evaluate};
 use confine_elf::{Address, SymbolKind};
 use confine_isa::Register;
 use rayon::prelude::*;
@@ -17,6 +22,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::names;
 use crate::program::{Input, Node, Program};
 use crate::reach::Reach;
+use crate::variable::Variable;
 
 /// How many callers deep a value is followed.
 const LEVELS: usize = 24;
@@ -111,19 +117,24 @@ impl<'p, 'a> Tracer<'p, 'a> {
         let mut asked: FxHashSet<(Node, Value, (Node, Address))> = FxHashSet::default();
         let mut pending = questions;
         for _ in 0..LEVELS {
-            let (settled, open): (Vec<_>, Vec<_>) = pending
-                .into_iter()
-                .partition(|question| !self.depends_on_callers(question));
-            answers.extend(settled.into_iter().map(answer));
-            let callers: Vec<Node> = open
+            let mut onward: Vec<(Question, Source)> = Vec::new();
+            for question in pending {
+                match self.source(&question) {
+                    Some(source) => onward.push((question, source)),
+                    None => answers.push(answer(question)),
+                }
+            }
+            let needed: Vec<Node> = onward
                 .iter()
-                .flat_map(|question| self.reach.callers(question.node))
-                .map(|caller| caller.node)
+                .flat_map(|(question, source)| self.needed(question, source))
                 .collect();
-            self.evaluate(&callers);
-            pending = open
+            self.evaluate(&needed);
+            pending = onward
                 .iter()
-                .flat_map(|question| self.ask_callers(question))
+                .flat_map(|(question, source)| match source {
+                    Source::Callers => self.ask_callers(question),
+                    Source::Variable(variable, loaded) => self.ask_writers(question, variable, *loaded),
+                })
                 .collect();
             pending.retain(|question| {
                 let last = question.path.last().copied().unwrap_or((question.node, 0));
@@ -140,34 +151,127 @@ impl<'p, 'a> Tracer<'p, 'a> {
         answers
     }
 
-    fn depends_on_callers(&self, question: &Question) -> bool {
-        let entry = matches!(question.value, Value::Entry(_));
-        entry && !self.reach.is_taken(question.node) && !self.reach.callers(question.node).is_empty()
+    /// Where the answer to a question is to be looked for; `None` if the value is settled or must stay open.
+    fn source(&self, question: &Question) -> Option<Source> {
+        let Question { node, value, .. } = question;
+        match value {
+            Value::Entry(_)
+            | Value::Loaded(Loaded {
+                pointer: Pointer::Entry(_),
+                ..
+            }) => {
+                let known = !self.reach.is_taken(*node) && !self.reach.callers(*node).is_empty();
+                known.then_some(Source::Callers)
+            }
+            Value::Loaded(
+                loaded @ Loaded {
+                    pointer: Pointer::Variable(address),
+                    ..
+                },
+            ) => {
+                let (object, _) = self.program.locate(*node);
+                let variable = Variable::find(self.program, self.reach, object, *address)?;
+                Some(Source::Variable(variable, *loaded))
+            }
+            _ => None,
+        }
+    }
+
+    /// The functions that must be evaluated before a question can be passed on.
+    fn needed(&self, question: &Question, source: &Source) -> Vec<Node> {
+        let mut nodes = vec![question.node];
+        match source {
+            Source::Callers => {
+                nodes.extend(self.reach.callers(question.node).iter().map(|caller| caller.node));
+            }
+            Source::Variable(variable, _) => {
+                nodes.extend(variable.writers.iter().map(|(node, _)| *node));
+                nodes.extend(&variable.readers);
+            }
+        }
+        nodes
     }
 
     fn ask_callers(&self, question: &Question) -> Vec<Question> {
-        let callers = self.reach.callers(question.node);
+        if let Value::Loaded(loaded) = question.value
+            && self.may_overwrite(question.node, loaded)
+        {
+            return vec![question.becomes(question.node, Value::Any, None)];
+        }
+        let callers = self.reach.callers(question.node).iter();
         callers
-            .iter()
             .filter_map(|caller| {
                 let value = match self.evaluation(caller.node) {
                     // A call that the evaluation never comes to is never made.
                     Some(evaluation) => {
                         let call = evaluation.calls.get(&(caller.at, caller.target))?;
-                        question.value.instantiate(|location| call.value(location))
+                        match question.value {
+                            Value::Loaded(loaded) => call.behind(loaded),
+                            ref value => value.instantiate(|location| call.value(location)),
+                        }
                     }
                     None => Value::Any,
                 };
-                let mut path = vec![(caller.node, caller.at)];
-                path.extend_from_slice(&question.path);
-                Some(Question {
-                    node: caller.node,
-                    value,
-                    path,
-                })
+                Some(question.becomes(caller.node, value, Some(caller.at)))
             })
             .collect()
     }
+
+    /// What lies behind a variable is what lies behind each pointer that is stored in it.
+    fn ask_writers(&self, question: &Question, variable: &Variable, loaded: Loaded) -> Vec<Question> {
+        if variable
+            .readers
+            .iter()
+            .any(|reader| self.may_overwrite(*reader, loaded))
+        {
+            return vec![question.becomes(question.node, Value::Any, None)];
+        }
+        let writers = variable.writers.iter();
+        writers
+            .filter_map(|(writer, at)| {
+                let value = match self.evaluation(*writer) {
+                    Some(evaluation) => match evaluation.stores.get(at)? {
+                        // Nothing lies behind a null pointer.
+                        stored if stored.constants() == Some(&[0]) => return None,
+                        stored => stored.behind(loaded.width).map_or(Value::Any, |behind| {
+                            let offset = behind.offset.wrapping_add(loaded.offset);
+                            Value::Loaded(Loaded { offset, ..behind })
+                        }),
+                    },
+                    None => Value::Any,
+                };
+                Some(question.becomes(*writer, value, Some(*at)))
+            })
+            .collect()
+    }
+
+    /// Whether a function stores to the place that `loaded` names.
+    fn may_overwrite(&self, node: Node, loaded: Loaded) -> bool {
+        let Some(evaluation) = self.evaluation(node) else {
+            return true;
+        };
+        let end = |place: &Loaded| place.offset.wrapping_add(place.width.bytes());
+        evaluation.stores_behind.iter().any(|store| {
+            store.pointer == loaded.pointer && store.offset < end(&loaded) && loaded.offset < end(store)
+        })
+    }
+}
+
+impl Question {
+    /// The same question about another function, which leads on by the instruction at `at`.
+    fn becomes(&self, node: Node, value: Value, at: Option<Address>) -> Self {
+        let step = at.map(|at| (node, at));
+        let path = step.into_iter().chain(self.path.iter().copied()).collect();
+        Self { node, value, path }
+    }
+}
+
+/// Where the answer to a question is to be looked for.
+enum Source {
+    /// At those who call the function.
+    Callers,
+    /// At those who write the variable that this is behind.
+    Variable(Variable, Loaded),
 }
 
 fn answer(question: Question) -> Answer {

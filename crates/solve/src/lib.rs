@@ -15,6 +15,7 @@ mod names;
 mod numbers;
 mod program;
 mod reach;
+mod variable;
 
 pub use arguments::{Interface, Passed};
 pub use program::{AddressTaken, Input, LateRoot};

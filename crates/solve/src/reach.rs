@@ -273,6 +273,7 @@ impl Search<'_, '_> {
                     self.mentioned(designation, from, at);
                 }
             }
+            ReferenceKind::Write(_) => {}
             ReferenceKind::Take if self.is_thread_local_slot(object, target) => {}
             ReferenceKind::Take => {
                 if let Some(designation) = self.program.designate(object, target) {
