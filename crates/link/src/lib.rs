@@ -15,6 +15,8 @@ mod cache;
 mod configuration;
 pub mod conventions;
 mod exports;
+mod find;
+mod interpreter;
 mod late;
 mod linked;
 pub mod plugins;

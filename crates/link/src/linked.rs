@@ -5,18 +5,15 @@ use std::sync::Arc;
 
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_elf::{Machine, Object};
-use confine_image::{FileKind, Files};
-use rayon::prelude::*;
+use confine_image::Files;
 
 use crate::exports::{Exports, ScopeIndex};
-use crate::search::{Asking, Candidate, Flavour, Search};
+use crate::interpreter::Interpreter;
+use crate::search::{Flavour, Search};
 use crate::store::{ObjectError, ObjectStore, Parsed};
 
 /// How many objects one program may have: a hostile image may name any number.
 const MOST_OBJECTS: usize = 4096;
-
-/// How long a chain of "loaded by" is followed.
-const LONGEST_CHAIN: usize = 64;
 
 /// What the program's environment tells the loader.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,23 +97,8 @@ pub struct Linked {
     pub loader: Loader,
     pub(crate) search: Search,
     pub(crate) global: ScopeIndex,
-    machine: Machine,
-    interpreter: Option<Interpreter>,
-}
-
-#[derive(Debug, Clone)]
-struct Interpreter {
-    name: String,
-    path: String,
-    parsed: Parsed,
-}
-
-/// A file that was found for a name, with its variants.
-struct Found {
-    path: String,
-    canonical: String,
-    parsed: Parsed,
-    variants: Vec<(String, String, Parsed)>,
+    pub(crate) machine: Machine,
+    pub(crate) interpreter: Option<Interpreter>,
 }
 
 /// Links one program as its loader would at start-up.
@@ -353,7 +335,7 @@ impl Linked {
         self.assumptions.dedup();
     }
 
-    fn push(
+    pub(crate) fn push(
         &mut self,
         found: String,
         path: String,
@@ -378,86 +360,13 @@ impl Linked {
     }
 
     /// An object that already answers to this name.
-    fn known(&self, name: &str) -> Option<usize> {
+    pub(crate) fn known(&self, name: &str) -> Option<usize> {
         self.objects.iter().position(|object| {
             !matches!(object.reason, LoadReason::Variant { .. })
                 && (object.names.contains(name)
                     || (self.search.flavour == Flavour::Glibc
                         && object.elf.dynamic.soname.as_deref() == Some(name)))
         })
-    }
-
-    fn find_interpreter(
-        &mut self,
-        files: &dyn Files,
-        store: &ObjectStore,
-        program: &Object,
-    ) -> Option<Interpreter> {
-        let name = program.interpreter.clone()?;
-        match store.parsed(files, &name) {
-            Ok(parsed) => Some(Interpreter {
-                path: canonical(files, &name),
-                name,
-                parsed,
-            }),
-            Err(error) => {
-                self.unusable(&name, &error, Kind::MissingObject);
-                None
-            }
-        }
-    }
-
-    /// musl's loader is its C library, glibc's is not. A missing one is told by its name.
-    fn whose_loader(&self, program: &Object) -> Loader {
-        let is_musl = match &self.interpreter {
-            Some(interpreter) => {
-                let symbols = &interpreter.parsed.elf.dynamic_symbols;
-                symbols
-                    .iter()
-                    .any(|symbol| symbol.defined && symbol.name == "__libc_start_main")
-            }
-            None => program
-                .interpreter
-                .as_ref()
-                .is_some_and(|name| name.contains("ld-musl")),
-        };
-        match &program.interpreter {
-            None if program.dynamic.needed.is_empty() => Loader::None,
-            _ if is_musl => Loader::Musl,
-            _ => Loader::Glibc,
-        }
-    }
-
-    fn is_interpreter_name(&self, name: &str) -> bool {
-        let Some(interpreter) = &self.interpreter else {
-            return false;
-        };
-        let file_name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-        let same = name == interpreter.name || name == file_name(&interpreter.name);
-        match self.search.flavour {
-            Flavour::Glibc => same || interpreter.parsed.elf.dynamic.soname.as_deref() == Some(name),
-            Flavour::Musl => same || is_musl_part(name),
-        }
-    }
-
-    /// Adds the interpreter unless it is there.
-    fn add_interpreter(&mut self) -> Option<usize> {
-        let Interpreter { name, path, parsed } = self.interpreter.clone()?;
-        if let Some(known) = self.objects.iter().position(|object| object.path == path) {
-            return Some(known);
-        }
-        let index = self.push(
-            name.clone(),
-            path,
-            parsed,
-            LoadReason::Interpreter,
-            Some(0),
-            false,
-        );
-        if let Some(object) = self.objects.get_mut(index) {
-            object.names.insert(name);
-        }
-        Some(index)
     }
 
     fn preload(&mut self, files: &dyn Files, store: &ObjectStore, environment: &Environment) {
@@ -483,77 +392,7 @@ impl Linked {
         }
     }
 
-    /// Parses what will be asked for in parallel; the results wait in the store.
-    fn prefetch(&self, files: &dyn Files, store: &ObjectStore, names: &[&String], caller: usize) {
-        let unknown: Vec<&String> = names
-            .iter()
-            .copied()
-            .filter(|name| self.known(name).is_none())
-            .collect();
-        if unknown.len() < 2 {
-            return;
-        }
-        unknown.par_iter().for_each(|name| {
-            self.find(files, store, name, caller);
-        });
-    }
-
-    /// The file that the loader takes for a name, and its variants.
-    fn find(&self, files: &dyn Files, store: &ObjectStore, name: &str, caller: usize) -> Option<Found> {
-        let candidates =
-            self.search
-                .candidates(files, store.system_folders(files), name, &self.chain(caller));
-        let mut variants = Vec::new();
-        for Candidate { path, variant } in candidates {
-            let regular = |path: &str| files.resolve(path).filter(|file| file.kind == FileKind::Regular);
-            let Some(resolved) = regular(&path) else { continue };
-            // Another class or machine, or no object at all: the loader goes on looking.
-            let Ok(parsed) = store.parsed(files, &path) else {
-                continue;
-            };
-            if parsed.elf.machine != self.machine {
-                continue;
-            }
-            if variant {
-                variants.push((path, resolved.path, parsed));
-            } else {
-                return Some(Found {
-                    path,
-                    canonical: resolved.path,
-                    parsed,
-                    variants,
-                });
-            }
-        }
-        let mut variants = variants.into_iter();
-        let (path, canonical, parsed) = variants.next()?;
-        Some(Found {
-            path,
-            canonical,
-            parsed,
-            variants: variants.collect(),
-        })
-    }
-
-    /// The object that asks, the one that loaded it, and so on.
-    fn chain(&self, caller: usize) -> Vec<Asking<'_>> {
-        let mut chain = Vec::new();
-        let mut next = Some(caller);
-        // Bounded: a longer chain than any real one is cut.
-        while let Some(object) = next
-            .and_then(|index| self.objects.get(index))
-            .filter(|_| chain.len() < LONGEST_CHAIN)
-        {
-            chain.push(Asking {
-                elf: &object.elf,
-                found: &object.found,
-            });
-            next = object.loader;
-        }
-        chain
-    }
-
-    fn unusable(&mut self, path: &str, error: &ObjectError, missing: Kind) {
+    pub(crate) fn unusable(&mut self, path: &str, error: &ObjectError, missing: Kind) {
         let (kind, detail) = match error {
             ObjectError::Missing(_) => (missing, "is not in the image".to_owned()),
             ObjectError::Unreadable { reason, .. } => (Kind::UnreadableFile, reason.clone()),
@@ -563,14 +402,7 @@ impl Linked {
     }
 }
 
-/// musl has one file for what other systems split: these names stand for the loader itself.
-fn is_musl_part(name: &str) -> bool {
-    const PARTS: [&str; 7] = ["c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet."];
-    name.strip_prefix("lib")
-        .is_some_and(|rest| PARTS.iter().any(|part| rest.starts_with(part)))
-}
-
-fn canonical(files: &dyn Files, path: &str) -> String {
+pub(crate) fn canonical(files: &dyn Files, path: &str) -> String {
     files
         .resolve(path)
         .map_or_else(|| path.to_owned(), |resolved| resolved.path)

@@ -28,6 +28,9 @@ const LONGEST_PATH: usize = 4096;
 const DEEPEST: usize = 4;
 const MOST_FILES: usize = 2000;
 
+/// Folders that end like this hold configuration that is used only where a link elsewhere points into them.
+const STORE_ENDING: &str = "-available";
+
 /// A module that may be opened.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Candidate {
@@ -185,7 +188,8 @@ impl Named {
                     found.insert(here.path);
                 }
                 FileKind::Folder if depth < DEEPEST => {
-                    let names = files.list(&here.path).into_iter().take(MOST_FILES);
+                    let used = |name: &String| !name.ends_with(STORE_ENDING);
+                    let names = files.list(&here.path).into_iter().filter(used).take(MOST_FILES);
                     pending.extend(names.map(|name| (format!("{}/{name}", here.path), depth + 1)));
                 }
                 _ => {}
