@@ -8,11 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_image::{Config, FileKind, Files};
 
-use crate::builtins::{self, Dialect};
+use crate::builtins::Dialect;
 use crate::lookup::{self, Content, Located};
 use crate::pattern::{self, REST};
-use crate::wrappers::{self, Inner};
-use crate::{Found, Program, Programs, Script, multicall, other_languages};
+use crate::{Found, Program, Programs, Script, multicall};
 
 /// How deep scripts, interpreters and wrappers may lead to each other.
 const MAX_DEPTH: usize = 24;
@@ -60,8 +59,8 @@ pub struct Unit {
 }
 
 #[derive(Debug, Default)]
-struct Kept {
-    invoked: BTreeSet<String>,
+pub(crate) struct Kept {
+    pub(crate) invoked: BTreeSet<String>,
     arguments: BTreeSet<Vec<String>>,
     environment: BTreeSet<(String, String)>,
     interpreter: String,
@@ -72,7 +71,7 @@ struct Kept {
 pub struct Discovery<'a> {
     pub files: &'a dyn Files,
     pub config: &'a Config,
-    programs: BTreeMap<String, Kept>,
+    pub(crate) programs: BTreeMap<String, Kept>,
     scripts: BTreeMap<String, Kept>,
     assumptions: BTreeSet<Assumption>,
     queue: VecDeque<Unit>,
@@ -179,7 +178,7 @@ impl<'a> Discovery<'a> {
         };
         if !pattern::is_open(name) {
             let found = self.look_up(name, &request.context.variables);
-            if found.is_none() {
+            if found.is_none() && !name.is_empty() {
                 let detail = format!("{name} is no executable of the image");
                 self.assume(Kind::MissingProgram, &request.context, detail);
             }
@@ -207,263 +206,6 @@ impl<'a> Discovery<'a> {
             Effect::WidenedToCandidates,
         );
         found
-    }
-
-    fn follow(&mut self, located: &Located, request: &Request) {
-        let path = located.file.path.as_str();
-        let bytes = match self.files.read(path) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                self.assume(Kind::UnreadableFile, &request.context, error.to_string());
-                return;
-            }
-        };
-        match lookup::content(&bytes) {
-            Content::Elf => self.program(located, request, &bytes),
-            Content::Script {
-                interpreter,
-                argument,
-            } => {
-                self.keep_script(path, &interpreter, request);
-                let mut argv = vec![interpreter];
-                argv.extend(argument);
-                argv.push(located.named.clone());
-                argv.extend(request.argv.iter().skip(1).cloned());
-                self.lead_on(path, request, argv, "interpreter of the script");
-            }
-            Content::Text => {
-                self.keep_script(path, "/bin/sh", request);
-                let mut argv = vec!["/bin/sh".to_owned(), located.named.clone()];
-                argv.extend(request.argv.iter().skip(1).cloned());
-                self.lead_on(
-                    path,
-                    request,
-                    argv,
-                    "shell for a script without a first line that names one",
-                );
-            }
-            Content::Other => {
-                let detail = format!("{path} is executed but is neither ELF nor a script");
-                self.assume(Kind::UnreadableFile, &request.context, detail);
-            }
-        }
-    }
-
-    fn lead_on(&mut self, path: &str, request: &Request, argv: Vec<String>, how: &str) {
-        let mut context = request.context.clone();
-        context.depth += 1;
-        context.parent = Some(path.to_owned());
-        context.place = path.to_owned();
-        context.line = Some(1);
-        self.run(Request {
-            argv,
-            how: how.to_owned(),
-            context,
-        });
-    }
-
-    fn program(&mut self, located: &Located, request: &Request, bytes: &[u8]) {
-        let path = located.file.path.clone();
-        let mut argv = request.argv.clone();
-        if let Some(name) = argv.first_mut()
-            && pattern::is_open(name)
-        {
-            name.clone_from(&located.named);
-        }
-        self.keep_program(located, &argv, request);
-        if let Some(applet) = multicall::applet(&path, &argv) {
-            let Some(name) = applet.first().map(|name| lookup::base_name(name).to_owned()) else {
-                return;
-            };
-            if multicall::has_applet(bytes, &name)
-                && let Some(kept) = self.programs.get_mut(&path)
-            {
-                kept.invoked.insert(name);
-            }
-            argv = applet;
-        }
-        let Some((first, arguments)) = argv.split_first() else {
-            return;
-        };
-        let name = lookup::base_name(first).trim_start_matches('-').to_owned();
-        let resolved = lookup::base_name(&path);
-        if let Some(dialect) = dialect(&name, resolved) {
-            self.shell(dialect, arguments, &path, request);
-            return;
-        }
-        if let Some(detail) = other_languages::open_reason(&name, arguments) {
-            let mut context = request.context.clone();
-            context.parent = Some(path.clone());
-            self.assume(Kind::OpenCommand, &context, detail);
-        }
-        let Some((inner, reason)) =
-            wrappers::inner(&name, arguments).or_else(|| wrappers::inner(resolved, arguments))
-        else {
-            return;
-        };
-        for inner in inner {
-            self.wrapped(inner, &name, reason, &path, request);
-        }
-    }
-
-    fn wrapped(&mut self, inner: Inner, name: &str, reason: &str, path: &str, request: &Request) {
-        let mut context = request.context.clone();
-        context.depth += 1;
-        context.parent = Some(path.to_owned());
-        let how = |words: &[String]| {
-            format!(
-                "`{}` by {name}, which {reason}",
-                readable(words.first().map_or("", String::as_str))
-            )
-        };
-        match inner {
-            Inner::Command(mut argv) => {
-                // An option that the table does not know may have taken a word: the first that names something counts.
-                let named = argv.iter().take(4).position(|word| {
-                    pattern::is_open(word) || self.look_up(word, &context.variables).is_some()
-                });
-                argv.drain(..named.unwrap_or(0));
-                let how = how(&argv);
-                self.run(Request { argv, how, context });
-            }
-            Inner::ShellText(text) => {
-                let argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), text];
-                let how = how(&argv);
-                self.run(Request { argv, how, context });
-            }
-            Inner::Folder(folder) => {
-                let argv = vec![format!("{}/{}", folder.trim_end_matches('/'), pattern::STAR)];
-                let how = how(&argv);
-                self.run(Request { argv, how, context });
-            }
-        }
-    }
-
-    fn shell(&mut self, dialect: Dialect, arguments: &[String], path: &str, request: &Request) {
-        let mut rest = arguments;
-        let mut text = false;
-        // Bounded by the arguments: each turn takes one or two.
-        while let Some((first, more)) = rest.split_first() {
-            if first == "--" || first == "-" {
-                rest = more;
-                break;
-            }
-            if !first.starts_with(['-', '+']) {
-                break;
-            }
-            let letters = !first.starts_with("--");
-            text |= letters && first.starts_with('-') && first.contains('c');
-            let valued =
-                (letters && first.ends_with(['o', 'O'])) || first == "--rcfile" || first == "--init-file";
-            rest = if valued {
-                more.get(1..).unwrap_or_default()
-            } else {
-                more
-            };
-        }
-        let mut context = request.context.clone();
-        context.depth += 1;
-        let Some((first, more)) = rest.split_first() else {
-            if let Some(text) = context.input.take() {
-                context.parent = Some(path.to_owned());
-                self.enqueue(Unit {
-                    text,
-                    dialect,
-                    argv: vec![path.to_owned()],
-                    context,
-                });
-            } else {
-                let detail =
-                    "a shell reads commands that are not in the image from its standard input".to_owned();
-                self.assume(Kind::OpenCommand, &request.context, detail);
-            }
-            return;
-        };
-        context.input = None;
-        if text {
-            let argv = if more.is_empty() {
-                vec![path.to_owned()]
-            } else {
-                more.to_vec()
-            };
-            if pattern::is_open(first) {
-                let detail = "a shell is given a text that is not known as a whole".to_owned();
-                self.assume(Kind::OpenCommand, &request.context, detail);
-            }
-            if context.parent.is_none() {
-                context.parent = Some(path.to_owned());
-            }
-            self.enqueue(Unit {
-                text: first.clone(),
-                dialect,
-                argv,
-                context,
-            });
-            return;
-        }
-        self.shell_script(dialect, rest, &request.context);
-    }
-
-    fn shell_script(&mut self, dialect: Dialect, argv: &[String], context: &Context) {
-        let Some(name) = argv.first() else { return };
-        let paths = if pattern::is_open(name) {
-            pattern::files(self.files, name).filter(|_| name != REST)
-        } else {
-            Some(vec![lookup::absolute(name, &self.config.workdir)])
-        };
-        let Some(paths) = paths else {
-            self.assume(
-                Kind::OpenCommand,
-                context,
-                format!("a shell is given a script that is not known: {}", readable(name)),
-            );
-            return;
-        };
-        for path in paths {
-            let mut file = self.files.resolve(&path);
-            if file.is_none() {
-                file = self.look_up(name, &context.variables).map(|located| located.file);
-            }
-            let Some(file) = file else {
-                self.assume(
-                    Kind::MissingProgram,
-                    context,
-                    format!("the script {path} is not in the image"),
-                );
-                continue;
-            };
-            let Some(text) = self.script_text(&file.path, context) else {
-                continue;
-            };
-            let how = format!("script of a shell, {path}");
-            self.keep_script(
-                &file.path,
-                "",
-                &Request {
-                    argv: Vec::new(),
-                    how,
-                    context: context.clone(),
-                },
-            );
-            let mut argv = argv.to_vec();
-            if let Some(first) = argv.first_mut() {
-                first.clone_from(&path);
-            }
-            let context = Context {
-                place: file.path.clone(),
-                line: Some(1),
-                parent: Some(file.path.clone()),
-                depth: context.depth + 1,
-                variables: context.variables.clone(),
-                input: None,
-            };
-            self.enqueue(Unit {
-                text,
-                dialect,
-                argv,
-                context,
-            });
-        }
     }
 
     /// A script's text, or an assumption.
@@ -521,9 +263,14 @@ impl<'a> Discovery<'a> {
     /// Records a script that a shell reads into itself.
     pub fn keep_sourced(&mut self, path: &str, context: &Context) {
         let how = "sourced by a shell".to_owned();
+        let interpreter = context
+            .parent
+            .as_ref()
+            .and_then(|parent| self.scripts.get(parent))
+            .map_or_else(|| "/bin/sh".to_owned(), |script| script.interpreter.clone());
         self.keep_script(
             path,
-            "",
+            &interpreter,
             &Request {
                 argv: Vec::new(),
                 how,
@@ -550,7 +297,7 @@ impl<'a> Discovery<'a> {
         true
     }
 
-    fn enqueue(&mut self, unit: Unit) {
+    pub(crate) fn enqueue(&mut self, unit: Unit) {
         // How a text was come by does not change what it does.
         let key = (
             unit.context.place.clone(),
@@ -575,7 +322,7 @@ impl<'a> Discovery<'a> {
         self.queue.push_back(unit);
     }
 
-    fn keep_program(&mut self, located: &Located, argv: &[String], request: &Request) {
+    pub(crate) fn keep_program(&mut self, located: &Located, argv: &[String], request: &Request) {
         let kept = self.programs.entry(located.file.path.clone()).or_default();
         kept.invoked.insert(located.named.clone());
         if kept.arguments.len() < MAX_KEPT && !argv.iter().any(|word| pattern::is_open(word)) {
@@ -591,15 +338,12 @@ impl<'a> Discovery<'a> {
         keep_reason(&mut kept.found, request);
     }
 
-    fn keep_script(&mut self, path: &str, interpreter: &str, request: &Request) {
+    pub(crate) fn keep_script(&mut self, path: &str, interpreter: &str, request: &Request) {
         let kept = self.scripts.entry(path.to_owned()).or_default();
-        if !interpreter.is_empty() {
-            kept.interpreter = interpreter.to_owned();
-        } else if kept.interpreter.is_empty() {
-            kept.interpreter = "/bin/sh".to_owned();
-        }
+        interpreter.clone_into(&mut kept.interpreter);
         // A script that its own first line hands to a shell is no second reason.
-        if request.context.parent.as_deref() != Some(path) {
+        let own_first_line = request.context.place == path && request.context.line == Some(1);
+        if !own_first_line && request.context.parent.as_deref() != Some(path) {
             keep_reason(&mut kept.found, request);
         }
     }
@@ -625,12 +369,6 @@ fn reasons(found: BTreeSet<(usize, Found)>) -> Vec<Found> {
         }
     }
     reasons
-}
-
-/// The shell that a program called by this name is; a link named `sh` tells by what it leads to.
-fn dialect(name: &str, resolved: &str) -> Option<Dialect> {
-    let called = builtins::dialect(name)?;
-    Some(builtins::dialect(resolved).unwrap_or(called))
 }
 
 fn place(context: &Context) -> String {

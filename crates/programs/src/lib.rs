@@ -14,6 +14,7 @@
 
 mod builtins;
 mod discovery;
+mod execution;
 mod lookup;
 mod multicall;
 mod other_languages;

@@ -9,8 +9,13 @@
 //! Misses: files that the script writes and then executes, start-up files of login shells, and the environment
 //! that is given when the container starts, beyond that tests on variables of it always take both sides.
 
+mod assignments;
+mod builtin_commands;
 mod commands;
+mod compound;
 mod conditions;
+mod output;
+mod parameters;
 mod scan;
 mod state;
 mod syntax;

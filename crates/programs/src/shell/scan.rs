@@ -6,37 +6,18 @@ use std::collections::BTreeSet;
 
 use confine_assumption::{Effect, Kind};
 
-use crate::builtins;
+use crate::builtins::{self, Dialect};
 use crate::discovery::{Context, Discovery, Request, Unit};
-use crate::pattern::REST;
 
 /// How many different words of one text are looked up.
 const MAX_WORDS: usize = 20_000;
 
-/// Takes every word of `unit` that names an executable of the image for a command with unknown arguments.
+/// Takes every word of `unit` that names an executable of the image for a command.
 pub fn scan(discovery: &mut Discovery<'_>, unit: &Unit, reason: &str) {
     let context = unit.context.clone();
     let detail = format!("{reason}: every word of it that names an executable is taken for a command");
     discovery.assume_with(Kind::OpenCommand, &context, detail, Effect::WidenedToCandidates);
-    let mut seen = BTreeSet::new();
-    for (index, line) in unit.text.lines().enumerate() {
-        for word in words(line) {
-            if seen.len() >= MAX_WORDS {
-                return;
-            }
-            if seen.insert(word.to_owned()) && !builtins::is_builtin(unit.dialect, word) {
-                let line = context.line.map(|first| first.saturating_add(index));
-                try_word(
-                    discovery,
-                    word,
-                    Context {
-                        line,
-                        ..context.clone()
-                    },
-                );
-            }
-        }
-    }
+    try_words(discovery, unit.dialect, &unit.text, &context);
     // `exec "$@"` may be among what was not understood.
     let arguments: Vec<String> = unit.argv.iter().skip(1).cloned().collect();
     if let Some(first) = arguments.first()
@@ -51,17 +32,39 @@ pub fn scan(discovery: &mut Discovery<'_>, unit: &Unit, reason: &str) {
     }
 }
 
+/// Takes every word of a text that names an executable for a command.
+pub fn try_words(discovery: &mut Discovery<'_>, dialect: Dialect, text: &str, context: &Context) {
+    let mut seen = BTreeSet::new();
+    for (index, line) in text.lines().enumerate() {
+        for word in words(line) {
+            if seen.len() >= MAX_WORDS {
+                return;
+            }
+            if seen.insert(word.to_owned()) && !builtins::is_builtin(dialect, word) {
+                let line = context.line.map(|first| first.saturating_add(index));
+                try_word(
+                    discovery,
+                    word,
+                    Context {
+                        line,
+                        ..context.clone()
+                    },
+                );
+            }
+        }
+    }
+}
+
 fn try_word(discovery: &mut Discovery<'_>, word: &str, context: Context) {
     if discovery.look_up(word, &context.variables).is_none() {
         return;
     }
     let how = format!("word `{word}` of a script that cannot be followed");
-    let argv = vec![word.to_owned(), REST.to_owned()];
-    discovery.run(Request {
-        argv,
-        how,
-        context: deeper(context),
-    });
+    let argv = vec![word.to_owned()];
+    // A shell among the words is no reason to ask what its standard input brings.
+    let mut context = deeper(context);
+    context.input = Some(String::new());
+    discovery.run(Request { argv, how, context });
 }
 
 fn deeper(mut context: Context) -> Context {

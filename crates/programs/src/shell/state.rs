@@ -4,6 +4,7 @@
 //! past a length lose what follows, so chains of joins end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::pattern::{ANY, REST};
 
@@ -11,6 +12,9 @@ const MAX_VALUES: usize = 48;
 const MAX_LISTS: usize = 24;
 const MAX_WORDS: usize = 256;
 const MAX_LENGTH: usize = 4096;
+/// After how many rounds of a loop what changes becomes unknown: a loop that shifts takes as many as it has words.
+const WIDEN_VARIABLES: usize = 2;
+const WIDEN_POSITIONAL: usize = 12;
 
 /// The texts that a variable may hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,6 +53,10 @@ impl Values {
         }
     }
 
+    fn includes(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other) || (self.outside || !other.outside) && other.texts.is_subset(&self.texts)
+    }
+
     fn join(&mut self, other: &Self) {
         for text in &other.texts {
             self.add(text.clone());
@@ -68,7 +76,8 @@ pub fn unknown_list() -> Vec<String> {
 /// What is known of a shell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct State {
-    pub variables: BTreeMap<String, Values>,
+    /// Shared until written to: a state is copied at every branch.
+    pub(super) variables: Rc<BTreeMap<Rc<str>, Rc<Values>>>,
     pub arrays: BTreeMap<String, Lists>,
     /// Empty: this point cannot be reached.
     pub positional: Lists,
@@ -83,22 +92,33 @@ pub struct State {
 impl State {
     /// What a variable may hold; nobody set it: whatever is given from outside.
     pub fn variable(&self, name: &str) -> Values {
-        self.variables.get(name).cloned().unwrap_or_else(Values::unknown)
+        self.known(name).cloned().unwrap_or_else(Values::unknown)
+    }
+
+    /// What a variable may hold, if the script or its environment sets it.
+    pub fn known(&self, name: &str) -> Option<&Values> {
+        self.variables.get(name).map(Rc::as_ref)
+    }
+
+    /// Puts a variable back to what it was in `earlier`.
+    pub fn restore(&mut self, name: &str, earlier: &Self) {
+        match earlier.variables.get(name) {
+            Some(values) => Rc::make_mut(&mut self.variables).insert(name.into(), Rc::clone(values)),
+            None => Rc::make_mut(&mut self.variables).remove(name),
+        };
     }
 
     /// Sets a variable and forgets an array of that name.
     pub fn set(&mut self, name: &str, values: Values) {
         self.arrays.remove(name);
-        self.variables.insert(name.to_owned(), values);
+        Rc::make_mut(&mut self.variables).insert(name.into(), Rc::new(values));
     }
 
     /// Sets an array.
     pub fn set_array(&mut self, name: &str, lists: Lists) {
         let first = lists.iter().map(|list| list.first().cloned().unwrap_or_default());
-        self.variables.insert(
-            name.to_owned(),
-            Values::of(first.map(|word| if word == REST { ANY.to_string() } else { word })),
-        );
+        let first = first.map(|word| if word == REST { ANY.to_string() } else { word });
+        Rc::make_mut(&mut self.variables).insert(name.into(), Rc::new(Values::of(first)));
         self.arrays.insert(name.to_owned(), bounded(lists));
     }
 
@@ -116,21 +136,7 @@ impl State {
             self.clone_from(other);
             return;
         }
-        for (name, values) in &other.variables {
-            match self.variables.get_mut(name) {
-                Some(own) => own.join(values),
-                None => {
-                    let mut joined = Values::unknown();
-                    joined.join(values);
-                    self.variables.insert(name.clone(), joined);
-                }
-            }
-        }
-        for (name, own) in &mut self.variables {
-            if !other.variables.contains_key(name) {
-                own.join(&Values::unknown());
-            }
-        }
+        self.join_variables(other);
         for (name, lists) in &other.arrays {
             let own = self.arrays.entry(name.clone()).or_default();
             own.extend(lists.iter().cloned());
@@ -142,6 +148,33 @@ impl State {
             self.lines = None;
         }
         self.output = None;
+    }
+
+    fn join_variables(&mut self, other: &Self) {
+        if Rc::ptr_eq(&self.variables, &other.variables) {
+            return;
+        }
+        let mut changed: Vec<(Rc<str>, Values)> = Vec::new();
+        let unset = Values::unknown();
+        for (name, values) in other.variables.iter() {
+            let own = self.variables.get(name).map_or(&unset, Rc::as_ref);
+            if !own.includes(values) || !self.variables.contains_key(name) {
+                let mut joined = own.clone();
+                joined.join(values);
+                changed.push((Rc::clone(name), joined));
+            }
+        }
+        for (name, own) in self.variables.iter() {
+            if !other.variables.contains_key(name) && !own.includes(&unset) {
+                let mut joined = own.as_ref().clone();
+                joined.join(&unset);
+                changed.push((Rc::clone(name), joined));
+            }
+        }
+        if !changed.is_empty() {
+            let variables = Rc::make_mut(&mut self.variables);
+            variables.extend(changed.into_iter().map(|(name, values)| (name, Rc::new(values))));
+        }
     }
 
     /// Whether the walk can get here.
@@ -162,25 +195,40 @@ impl State {
         }
     }
 
-    /// Makes everything unknown that differs from an earlier state, so that a loop ends.
-    pub fn widen(&mut self, before: &Self) {
-        for (name, values) in &mut self.variables {
-            if before.variables.get(name) != Some(values) {
-                values.texts.retain(|text| !text.contains(ANY));
-                if values.texts.len() > MAX_VALUES / 2 {
-                    values.texts.clear();
-                }
+    /// Takes in what a loop's body changed so that loops end: after a few rounds what still changes becomes
+    /// unknown. Each variable, array and the positional parameters then change at most once more.
+    pub fn widen(&mut self, after: &Self, round: usize) {
+        if round < WIDEN_VARIABLES || !after.is_reachable() {
+            self.join(after);
+            return;
+        }
+        let mut joined = self.clone();
+        joined.join(after);
+        let grown: Vec<(Rc<str>, Values)> = self
+            .variables
+            .iter()
+            .filter(|(name, own)| joined.known(name).is_some_and(|values| values != own.as_ref()))
+            .map(|(name, own)| {
+                let mut values = own.as_ref().clone();
                 values.texts.insert(ANY.to_string());
+                values.outside |= joined.known(name).is_some_and(|values| values.outside);
+                (Rc::clone(name), values)
+            })
+            .collect();
+        for (name, values) in grown {
+            Rc::make_mut(&mut joined.variables).insert(name, Rc::new(values));
+        }
+        for (name, own) in &self.arrays {
+            if let Some(lists) = joined.arrays.get_mut(name).filter(|lists| *lists != own) {
+                lists.clone_from(own);
+                lists.insert(unknown_list());
             }
         }
-        for (name, lists) in &mut self.arrays {
-            if before.arrays.get(name) != Some(lists) {
-                *lists = Lists::from([unknown_list()]);
-            }
+        if round >= WIDEN_POSITIONAL && joined.positional != self.positional {
+            joined.positional.clone_from(&self.positional);
+            joined.positional.insert(unknown_list());
         }
-        if self.positional != before.positional {
-            self.positional.insert(unknown_list());
-        }
+        *self = joined;
     }
 }
 

@@ -4,25 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use brush_parser::ast::{
-    AndOr, AndOrList, CaseClauseCommand, Command, CompoundCommand, CompoundList, FunctionBody,
-    FunctionDefinition, IfClauseCommand, IoFileRedirectTarget, IoRedirect, Pipeline, SeparatorOperator,
-    SourceLocation, SubshellCommand,
+    AndOr, AndOrList, Command, CompoundList, FunctionBody, FunctionDefinition, IoFileRedirectTarget,
+    IoRedirect, Pipeline, SeparatorOperator, SourceLocation,
 };
 
-use super::conditions::{self, Outcome};
+use super::conditions::Outcome;
 use super::scan;
 use super::state::{Lists, State, Values, unknown_list};
 use super::syntax;
 use crate::discovery::{Context, Discovery, Unit};
-use crate::pattern::ANY;
+use crate::pattern::{self, ANY};
 
 /// How many commands of one text are walked, loops and calls unrolled.
 const MAX_STEPS: usize = 50_000;
 /// How deeply functions, substitutions and sourced files may nest.
 const MAX_NESTING: usize = 40;
-/// How often a loop's body is walked before what still changes becomes unknown, and at most.
-const WIDEN_AFTER: usize = 8;
-const MAX_ROUNDS: usize = 24;
 
 /// Where a function was defined.
 type Definition = (String, usize);
@@ -44,10 +40,12 @@ pub struct Walker<'d, 'a> {
     functions: BTreeMap<String, BTreeMap<Definition, Rc<FunctionBody>>>,
     called: BTreeSet<Definition>,
     calling: Vec<Definition>,
+    /// A command by an unknown name may be any function.
+    any_function: bool,
     /// Everything that was known at some point.
     ever: State,
     /// What is known where `break`, `continue` or `return` leaves.
-    escape: State,
+    pub(super) escape: State,
     steps: usize,
     nesting: usize,
 }
@@ -70,6 +68,7 @@ pub fn walk(discovery: &mut Discovery<'_>, unit: Unit) {
         functions: BTreeMap::new(),
         called: BTreeSet::new(),
         calling: Vec::new(),
+        any_function: false,
         ever: state.clone(),
         escape: State::unreachable(),
         steps: 0,
@@ -87,16 +86,22 @@ pub fn walk(discovery: &mut Discovery<'_>, unit: Unit) {
 }
 
 fn initial(unit: &Unit) -> State {
-    let variables = unit.context.variables.iter().map(|(name, value)| {
-        let mut values = Values::of([value.clone()]);
-        values.outside = true;
-        (name.clone(), values)
-    });
-    State {
-        variables: variables.collect(),
+    let mut state = State {
         positional: Lists::from([unit.argv.iter().skip(1).cloned().collect()]),
         ..State::default()
+    };
+    for (name, value) in &unit.context.variables {
+        let mut values = Values::of([value.clone()]);
+        values.outside = true;
+        state.set(name, values);
     }
+    set_source(unit.argv.first().map_or("", String::as_str), &mut state);
+    state
+}
+
+/// bash tells a script where its text comes from.
+fn set_source(path: &str, state: &mut State) {
+    state.set_array("BASH_SOURCE", Lists::from([vec![path.to_owned()]]));
 }
 
 impl Walker<'_, '_> {
@@ -169,11 +174,13 @@ impl Walker<'_, '_> {
     /// Walks a sourced text: `return` leaves only it.
     pub fn sourced(&mut self, text: &str, path: &str, arguments: &[String], state: State) -> State {
         let outer_positional = state.positional.clone();
-        let inner = if arguments.is_empty() {
+        let mut inner = if arguments.is_empty() {
             state
         } else {
             state.with_positional(Lists::from([arguments.to_vec()]))
         };
+        let own = self.name().to_owned();
+        set_source(path, &mut inner);
         let context = Context {
             place: path.to_owned(),
             line: Some(1),
@@ -192,25 +199,55 @@ impl Walker<'_, '_> {
         }
         self.unit.text = text;
         self.unit.context = outer;
-        if !arguments.is_empty() && end.is_reachable() {
-            end.set_positional(outer_positional);
+        if end.is_reachable() {
+            set_source(&own, &mut end);
+            if !arguments.is_empty() {
+                end.set_positional(outer_positional);
+            }
         }
         end
     }
 
-    /// Calls a function, every definition of it; `None` if there is none of that name.
-    pub fn call(&mut self, name: &str, arguments: &[String], state: &State) -> Option<State> {
-        let definitions = self.functions.get(name)?.clone();
+    /// Whether the script defines a function of that name, so far.
+    pub fn is_function(&self, name: &str) -> bool {
+        self.functions.contains_key(name)
+    }
+
+    /// The functions that a name, which may be known in part, can stand for.
+    pub fn functions_named(&mut self, name: &str) -> Vec<String> {
+        if !pattern::is_open(name) {
+            return self
+                .functions
+                .get_key_value(name)
+                .map(|(name, _)| name.clone())
+                .into_iter()
+                .collect();
+        }
+        if name.chars().all(|character| character == ANY) {
+            // Left for the end: any function, with any arguments.
+            self.any_function |= !self.functions.is_empty();
+            return Vec::new();
+        }
+        self.functions
+            .keys()
+            .filter(|function| pattern::matches(name, function))
+            .cloned()
+            .collect()
+    }
+
+    /// Calls a function, every definition of it.
+    pub fn call(&mut self, name: &str, arguments: Lists, state: &State) -> State {
+        let mut inner = state.clone();
+        inner.set_positional(arguments);
         let mut result = State::unreachable();
-        for (definition, body) in definitions {
+        for (definition, body) in self.functions.get(name).cloned().unwrap_or_default() {
             self.called.insert(definition.clone());
-            let inner = state.with_positional(Lists::from([arguments.to_vec()]));
-            result.join(&self.call_one(definition, &body, inner));
+            result.join(&self.call_one(definition, &body, inner.clone()));
         }
         if result.is_reachable() {
-            result.set_positional(state.positional.clone());
+            result.positional.clone_from(&state.positional);
         }
-        Some(result)
+        result
     }
 
     /// Remembers everything that was known at some point.
@@ -257,7 +294,7 @@ impl Walker<'_, '_> {
             .map(|(definition, body)| (definition.clone(), Rc::clone(body)))
             .collect();
         for (definition, body) in functions {
-            if self.called.insert(definition.clone()) {
+            if self.called.insert(definition.clone()) || self.any_function {
                 let state = self.ever.with_positional(Lists::from([unknown_list()]));
                 self.call_one(definition, &body, state);
             }
@@ -282,7 +319,7 @@ impl Walker<'_, '_> {
         state
     }
 
-    fn and_or(&mut self, list: &AndOrList, before: usize, state: State) -> (State, State) {
+    pub(super) fn and_or(&mut self, list: &AndOrList, before: usize, state: State) -> (State, State) {
         let (mut held, mut failed) = self.pipeline(&list.first, before, state);
         for next in &list.additional {
             match next {
@@ -342,7 +379,7 @@ impl Walker<'_, '_> {
         (after, failed)
     }
 
-    fn command(&mut self, command: &Command, before: usize, mut state: State) -> (State, State) {
+    pub(super) fn command(&mut self, command: &Command, before: usize, mut state: State) -> (State, State) {
         self.steps += 1;
         if self.steps > MAX_STEPS || self.nesting > MAX_NESTING {
             self.reject(
@@ -386,264 +423,7 @@ impl Walker<'_, '_> {
         result
     }
 
-    fn compound(
-        &mut self,
-        command: &CompoundCommand,
-        redirects: &[IoRedirect],
-        before: usize,
-        state: State,
-    ) -> (State, State) {
-        let (lines, input) = (state.lines.clone(), state.input.clone());
-        let mut state = state;
-        self.redirects(redirects, before, &mut state);
-        let (mut held, mut failed) = self.compound_inner(command, before, state);
-        for end in [&mut held, &mut failed] {
-            end.lines.clone_from(&lines);
-            end.input.clone_from(&input);
-        }
-        (held, failed)
-    }
-
-    fn compound_inner(
-        &mut self,
-        command: &CompoundCommand,
-        before: usize,
-        mut state: State,
-    ) -> (State, State) {
-        let end = match command {
-            CompoundCommand::BraceGroup(group) => self.list(&group.list, before, state),
-            CompoundCommand::Subshell(subshell) => {
-                self.subshell(subshell, before, &state);
-                state
-            }
-            CompoundCommand::IfClause(clause) => self.if_clause(clause, before, state),
-            CompoundCommand::CaseClause(clause) => self.case_clause(clause, before, state),
-            CompoundCommand::WhileClause(clause) => {
-                self.rounds(before, state, Some((&clause.0, false)), None, &clause.1.list)
-            }
-            CompoundCommand::UntilClause(clause) => {
-                self.rounds(before, state, Some((&clause.0, true)), None, &clause.1.list)
-            }
-            CompoundCommand::ForClause(clause) => {
-                let line = before + clause.loc.start.line;
-                let mut texts = BTreeSet::new();
-                match &clause.values {
-                    Some(words) => {
-                        // Word by word: a loop's words are alternatives, not a list.
-                        for word in words {
-                            texts.extend(self.expand(&word.value, line, &mut state).into_iter().flatten());
-                        }
-                    }
-                    None => texts.extend(state.positional.iter().flatten().cloned()),
-                }
-                let texts = texts
-                    .into_iter()
-                    .map(|text| text.replace(crate::pattern::REST, &ANY.to_string()));
-                let variable = (clause.variable_name.as_str(), Values::of(texts));
-                self.rounds(before, state, None, Some(variable), &clause.body.list)
-            }
-            CompoundCommand::ArithmeticForClause(clause) => {
-                let line = before + clause.loc.start.line;
-                for expression in [&clause.initializer, &clause.condition, &clause.updater]
-                    .into_iter()
-                    .flatten()
-                {
-                    self.arithmetic(&expression.value, line, &mut state);
-                }
-                self.rounds(before, state, None, None, &clause.body.list)
-            }
-            CompoundCommand::Arithmetic(arithmetic) => {
-                self.arithmetic(
-                    &arithmetic.expr.value,
-                    before + arithmetic.loc.start.line,
-                    &mut state,
-                );
-                state
-            }
-            CompoundCommand::Coprocess(coprocess) => {
-                let escape = std::mem::take(&mut self.escape);
-                self.command(&coprocess.body, before, state.clone());
-                self.escape = escape;
-                state
-            }
-        };
-        let failed = end.clone();
-        (end, failed)
-    }
-
-    /// Walks what an arithmetic expression substitutes; each name that it may assign becomes unknown.
-    fn arithmetic(&mut self, text: &str, line: usize, state: &mut State) {
-        self.text(text, line, state);
-        let names = text.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'));
-        if text.contains('=') || text.contains("++") || text.contains("--") {
-            for name in names
-                .filter(|name| state.variables.contains_key(*name))
-                .collect::<Vec<_>>()
-            {
-                state.set(name, Values::unknown());
-            }
-        }
-    }
-
-    /// A subshell changes nothing outside.
-    pub(super) fn subshell(&mut self, subshell: &SubshellCommand, before: usize, state: &State) -> State {
-        let escape = std::mem::take(&mut self.escape);
-        let end = self.list(&subshell.list, before, state.clone());
-        self.escape = escape;
-        end
-    }
-
-    fn if_clause(&mut self, clause: &IfClauseCommand, before: usize, state: State) -> State {
-        let (held, mut failed) = self.condition(&clause.condition, before, state);
-        let mut end = self.list(&clause.then, before, held);
-        for branch in clause.elses.iter().flatten() {
-            let held = match &branch.condition {
-                Some(condition) => {
-                    let (held, next) = self.condition(condition, before, failed);
-                    failed = next;
-                    held
-                }
-                None => std::mem::replace(&mut failed, State::unreachable()),
-            };
-            end.join(&self.list(&branch.body, before, held));
-        }
-        end.join(&failed);
-        end
-    }
-
-    /// A list whose last command decides.
-    fn condition(&mut self, list: &CompoundList, before: usize, mut state: State) -> (State, State) {
-        let Some((last, first)) = list.0.split_last() else {
-            return (state.clone(), state);
-        };
-        state = self.list(&CompoundList(first.to_vec()), before, state);
-        if !state.is_reachable() {
-            return (State::unreachable(), State::unreachable());
-        }
-        self.and_or(&last.0, before, state)
-    }
-
-    fn case_clause(&mut self, clause: &CaseClauseCommand, before: usize, state: State) -> State {
-        let line = before + clause.loc.start.line;
-        let mut end = State::unreachable();
-        let mut rest = state;
-        let mut through = State::unreachable();
-        for item in &clause.cases {
-            let (mut held, mut failed) = (Lists::new(), Lists::new());
-            let mut suffixes = BTreeSet::new();
-            for list in rest.positional.clone() {
-                let mut alone = rest.with_positional(Lists::from([list.clone()]));
-                let outside = std::mem::replace(&mut self.outside, false);
-                let values = self.text(&clause.value.value, line, &mut alone);
-                let mut outcome = Outcome {
-                    may_hold: false,
-                    may_fail: true,
-                };
-                for pattern in &item.patterns {
-                    let patterns = self.expand(&pattern.value, line, &mut alone);
-                    for pattern in patterns {
-                        let pattern = pattern.join(" ");
-                        for text in &values.texts {
-                            let one = conditions::fits(text, &pattern);
-                            outcome.may_hold |= one.may_hold;
-                            outcome.may_fail &= one.may_fail;
-                        }
-                        suffixes.insert(pattern);
-                    }
-                }
-                // More than one text: that one of them fits does not mean that the others do.
-                outcome.may_fail |= values.texts.len() > 1;
-                let everything = suffixes
-                    .iter()
-                    .any(|pattern| *pattern == crate::pattern::STAR.to_string());
-                let outcome = if everything {
-                    Outcome {
-                        may_hold: true,
-                        may_fail: false,
-                    }
-                } else if self.outside || values.outside {
-                    Outcome::OPEN
-                } else {
-                    outcome
-                };
-                self.outside = outside;
-                sort_in(list, outcome, &mut held, &mut failed);
-            }
-            let mut branch = rest.with_positional(held);
-            narrow(&clause.value.value, &suffixes, &mut branch);
-            rest = rest.with_positional(failed);
-            branch.join(&through);
-            if let Some(commands) = &item.cmd {
-                branch = self.list(commands, before, branch);
-            }
-            through = match item.post_action {
-                brush_parser::ast::CaseItemPostAction::ExitCase => State::unreachable(),
-                _ => branch.clone(),
-            };
-            if matches!(
-                item.post_action,
-                brush_parser::ast::CaseItemPostAction::ContinueEvaluatingCases
-            ) {
-                rest.join(&branch);
-            }
-            end.join(&branch);
-        }
-        end.join(&rest);
-        end
-    }
-
-    /// A loop: until nothing is new.
-    fn rounds(
-        &mut self,
-        before: usize,
-        state: State,
-        condition: Option<(&CompoundList, bool)>,
-        variable: Option<(&str, Values)>,
-        body: &CompoundList,
-    ) -> State {
-        let outer = std::mem::take(&mut self.escape);
-        let mut entry = state;
-        let mut end = entry.clone();
-        for round in 0..MAX_ROUNDS {
-            let mut start = entry.clone();
-            if let Some((name, values)) = &variable {
-                start.set(name, values.clone());
-            }
-            if let Some((list, until)) = condition {
-                let (held, failed) = self.condition(list, before, start);
-                let (held, failed) = if until { (failed, held) } else { (held, failed) };
-                if round == 0 {
-                    end = failed;
-                } else {
-                    end.join(&failed);
-                }
-                start = held;
-            }
-            let mut after = self.list(body, before, start);
-            after.join(&self.escape.clone());
-            end.join(&after);
-            let mut next = entry.clone();
-            next.join(&after);
-            next.output = None;
-            if next == entry {
-                break;
-            }
-            if round >= WIDEN_AFTER {
-                next.widen(&entry);
-            }
-            entry = next;
-            if round + 1 == MAX_ROUNDS {
-                self.reject("a loop that does not settle", before + 1, &entry);
-            }
-        }
-        // `break 2` and `return` leave what is around as well.
-        let inner = std::mem::replace(&mut self.escape, outer);
-        self.escape.join(&inner);
-        self.remember(&end);
-        end
-    }
-
-    fn define(&mut self, definition: &FunctionDefinition, before: usize) {
+    pub(super) fn define(&mut self, definition: &FunctionDefinition, before: usize) {
         let line = before + definition.body.location().map_or(0, |span| span.start.line);
         let place = (self.unit.context.place.clone(), line);
         let bodies = self.functions.entry(definition.fname.value.clone()).or_default();
@@ -719,36 +499,4 @@ pub fn sort_in(list: Vec<String>, outcome: Outcome, held: &mut Lists, failed: &m
     if outcome.may_fail {
         failed.insert(list);
     }
-}
-
-/// Inside `case "$name" in *.sh)`, a name of which only the start is known ends in `.sh`.
-fn narrow(word: &str, patterns: &BTreeSet<String>, state: &mut State) {
-    let name = word
-        .trim_matches('"')
-        .trim_start_matches(['$', '{'])
-        .trim_end_matches('}');
-    let Some(values) = state.variables.get(name) else {
-        return;
-    };
-    let star = crate::pattern::STAR;
-    let suffixes: Option<Vec<&str>> = patterns
-        .iter()
-        .map(|pattern| {
-            pattern
-                .strip_prefix(star)
-                .filter(|end| !end.is_empty() && !crate::pattern::is_open(end))
-        })
-        .collect();
-    let Some(suffixes) = suffixes else { return };
-    let mut texts = BTreeSet::new();
-    for text in &values.texts {
-        match text.strip_suffix(ANY) {
-            Some(_) => texts.extend(suffixes.iter().map(|end| format!("{text}{end}"))),
-            None => {
-                texts.insert(text.clone());
-            }
-        }
-    }
-    let outside = values.outside;
-    state.set(name, Values { texts, outside });
 }

@@ -1,0 +1,65 @@
+//! What commands print, where a script uses that to name the next command.
+//!
+//! Only commands whose output follows from their arguments or from what they read; all else prints anything.
+
+use std::collections::BTreeSet;
+
+use super::state::State;
+use super::walk::Walker;
+use crate::lookup;
+use crate::pattern::{self, ANY, REST};
+
+impl Walker<'_, '_> {
+    /// What a command prints, where that says which command comes next.
+    pub(super) fn output_of(
+        &self,
+        name: &str,
+        arguments: &[String],
+        state: &State,
+    ) -> Option<BTreeSet<String>> {
+        let operands: Vec<&String> = arguments
+            .iter()
+            .filter(|argument| !argument.starts_with('-'))
+            .collect();
+        let open = arguments.iter().any(|argument| argument == REST);
+        let first = operands.first().map(|operand| operand.as_str());
+        let one = |text: String| Some(BTreeSet::from([text]));
+        match lookup::base_name(name) {
+            _ if open => None,
+            "echo" if arguments.first().is_none_or(|first| !first.starts_with('-')) => {
+                one(arguments.join(" "))
+            }
+            "printf" => match arguments {
+                [format, text] if format == "%s" || format == "%s\\n" => one(text.clone()),
+                _ => None,
+            },
+            "which" => {
+                let environment = self.environment(state, &BTreeSet::new());
+                let found = first
+                    .filter(|name| !pattern::is_open(name))
+                    .map(|name| self.discovery.look_up(name, &environment));
+                found.and_then(|found| one(found.map(|located| located.named).unwrap_or_default()))
+            }
+            "dirname" => first
+                .filter(|path| !pattern::is_open(path))
+                .and_then(|path| one(path.rsplit_once('/').map_or(".", |(folder, _)| folder).to_owned())),
+            "basename" if operands.len() == 1 => first
+                .filter(|path| !pattern::is_open(path))
+                .and_then(|path| one(lookup::base_name(path).to_owned())),
+            "find" => {
+                let places: BTreeSet<String> = arguments
+                    .iter()
+                    .skip_while(|argument| matches!(argument.as_str(), "-L" | "-H" | "-P"))
+                    .take_while(|argument| !argument.starts_with(['-', '(', '!']))
+                    .map(|folder| format!("{}/{ANY}", folder.trim_end_matches('/')))
+                    .collect();
+                (!places.is_empty() && !arguments.iter().any(|argument| argument.contains("printf")))
+                    .then_some(places)
+            }
+            "sort" | "grep" | "egrep" | "head" | "tail" | "uniq" | "cat" | "tac" | "shuf" => {
+                state.lines.clone()
+            }
+            _ => None,
+        }
+    }
+}
