@@ -7,6 +7,8 @@
 //! In: nothing. Out: the type. Must not know: how anything is analysed or shown.
 #![forbid(unsafe_code)]
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,4 +61,29 @@ pub enum Effect {
     WidenedToCandidates,
     /// The policy was not widened: what the open thing would bring is not covered unless the user names it.
     NotCovered,
+}
+
+impl fmt::Display for Kind {
+    /// The same word as in JSON, so that text and data speak of the same thing.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(formatter)
+    }
+}
+
+impl fmt::Display for Effect {
+    /// The same word as in JSON.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_the_data() {
+        assert_eq!(Kind::OpenCallNumber.to_string(), "open-call-number");
+        assert_eq!(Effect::WidenedToDefault.to_string(), "widened-to-default");
+    }
 }

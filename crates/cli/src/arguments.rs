@@ -145,7 +145,12 @@ pub struct AnalysisArguments {
     pub image: String,
 
     /// The command and its arguments, in place of the image's, as after `docker run IMAGE`
-    #[arg(long, value_name = "CMD ARGS", allow_hyphen_values = true, help_heading = "Configuration")]
+    #[arg(
+        long,
+        value_name = "CMD ARGS",
+        allow_hyphen_values = true,
+        help_heading = "Configuration"
+    )]
     pub command: Option<String>,
 
     /// The entry point in place of the image's, whose command is dropped, too; an empty one drops both

@@ -20,9 +20,7 @@ pub fn show_assumptions(report: &Report) {
     for assumption in &report.assumptions {
         terminal::warning(&format!(
             "{}: {} ({})",
-            assumption.place,
-            assumption.detail,
-            word(&assumption.effect)
+            assumption.place, assumption.detail, assumption.effect
         ));
     }
 }
@@ -86,7 +84,7 @@ fn lines(report: &Report) -> Vec<String> {
 fn assumptions(assumptions: &[Assumption]) -> String {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for assumption in assumptions {
-        *kinds.entry(word(&assumption.kind)).or_default() += 1;
+        *kinds.entry(assumption.kind.to_string()).or_default() += 1;
     }
     let kinds: Vec<String> = kinds
         .iter()
@@ -97,14 +95,6 @@ fn assumptions(assumptions: &[Assumption]) -> String {
 
 fn count(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-/// The word by which the report calls a kind or an effect.
-fn word(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
-    }
 }
 
 #[cfg(test)]

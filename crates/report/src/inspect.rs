@@ -125,10 +125,10 @@ fn objects(objects: &[Object], width: Option<u16>) -> Option<String> {
 fn assumptions(report: &Report, width: Option<u16>) -> Option<String> {
     let rows = report.assumptions.iter().map(|assumption| {
         vec![
-            word(&assumption.kind),
+            assumption.kind.to_string(),
             assumption.place.clone(),
             assumption.detail.clone(),
-            word(&assumption.effect),
+            assumption.effect.to_string(),
         ]
     });
     section(
@@ -157,14 +157,6 @@ fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::StaticProgram => "static program",
         ObjectKind::DynamicProgram => "program",
         ObjectKind::SharedObject => "shared object",
-    }
-}
-
-/// The word by which the JSON calls a kind or an effect, so that text and data use the same one.
-fn word(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
     }
 }
 
