@@ -56,31 +56,29 @@ impl Output {
     }
 
     fn prepare_file(path: &Path) -> io::Result<Self> {
-        // A link stays, and what it leads to is written.
-        let target = match fs::canonicalize(path) {
-            Ok(target) => target,
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
             Err(error) if error.kind() == ErrorKind::NotFound => {
+                let temporary = beside(path, Permissions::from_mode(0o666))?;
                 return Ok(Self::File {
                     path: path.to_owned(),
-                    temporary: beside(path, Permissions::from_mode(0o666))?,
+                    temporary,
                 });
             }
             Err(error) => return Err(error),
         };
         // Opening tells what renaming would not: that it is a folder, or that this user may not write it.
-        let file = OpenOptions::new().write(true).open(&target)?;
-        let metadata = file.metadata()?;
+        let file = OpenOptions::new().write(true).open(path)?;
         if !metadata.is_file() {
             return Ok(Self::Special {
                 path: path.to_owned(),
                 file,
             });
         }
-        let temporary = beside(&target, metadata.permissions())?;
-        Ok(Self::File {
-            path: target,
-            temporary,
-        })
+        // A link stays, and what it leads to is written.
+        let path = fs::canonicalize(path)?;
+        let temporary = beside(&path, metadata.permissions())?;
+        Ok(Self::File { path, temporary })
     }
 }
 
@@ -145,6 +143,18 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn pipes_are_written_to_whatever_their_links_say() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&writer));
+        let output = Output::prepare(Path::new(&path)).unwrap();
+        drop(writer);
+        output.write("text").unwrap();
+        let mut text = String::new();
+        io::Read::read_to_string(&mut reader, &mut text).unwrap();
+        assert_eq!(text, "text");
     }
 
     #[test]

@@ -154,6 +154,18 @@ fn a_failed_run_leaves_the_old_profile() {
     );
 }
 
+/// A pipe behind a link that resolves to no path must not be taken for a file that does not exist yet.
+#[test]
+fn pipes_by_name_stay_what_they_are() {
+    let before = fs::read_link("/dev/stdout").ok();
+    check_failure(
+        &["profile", "docker-archive:/no/such/file", "-o", "/dev/stdout"],
+        2,
+        "/no/such/file",
+    );
+    assert_eq!(fs::read_link("/dev/stdout").ok(), before);
+}
+
 #[test]
 fn help_texts_are_the_known_ones() {
     for (name, arguments) in [
