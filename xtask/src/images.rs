@@ -23,7 +23,7 @@ use confine_engine::{AuditLog, AuditRecord, Docker, Error, Interrupt, Invocation
 
 use build::Built;
 use mode::{Engine, Mode};
-use profile::Profile;
+use profile::{Figures, Profile};
 use recipe::Target;
 use table::Row;
 use trial::{Outcome, Place};
@@ -103,22 +103,33 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     };
     // One after the other, so that the times in the table are those of an idle machine.
     let mut prepared = Vec::new();
+    let mut rows = Vec::new();
     for target in recipe::targets(&runner.images, &options.names, options.quick)? {
-        prepared.push(runner.prepare(&docker, confine.as_deref(), target, options.profile.as_deref())?);
+        match runner.prepare(&docker, confine.as_deref(), &target, options.profile.as_deref()) {
+            Ok(image) => prepared.push(image),
+            Err(error) if runner.interrupt.is_raised() => return Err(error),
+            // The other images still have something to tell.
+            Err(error) => {
+                eprintln!("FAIL  {}, profile\n      {error:#}", target.name);
+                let verdict = Verdict {
+                    problems: vec![format!("{error:#}")],
+                };
+                rows.push(row(
+                    &target,
+                    Figures::default(),
+                    vec![("profile".to_owned(), verdict)],
+                ));
+            }
+        }
     }
 
-    let mut rows = Vec::new();
     if let Some(first) = prepared.first().filter(|_| !options.no_run) {
         runner.see_itself_fail(first)?;
     }
     for (image, verdicts) in prepared.iter().zip(runner.prove_all(&prepared, options)?) {
-        rows.push(Row {
-            name: image.target.name.clone(),
-            published: image.target.recipe.published.clone(),
-            figures: image.profile.figures.clone(),
-            verdicts,
-        });
+        rows.push(row(&image.target, image.profile.figures.clone(), verdicts));
     }
+    rows.sort_by(|one, other| one.name.cmp(&other.name));
 
     let text = table::render(&rows);
     println!("{text}");
@@ -130,6 +141,15 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     Ok(rows
         .iter()
         .all(|row| row.verdicts.iter().all(|(_, verdict)| verdict.passed())))
+}
+
+fn row(target: &Target, figures: Figures, verdicts: Vec<(String, Verdict)>) -> Row {
+    Row {
+        name: target.name.clone(),
+        published: target.recipe.published.clone(),
+        figures,
+        verdicts,
+    }
 }
 
 /// Builds the program as users get it.
@@ -164,7 +184,7 @@ impl Runner {
         &self,
         docker: &Docker,
         confine: Option<&Path>,
-        target: Target,
+        target: &Target,
         stand_in: Option<&Path>,
     ) -> anyhow::Result<Prepared> {
         let output = self.output.join(&target.name);
@@ -172,7 +192,7 @@ impl Runner {
             docker,
             &self.interrupt,
             &self.images,
-            &target,
+            target,
             &output.join("image"),
         )
         .with_context(|| format!("cannot build {}", target.name))?;
@@ -190,7 +210,7 @@ impl Runner {
         let profile = profile.with_context(|| format!("no profile for {}", target.name))?;
         eprintln!("{}: {} calls allowed", target.name, profile.figures.allowed.len());
         Ok(Prepared {
-            target,
+            target: target.clone(),
             built,
             profile,
             output,

@@ -37,14 +37,15 @@ pub fn render(rows: &[Row]) -> String {
     );
     for row in rows {
         let report = row.figures.report.as_ref();
+        let has_profile = !row.figures.allowed.is_empty();
         let cells = [
             row.name.clone(),
-            row.figures.allowed.len().to_string(),
+            cell(Some(row.figures.allowed.len()).filter(|_| has_profile)),
             cell(report.and_then(|report| report.main_calls)),
             cell(report.map(|report| report.programs)),
             cell(report.map(|report| report.objects)),
             cell(report.map(|report| report.assumptions)),
-            row.figures.denied_of_published_table().to_string(),
+            cell(Some(row.figures.denied_of_published_table()).filter(|_| has_profile)),
             cell(published(row)),
             row.figures
                 .cost
