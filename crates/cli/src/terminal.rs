@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 
 /// Shows an error with its causes.
 pub fn error(error: &anyhow::Error) {
-    say(AnsiColor::Red, "error: ", &format!("{error:#}"));
+    say(AnsiColor::Red, "error: ", &chain(error));
 }
 
 /// Shows something that the user should know and that stops nothing.
@@ -42,4 +42,41 @@ pub fn width() -> Option<u16> {
 fn say(color: AnsiColor, kind: &str, text: &str) {
     let style = Style::new().bold().fg_color(Some(color.into()));
     let _ = writeln!(anstream::stderr(), "{style}confine: {kind}{style:#}{text}");
+}
+
+/// An error and its causes, without those that the message before already quotes.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    let mut last = String::new();
+    for message in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text.clone_from(&message);
+        } else if !last.contains(&message) {
+            text = format!("{text}: {message}");
+        }
+        last = message;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        for (error, expected) in [
+            (anyhow!("a"), "a"),
+            (anyhow!("cause").context("what"), "what: cause"),
+            (anyhow!("cause").context("what: cause"), "what: cause"),
+            (
+                anyhow!("root").context("cause").context("what: cause"),
+                "what: cause: root",
+            ),
+        ] {
+            assert_eq!(chain(&error), expected);
+        }
+    }
 }
