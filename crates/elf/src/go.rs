@@ -252,3 +252,87 @@ fn module_data_text(object: &Object, table: Address, first: u32) -> Option<Addre
             .filter(|_| object.is_code(function))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: u64 = 0x40_0000;
+    const CODE: u64 = BASE + 0x1000;
+    const TABLE: usize = 0x800;
+
+    /// A program of one segment without sections, with a table of two functions of 16 and 32 bytes.
+    fn program(layout: Layout, magic: u32, text: u64) -> Vec<u8> {
+        let mut file = vec![0; 0x2000];
+        let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, &[0x7f, b'E', b'L', b'F', 2, 1, 1]);
+        put(16, &[2, 0, 62, 0, 1]);
+        put(32, &64_u64.to_le_bytes());
+        put(52, &[64, 0, 56, 0, 1, 0, 64]);
+        put(64, &[1, 0, 0, 0, 5]);
+        put(80, &BASE.to_le_bytes());
+        put(96, &0x2000_u64.to_le_bytes());
+        put(104, &0x2000_u64.to_le_bytes());
+        put(TABLE, &[&magic.to_le_bytes()[..], &HEADER_TAIL].concat());
+        put(TABLE + 8, &2_u64.to_le_bytes());
+        let (names, entries) = (0x200_usize, 0x100_usize);
+        put(TABLE + names, b"main.main\0main.init\0");
+        let wide = |values: [u64; 5]| values.map(u64::to_le_bytes).concat();
+        let narrow = |values: [u32; 5]| values.map(u32::to_le_bytes).concat();
+        let starts = [CODE, CODE + 16, CODE + 48];
+        match layout {
+            Layout::Go1_2 => {
+                put(TABLE + 16, &wide([starts[0], 0x300, starts[1], 0x320, starts[2]]));
+                put(TABLE + 0x308, &0x200_u32.to_le_bytes());
+                put(TABLE + 0x328, &0x20a_u32.to_le_bytes());
+            }
+            Layout::Go1_16 => {
+                put(TABLE + 24, &(names as u64).to_le_bytes());
+                put(TABLE + 56, &(entries as u64).to_le_bytes());
+                put(
+                    TABLE + entries,
+                    &wide([starts[0], 0x80, starts[1], 0xa0, starts[2]]),
+                );
+                put(TABLE + entries + 0x88, &0_u32.to_le_bytes());
+                put(TABLE + entries + 0xa8, &10_u32.to_le_bytes());
+            }
+            Layout::Go1_18 => {
+                put(TABLE + 24, &text.to_le_bytes());
+                put(TABLE + 32, &(names as u64).to_le_bytes());
+                put(TABLE + 64, &(entries as u64).to_le_bytes());
+                put(TABLE + entries, &narrow([0, 0x80, 16, 0xa0, 48]));
+                put(TABLE + entries + 0x84, &0_u32.to_le_bytes());
+                put(TABLE + entries + 0xa4, &10_u32.to_le_bytes());
+            }
+        }
+        file
+    }
+
+    fn check(file: Vec<u8>, expected: &[(u64, u64, &str)]) {
+        let object = Object::parse(file.into()).unwrap();
+        let functions = object.go_functions.iter();
+        let found: Vec<_> = functions
+            .map(|f| (f.code.start, f.code.end, f.name.as_str()))
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn every_release_s_table_is_found_without_sections() {
+        let expected = [
+            (CODE, CODE + 16, "main.main"),
+            (CODE + 16, CODE + 48, "main.init"),
+        ];
+        for (magic, layout) in MAGICS {
+            check(program(layout, magic, CODE), &expected);
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_table_is_none() {
+        check(program(Layout::Go1_18, 0xffff_fff1, 0xdead_0000_0000), &[]);
+        let mut cut = program(Layout::Go1_2, 0xffff_fffb, CODE);
+        cut.truncate(TABLE + 20);
+        check(cut, &[]);
+    }
+}

@@ -367,3 +367,22 @@ fn unwind_ranges() {
         }
     });
 }
+
+#[test]
+fn landing_pads_lie_in_described_functions() {
+    with_readelf(&["--version"], |file, object, _| {
+        for pad in object.unwind.iter().flat_map(|function| &function.landing_pads) {
+            let inside = object.unwind.iter().any(|function| function.code.contains(pad));
+            assert!(inside, "{file}: {pad:#x}");
+        }
+        if file.contains("libstdc++") {
+            assert!(
+                object
+                    .unwind
+                    .iter()
+                    .any(|function| !function.landing_pads.is_empty()),
+                "{file}"
+            );
+        }
+    });
+}
