@@ -63,11 +63,31 @@ fn known_starts(object: &Object) -> Vec<Address> {
             })
             .map(|symbol| symbol.address),
     );
+    starts.extend(linkage_stubs(object));
     starts.push(object.entry);
     starts.extend(object.dynamic.init.into_iter().chain(object.dynamic.fini));
     starts.sort_unstable();
     starts.dedup();
     starts
+}
+
+/// The stubs of the procedure linkage table: unwind data describes the whole table as one function, and a stub
+/// that is only ever jumped to would pass for a part of its neighbour (x86-64 psABI, procedure linkage table).
+fn linkage_stubs(object: &Object) -> Vec<Address> {
+    let tables = object
+        .sections
+        .iter()
+        .filter(|section| section.executable && section.name.starts_with(".plt"));
+    tables
+        .flat_map(|section| {
+            // Stubs that only jump take 8 bytes; those with a landing mark or for lazy binding take 16.
+            let only_jumps = section.name == ".plt.got"
+                && object
+                    .bytes_at(section.addresses.start)
+                    .starts_with(&[0xff, 0x25]);
+            section.addresses.clone().step_by(if only_jumps { 8 } else { 16 })
+        })
+        .collect()
 }
 
 /// The code that unwind data describes. Unwinding looks up the byte before a return address, so the entry of a

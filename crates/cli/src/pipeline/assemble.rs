@@ -1,0 +1,245 @@
+//! The report, from everything that was found.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use confine_assumption::{Assumption, Effect};
+use confine_image::{Config, Image};
+use confine_kernel::{docker_default, name, runtime_calls};
+use confine_link::{LinkedObject, LoadReason};
+use confine_programs::Programs;
+use confine_report::{
+    Address, Allowed, Call, Found, LoadedObject, Object, ObjectKind, Program, Report, RuntimeCall, SCHEMA,
+    Script, Step, VERSION, Widened,
+};
+use confine_solve::Evidence;
+
+use super::{AnalysedProgram, Analysis, later};
+use crate::options::Options;
+
+/// Puts the report together.
+pub fn report(
+    image: &Image,
+    config: &Config,
+    options: &Options,
+    found: &Programs,
+    analysis: &Analysis<'_>,
+) -> Report {
+    let objects = objects(analysis);
+    let index: BTreeMap<&str, usize> = objects
+        .iter()
+        .enumerate()
+        .map(|(index, object)| (object.path.as_str(), index))
+        .collect();
+    let programs: Vec<Program> = analysis
+        .programs
+        .iter()
+        .map(|program| self::program(program, &index))
+        .collect();
+    let mut assumptions: BTreeSet<Assumption> = found.assumptions.iter().cloned().collect();
+    assumptions.extend(
+        programs
+            .iter()
+            .flat_map(|program| program.assumptions.iter().cloned()),
+    );
+    let widened = widened(&assumptions);
+    let runtime_calls: BTreeSet<RuntimeCall> = runtime_calls(options.runtime)
+        .map(|call| RuntimeCall {
+            name: call.call.name.to_owned(),
+            requester: call.requester.to_string(),
+            reason: call.reason.to_owned(),
+        })
+        .collect();
+    let mut environment: Vec<String> = config.env.iter().map(|(name, _)| name.clone()).collect();
+    environment.sort();
+    environment.dedup();
+    Report {
+        schema: SCHEMA.to_owned(),
+        version: VERSION,
+        confine: env!("CARGO_PKG_VERSION").to_owned(),
+        kernel_table: confine_kernel::LINUX_VERSION.to_owned(),
+        image: confine_report::Image {
+            reference: image.reference.clone(),
+            digest: image.digest.clone(),
+            architecture: config.architecture.clone(),
+            command_line: config.command_line(),
+            user: config.user.clone(),
+            workdir: config.workdir.clone(),
+            environment,
+        },
+        runtime: options.runtime.to_string(),
+        scripts: scripts(found),
+        allowed: allowed(&programs, &runtime_calls, &widened),
+        runtime_calls: runtime_calls.into_iter().collect(),
+        widened,
+        assumptions: assumptions.into_iter().collect(),
+        objects,
+        programs,
+    }
+    .canonical()
+}
+
+fn objects(analysis: &Analysis<'_>) -> Vec<Object> {
+    let mut objects: BTreeMap<&str, Object> = BTreeMap::new();
+    for loaded in analysis
+        .programs
+        .iter()
+        .flat_map(|program| &program.linked.objects)
+    {
+        let Some(analysed) = analysis.objects.get(&loaded.path) else {
+            continue;
+        };
+        let object = objects.entry(&loaded.path).or_insert_with(|| Object {
+            path: loaded.path.clone(),
+            sha256: analysed.sha256.clone(),
+            bytes: loaded.elf.bytes.len() as u64,
+            code_bytes: analysed.facts.code_bytes,
+            kind: ObjectKind::SharedObject,
+        });
+        if loaded.reason == LoadReason::Program {
+            object.kind = match loaded.elf.interpreter {
+                Some(_) => ObjectKind::DynamicProgram,
+                None => ObjectKind::StaticProgram,
+            };
+        }
+    }
+    objects.into_values().collect()
+}
+
+fn scripts(found: &Programs) -> Vec<Script> {
+    found
+        .scripts
+        .iter()
+        .map(|script| Script {
+            path: script.path.clone(),
+            interpreter: script.interpreter.clone(),
+            found: script.found.iter().map(self::found).collect(),
+        })
+        .collect()
+}
+
+fn found(found: &confine_programs::Found) -> Found {
+    Found {
+        place: found.place.clone(),
+        how: found.how.clone(),
+        parent: found.parent.clone(),
+    }
+}
+
+fn program(analysed: &AnalysedProgram, index: &BTreeMap<&str, usize>) -> Program {
+    let AnalysedProgram {
+        program,
+        linked,
+        solution,
+        ..
+    } = analysed;
+    let at = |object: &LinkedObject| index.get(object.path.as_str()).copied().unwrap_or_default();
+    let mut assumptions: BTreeSet<Assumption> = linked.assumptions.iter().cloned().collect();
+    assumptions.extend(solution.assumptions.iter().cloned());
+    assumptions.extend(later::assumptions(analysed));
+    Program {
+        path: program.path.clone(),
+        invoked: program.invoked.clone(),
+        arguments: program.arguments.clone(),
+        found: program.found.iter().map(found).collect(),
+        objects: linked
+            .objects
+            .iter()
+            .map(|object| LoadedObject {
+                object: at(object),
+                reason: reason(&object.reason, &linked.objects),
+            })
+            .collect(),
+        calls: solution
+            .calls
+            .iter()
+            .filter_map(|(number, evidence)| {
+                Some(Call {
+                    number: *number,
+                    // The kernel has no such call and answers ENOSYS whatever the policy says.
+                    name: name(*number)?.to_owned(),
+                    sites: evidence.sites as u64,
+                    chain: chain(evidence, |object| linked.objects.get(object).map_or(0, at)),
+                })
+            })
+            .collect(),
+        assumptions: assumptions.into_iter().collect(),
+    }
+}
+
+fn chain(evidence: &Evidence, object: impl Fn(usize) -> usize) -> Vec<Step> {
+    let steps = evidence.chain.iter();
+    steps
+        .map(|step| Step {
+            object: object(step.object),
+            function: step.function.clone(),
+            address: Address(step.address),
+            how: step.how.clone(),
+        })
+        .collect()
+}
+
+fn reason(reason: &LoadReason, objects: &[LinkedObject]) -> String {
+    let path = |index: &usize| objects.get(*index).map_or("?", |object| object.path.as_str());
+    match reason {
+        LoadReason::Program => "the program".to_owned(),
+        LoadReason::Interpreter => "its interpreter".to_owned(),
+        LoadReason::Preload => "preloaded".to_owned(),
+        LoadReason::Needed { by } => format!("needed by {}", path(by)),
+        LoadReason::Late { by } => format!("loaded later: {by}"),
+        LoadReason::Variant { of } => {
+            format!("in place of {} where the processor has more features", path(of))
+        }
+    }
+}
+
+/// The calls that the engine's default profile allows, if something that stayed open may make any call.
+///
+/// Conditions on their arguments are dropped, since they would refuse what the open call may need.
+fn widened(assumptions: &BTreeSet<Assumption>) -> Vec<Widened> {
+    let open: Vec<&Assumption> = assumptions
+        .iter()
+        .filter(|assumption| assumption.effect == Effect::WidenedToDefault)
+        .collect();
+    let Some(first) = open.first() else {
+        return Vec::new();
+    };
+    let because = match open.len() {
+        1 => format!("{}: {}", first.place, first.detail),
+        more => format!("{}: {} (and {} more)", first.place, first.detail, more - 1),
+    };
+    docker_default()
+        .map(|allowed| Widened {
+            name: allowed.call.name.to_owned(),
+            because: because.clone(),
+        })
+        .collect()
+}
+
+fn allowed(programs: &[Program], runtime_calls: &BTreeSet<RuntimeCall>, widened: &[Widened]) -> Vec<Allowed> {
+    let mut allowed: BTreeMap<u32, Allowed> = BTreeMap::new();
+    let mut entry = |name: &str, change: &dyn Fn(&mut Allowed)| {
+        if let Some(call) = confine_kernel::call_named(name) {
+            change(allowed.entry(call.number).or_insert_with(|| Allowed {
+                number: call.number,
+                name: call.name.to_owned(),
+                by: Vec::new(),
+                runtime: false,
+                widened: false,
+            }));
+        }
+    };
+    for (index, program) in programs.iter().enumerate() {
+        for call in &program.calls {
+            entry(&call.name, &|allowed| allowed.by.push(index));
+        }
+    }
+    for call in runtime_calls {
+        entry(&call.name, &|allowed| allowed.runtime = true);
+    }
+    for call in widened {
+        entry(&call.name, &|allowed| {
+            allowed.widened = allowed.by.is_empty() && !allowed.runtime
+        });
+    }
+    allowed.into_values().collect()
+}
