@@ -67,6 +67,9 @@ pub(crate) struct Kept {
     found: BTreeSet<(usize, Found)>,
 }
 
+/// What tells one walk from another: place, text, arguments and environment; how it was come by does not.
+type UnitKey = (String, String, Vec<String>, BTreeMap<String, String>);
+
 /// The search: what it reads, what it found, what it still has to walk.
 pub struct Discovery<'a> {
     pub files: &'a dyn Files,
@@ -75,7 +78,7 @@ pub struct Discovery<'a> {
     scripts: BTreeMap<String, Kept>,
     assumptions: BTreeSet<Assumption>,
     queue: VecDeque<Unit>,
-    seen: BTreeSet<(String, String, Vec<String>, BTreeMap<String, String>)>,
+    seen: BTreeSet<UnitKey>,
     calls: BTreeMap<(String, String), usize>,
     requests: BTreeSet<Request>,
 }

@@ -70,11 +70,31 @@ impl Walker<'_, '_> {
     }
 
     pub(super) fn declare(&mut self, builtin: &str, assignment: &Assignment) {
-        if let AssignmentName::VariableName(name) = &assignment.name
-            && builtin != "local"
-            && builtin != "readonly"
-        {
+        let AssignmentName::VariableName(name) = &assignment.name else {
+            return;
+        };
+        if builtin == "export" || builtin == "declare" || builtin == "typeset" {
             self.exported.insert(name.clone());
+        }
+    }
+
+    /// Inside a function, these builtins make a variable its own: what it was comes back afterwards.
+    pub(super) fn make_local(&mut self, words: &[&str], assigned: &[&str]) {
+        let Some((builtin, arguments)) = words.split_first() else {
+            return;
+        };
+        let global = arguments
+            .iter()
+            .any(|word| word.starts_with('-') && word.contains('g'));
+        if matches!(*builtin, "local" | "declare" | "typeset")
+            && !global
+            && let Some(locals) = self.locals.last_mut()
+        {
+            let names = arguments
+                .iter()
+                .filter(|word| !word.starts_with('-'))
+                .chain(assigned);
+            locals.extend(names.map(|&name| name.to_owned()));
         }
     }
 

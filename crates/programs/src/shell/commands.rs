@@ -53,6 +53,7 @@ impl Walker<'_, '_> {
         }
         let declares = matches!(name, "export" | "local" | "declare" | "typeset" | "readonly");
         let mut words = vec![name];
+        let mut assigned = Vec::new();
         for item in suffix {
             match item {
                 CommandPrefixOrSuffixItem::Word(word) => words.push(&word.value),
@@ -60,6 +61,9 @@ impl Walker<'_, '_> {
                     if declares {
                         self.assign(assignment, line, &mut state);
                         self.declare(name, assignment);
+                        if let AssignmentName::VariableName(name) = &assignment.name {
+                            assigned.push(name.as_str());
+                        }
                     } else {
                         words.push(&word.value);
                     }
@@ -72,6 +76,7 @@ impl Walker<'_, '_> {
             }
         }
         if declares {
+            self.make_local(&words, &assigned);
             self.remember(&state);
         }
         let may_vanish = name.starts_with(['$', '`']);

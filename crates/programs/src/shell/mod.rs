@@ -16,6 +16,7 @@ mod compound;
 mod conditions;
 mod output;
 mod parameters;
+mod redirects;
 mod scan;
 mod state;
 mod syntax;

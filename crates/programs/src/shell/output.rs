@@ -26,6 +26,8 @@ impl Walker<'_, '_> {
         let one = |text: String| Some(BTreeSet::from([text]));
         match lookup::base_name(name) {
             _ if open => None,
+            // No test on what is given from outside is plain, whichever way it takes.
+            "echo" | "printf" if self.outside => None,
             "echo" if arguments.first().is_none_or(|first| !first.starts_with('-')) => {
                 one(arguments.join(" "))
             }

@@ -288,26 +288,26 @@ fn substring(
 }
 
 fn cut_prefix(text: &str, pattern: &str, longest: bool) -> String {
-    let cuts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    let mut cuts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
     let fits = |at: &usize| {
         text.get(..*at)
             .is_some_and(|start| pattern::matches(pattern, start))
     };
     let at = if longest {
-        cuts.filter(fits).last()
+        cuts.rfind(fits)
     } else {
-        cuts.into_iter().find(fits)
+        cuts.find(fits)
     };
     at.and_then(|at| text.get(at..)).unwrap_or(text).to_owned()
 }
 
 fn cut_suffix(text: &str, pattern: &str, longest: bool) -> String {
-    let cuts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    let mut cuts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
     let fits = |at: &usize| text.get(*at..).is_some_and(|end| pattern::matches(pattern, end));
     let at = if longest {
-        cuts.into_iter().find(fits)
+        cuts.find(fits)
     } else {
-        cuts.filter(fits).last()
+        cuts.rfind(fits)
     };
     at.and_then(|at| text.get(..at)).unwrap_or(text).to_owned()
 }

@@ -106,6 +106,10 @@ impl State {
             Some(values) => Rc::make_mut(&mut self.variables).insert(name.into(), Rc::clone(values)),
             None => Rc::make_mut(&mut self.variables).remove(name),
         };
+        match earlier.arrays.get(name) {
+            Some(lists) => self.arrays.insert(name.to_owned(), lists.clone()),
+            None => self.arrays.remove(name),
+        };
     }
 
     /// Sets a variable and forgets an array of that name.

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use brush_parser::ast::{
-    AndOr, AndOrList, Command, CompoundList, FunctionBody, FunctionDefinition, IoFileRedirectTarget,
-    IoRedirect, Pipeline, SeparatorOperator, SourceLocation,
+    AndOr, AndOrList, Command, CompoundList, FunctionBody, FunctionDefinition, Pipeline, SeparatorOperator, SourceLocation,
 };
 
 use super::conditions::Outcome;
@@ -17,6 +16,8 @@ use crate::pattern::{self, ANY};
 
 /// How many commands of one text are walked, loops and calls unrolled.
 const MAX_STEPS: usize = 50_000;
+/// How many words of one text are expanded.
+const MAX_WORDS: usize = 200_000;
 /// How deeply functions, substitutions and sourced files may nest.
 const MAX_NESTING: usize = 40;
 
@@ -40,6 +41,8 @@ pub struct Walker<'d, 'a> {
     functions: BTreeMap<String, BTreeMap<Definition, Rc<FunctionBody>>>,
     called: BTreeSet<Definition>,
     calling: Vec<Definition>,
+    /// Variables that the calls under way declared as their own.
+    pub locals: Vec<BTreeSet<String>>,
     /// A command by an unknown name may be any function.
     any_function: bool,
     /// Everything that was known at some point.
@@ -47,6 +50,7 @@ pub struct Walker<'d, 'a> {
     /// What is known where `break`, `continue` or `return` leaves.
     pub(super) escape: State,
     steps: usize,
+    words: usize,
     nesting: usize,
 }
 
@@ -68,10 +72,12 @@ pub fn walk(discovery: &mut Discovery<'_>, unit: Unit) {
         functions: BTreeMap::new(),
         called: BTreeSet::new(),
         calling: Vec::new(),
+        locals: Vec::new(),
         any_function: false,
         ever: state.clone(),
         escape: State::unreachable(),
         steps: 0,
+        words: 0,
         nesting: 0,
     };
     let mut state = state;
@@ -128,6 +134,15 @@ impl Walker<'_, '_> {
                 start.replace('\n', " ")
             )
         });
+    }
+
+    /// Counts a word; false past the bound.
+    pub fn may_expand(&mut self, word: &str, line: usize, state: &State) -> bool {
+        self.words += 1;
+        if self.words > MAX_WORDS {
+            self.reject(word, line, state);
+        }
+        self.words <= MAX_WORDS
     }
 
     /// Walks a text inside another: a substitution, `eval`, a sourced file. `before` lines come before it.
@@ -268,6 +283,8 @@ impl Walker<'_, '_> {
         }
         let place = std::mem::replace(&mut self.unit.context.place, definition.0.clone());
         self.calling.push(definition);
+        self.locals.push(BTreeSet::new());
+        let entry = state.clone();
         self.nesting += 1;
         let escape = std::mem::take(&mut self.escape);
         let redirects = body.1.as_ref().map(|list| list.0.as_slice()).unwrap_or_default();
@@ -276,6 +293,9 @@ impl Walker<'_, '_> {
         end.join(&std::mem::replace(&mut self.escape, escape));
         self.nesting -= 1;
         self.calling.pop();
+        for name in self.locals.pop().unwrap_or_default() {
+            end.restore(&name, &entry);
+        }
         self.unit.context.place = place;
         end
     }
@@ -430,53 +450,6 @@ impl Walker<'_, '_> {
         bodies
             .entry(place)
             .or_insert_with(|| Rc::new(definition.body.clone()));
-    }
-
-    /// What redirections substitute and bring on standard input.
-    pub(super) fn redirects(&mut self, redirects: &[IoRedirect], before: usize, state: &mut State) {
-        for redirect in redirects {
-            match redirect {
-                IoRedirect::File(_, kind, target) => {
-                    let reads = matches!(kind, brush_parser::ast::IoFileRedirectKind::Read);
-                    let mut lines = None;
-                    match target {
-                        IoFileRedirectTarget::Filename(word) | IoFileRedirectTarget::Duplicate(word) => {
-                            let line = word.loc.as_ref().map_or(1, |span| span.start.line);
-                            self.text(&word.value, before + line, state);
-                        }
-                        IoFileRedirectTarget::ProcessSubstitution(_, subshell) => {
-                            let end = self.subshell(subshell, before, state);
-                            lines = end.output.filter(|_| subshell.list.0.len() == 1);
-                        }
-                        IoFileRedirectTarget::Fd(_) => {}
-                    }
-                    if reads {
-                        state.lines = lines;
-                        state.input = None;
-                    }
-                }
-                IoRedirect::HereDocument(_, document) => {
-                    let line = before + document.here_end.loc.as_ref().map_or(1, |span| span.start.line) + 1;
-                    let values = if document.requires_expansion {
-                        self.document(&document.doc.value, line, state)
-                    } else {
-                        Values::of([document.doc.value.clone()])
-                    };
-                    state.input = values.texts.first().filter(|_| values.texts.len() == 1).cloned();
-                    state.lines = None;
-                }
-                IoRedirect::HereString(_, word) => {
-                    let line = before + word.loc.as_ref().map_or(1, |span| span.start.line);
-                    let values = self.text(&word.value, line, state);
-                    state.input = values.texts.first().filter(|_| values.texts.len() == 1).cloned();
-                    state.lines = None;
-                }
-                IoRedirect::OutputAndError(word, _) => {
-                    let line = before + word.loc.as_ref().map_or(1, |span| span.start.line);
-                    self.text(&word.value, line, state);
-                }
-            }
-        }
     }
 }
 

@@ -41,6 +41,11 @@ impl Walker<'_, '_> {
         let mut all = vec![Vec::new()];
         for word in words {
             let expansions = self.expand(word, line, state);
+            if let [expansion] = expansions.as_slice() {
+                all.iter_mut()
+                    .for_each(|fields: &mut Vec<String>| fields.extend(expansion.iter().cloned()));
+                continue;
+            }
             let mut next = BTreeSet::new();
             for before in &all {
                 for expansion in &expansions {
@@ -64,6 +69,16 @@ impl Walker<'_, '_> {
 
     /// Every way that one word can expand to fields.
     pub fn expand(&mut self, word: &str, line: usize, state: &mut State) -> Vec<Vec<String>> {
+        if !self.may_expand(word, line, state) {
+            return vec![vec![ANY.to_string()]];
+        }
+        // Most words are plain, and the parser is slow.
+        if word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte))
+        {
+            return vec![vec![word.to_owned()]];
+        }
         match syntax::pieces(word) {
             Some(pieces) => self.fields(&pieces, line, state),
             None => {
