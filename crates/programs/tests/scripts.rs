@@ -139,6 +139,10 @@ fn values() {
     check("x=one; f() { local x=three; $x; }; f; $x", "one three");
     check("x=$(command -v one); $x", "one");
     check("x=`which one`; $x", "one which");
+    check(
+        "basename() { :; }; x=$(command basename /x/one.sh .sh); $x",
+        "one",
+    );
     check("$(echo one) x", "one");
     check("export PATH=/none:$PATH; one", "one");
     check("x=$(one); y=\"$(two $(three))\"", "one three two");

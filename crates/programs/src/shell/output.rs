@@ -45,9 +45,19 @@ impl Walker<'_, '_> {
             "dirname" => first
                 .filter(|path| !pattern::is_open(path))
                 .and_then(|path| one(path.rsplit_once('/').map_or(".", |(folder, _)| folder).to_owned())),
-            "basename" if operands.len() == 1 => first
-                .filter(|path| !pattern::is_open(path))
-                .and_then(|path| one(lookup::base_name(path).to_owned())),
+            "basename" if arguments.len() == operands.len() && operands.len() <= 2 => {
+                let name = first
+                    .filter(|_| !arguments.iter().any(|word| pattern::is_open(word)))
+                    .map(lookup::base_name);
+                let suffix = operands.get(1).map_or("", |suffix| suffix.as_str());
+                name.and_then(|name| {
+                    one(name
+                        .strip_suffix(suffix)
+                        .filter(|rest| !rest.is_empty())
+                        .unwrap_or(name)
+                        .to_owned())
+                })
+            }
             "find" => {
                 let places: BTreeSet<String> = arguments
                     .iter()

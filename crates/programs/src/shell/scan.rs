@@ -59,7 +59,7 @@ fn try_word(discovery: &mut Discovery<'_>, word: &str, context: Context) {
     if discovery.look_up(word, &context.variables).is_none() {
         return;
     }
-    let how = format!("word `{word}` of a script that cannot be followed");
+    let how = format!("word `{word}` of a text that cannot be followed");
     let argv = vec![word.to_owned()];
     // A shell among the words is no reason to ask what its standard input brings.
     let mut context = deeper(context);
