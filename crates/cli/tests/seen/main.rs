@@ -1,0 +1,297 @@
+//! Seen against said: real programs of this machine run under strace, and whatever they are seen to call must be
+//! among the calls that confine says they need. A miss is a bug of the analysis and no entry for a list.
+//!
+//! One run of confine analyses all the programs; each then runs with `--version`, `--help` and small jobs. Calls
+//! count for the program that makes them: from the execve that starts it to the execve of another one, in all
+//! its processes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may fail and may say what it skips"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+mod jobs;
+
+use jobs::PROGRAMS;
+use rayon::prelude::*;
+
+/// Calls that the kernel makes a program make: the policy has them from the base set.
+const BY_THE_KERNEL: [&str; 1] = ["restart_syscall"];
+
+/// What each program was seen to call, by its canonical path.
+type Seen = BTreeMap<String, BTreeSet<String>>;
+
+#[test]
+fn whatever_programs_are_seen_to_call_is_allowed() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("skipped: no strace on this machine");
+        return;
+    }
+    let programs: Vec<_> = PROGRAMS
+        .iter()
+        .filter(|(path, _)| Path::new(path).exists())
+        .collect();
+    let (said, seen) = rayon::join(
+        || said(programs.iter().map(|(path, _)| *path)),
+        || {
+            let seen: Vec<Seen> = programs.par_iter().map(|(path, jobs)| seen(path, jobs)).collect();
+            let mut all = Seen::new();
+            for (program, calls) in seen.into_iter().flatten() {
+                all.entry(program).or_default().extend(calls);
+            }
+            all
+        },
+    );
+    let mut misses = Vec::new();
+    let mut compared = 0;
+    for (program, calls) in &seen {
+        let Some(allowed) = said.get(program) else {
+            continue;
+        };
+        compared += 1;
+        println!("{program}: {} seen, {} said", calls.len(), allowed.len());
+        let missing = calls
+            .difference(allowed)
+            .filter(|call| !BY_THE_KERNEL.contains(&call.as_str()));
+        misses.extend(missing.map(|call| format!("{program}: {call}")));
+    }
+    println!("{compared} programs compared");
+    assert!(
+        compared * 10 >= programs.len() * 9,
+        "only {compared} of {} programs could be run",
+        programs.len()
+    );
+    assert!(misses.is_empty(), "seen and not allowed:\n{}", misses.join("\n"));
+}
+
+/// What confine says that each program calls.
+fn said<'p>(mut programs: impl Iterator<Item = &'p str>) -> Seen {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_confine"));
+    command
+        .args(["profile", "dir:/", "--runtime", "any", "-q", "-o"])
+        .arg(folder.path().join("profile.json"));
+    command
+        .arg("--report")
+        .arg(&report)
+        .arg("--command")
+        .args(programs.next());
+    for program in programs {
+        command.args(["--also", program]);
+    }
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let report: confine_report::Report =
+        confine_report::Report::from_json(&fs::read_to_string(&report).unwrap()).unwrap();
+    let programs = report.programs.into_iter();
+    programs
+        .map(|program| {
+            (
+                program.path,
+                program.calls.into_iter().map(|call| call.name).collect(),
+            )
+        })
+        .collect()
+}
+
+/// Runs one program's jobs in a folder of its own.
+fn seen(program: &str, jobs: &[&str]) -> Seen {
+    let folder = tempfile::tempdir().unwrap();
+    furnish(folder.path());
+    let mut seen = Seen::new();
+    let usual = [format!("{program} --version"), format!("{program} --help")];
+    for job in usual.iter().map(String::as_str).chain(jobs.iter().copied()) {
+        let log = folder.path().join("strace.log");
+        let traced = Command::new("timeout")
+            .args(["-s", "KILL", "15", "strace", "-f", "-qq", "-s", "256", "-o"])
+            .arg(&log)
+            .args(shlex::split(job).unwrap())
+            .current_dir(folder.path())
+            .env("HOME", folder.path())
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .stdin(fs::File::open(folder.path().join("a.txt")).unwrap())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        traced.unwrap();
+        read_log(
+            &String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()),
+            &mut seen,
+        );
+    }
+    seen
+}
+
+/// Files for the jobs to work on.
+fn furnish(folder: &Path) {
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    for name in ["folder", "other", "made-by-tar", "removed", "repository"] {
+        fs::create_dir(folder.join(name)).unwrap();
+    }
+    for name in [
+        "a.txt",
+        "folder/a.txt",
+        "other/a.txt",
+        "edited",
+        "removed/a.txt",
+        "moved",
+        "repository/a.txt",
+    ] {
+        write(name, "line 3\nline 1\nline 2\n");
+    }
+    write("b.txt", "line 4\nline 1\n");
+    write("data.json", r#"{"name": [1, 2.5, null, "x"]}"#);
+    write("sums.bc", "2^100\nquit\n");
+    write(
+        "program.c",
+        "#include <stdio.h>\nint main(void) { return puts(\"x\"); }\n",
+    );
+    write("program.s", ".globl f\nf: ret\n");
+    write("Makefile", "all: a b\na b:\n\techo $@\n");
+    write(
+        "a.patch",
+        "--- a.txt\n+++ a.txt\n@@ -1,3 +1,2 @@\n line 3\n-line 1\n line 2\n",
+    );
+    for prepare in [
+        "tar cf kept.tar folder",
+        "gzip -c a.txt",
+        "as -o kept.o program.s",
+    ] {
+        let words = shlex::split(prepare).unwrap();
+        if let Ok(output) = Command::new(&words[0])
+            .args(&words[1..])
+            .current_dir(folder)
+            .output()
+            && !output.stdout.is_empty()
+        {
+            fs::write(folder.join("kept.gz"), output.stdout).unwrap();
+        }
+    }
+}
+
+/// Sorts the calls of a log of `strace -f` by the program that made them.
+fn read_log(log: &str, seen: &mut Seen) {
+    let lines = || log.lines().filter_map(Line::read);
+    let mut parents: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut started: BTreeMap<&str, &str> = BTreeMap::new();
+    for line in lines() {
+        let call = line.call.or_else(|| started.get(line.process).copied());
+        started.insert(line.process, call.unwrap_or_default());
+        if let (Some("clone" | "clone3" | "fork" | "vfork"), Some(result)) = (call, line.result) {
+            parents.insert(result, line.process);
+        }
+    }
+    let mut running: BTreeMap<&str, String> = BTreeMap::new();
+    let mut executes: BTreeMap<&str, String> = BTreeMap::new();
+    for line in lines() {
+        if !running.contains_key(line.process)
+            && let Some(program) = parents
+                .get(line.process)
+                .and_then(|parent| running.get(parent))
+                .cloned()
+        {
+            running.insert(line.process, program);
+        }
+        // A child inherits what its parent runs when it is made, not what it runs later.
+        if let Some(child) = line.result
+            && parents.get(child) == Some(&line.process)
+            && let Some(program) = running.get(line.process).cloned()
+        {
+            running.entry(child).or_insert(program);
+        }
+        if let (Some(call), Some(program)) = (line.call, running.get(line.process)) {
+            seen.entry(program.clone()).or_default().insert(call.to_owned());
+        }
+        if let (Some("execve"), Some(path)) = (line.call, line.string) {
+            executes.insert(line.process, path.to_owned());
+        }
+        if line.call.is_none_or(|call| call == "execve")
+            && line.result == Some("0")
+            && let Some(path) = executes.remove(line.process)
+        {
+            let path = fs::canonicalize(&path).map_or(path, |path| path.to_string_lossy().into_owned());
+            running.insert(line.process, path);
+        }
+    }
+}
+
+/// One line of a log: `PROCESS call(arguments) = result`, or half of one where processes interleave.
+struct Line<'l> {
+    process: &'l str,
+    /// `None` where only the end of the call is in this line.
+    call: Option<&'l str>,
+    /// The first string among the arguments.
+    string: Option<&'l str>,
+    /// `None` where the end of the call is not in this line.
+    result: Option<&'l str>,
+}
+
+impl<'l> Line<'l> {
+    /// `None` for signals and exits.
+    fn read(line: &'l str) -> Option<Self> {
+        let (process, event) = line.split_once(' ')?;
+        let event = event.trim_start();
+        let resumed = event.starts_with("<... ");
+        if event.starts_with(['+', '-']) {
+            return None;
+        }
+        let result = event
+            .rsplit_once(" = ")
+            .map(|(_, result)| result.split(' ').next().unwrap_or_default());
+        let call = event.split_once('(').map(|(call, _)| call).filter(|_| !resumed);
+        Some(Self {
+            process,
+            call: call.filter(|call| confine_kernel::call_named(call).is_some()),
+            string: event.split('"').nth(1),
+            result: result.filter(|_| !event.ends_with("<unfinished ...>")),
+        })
+    }
+}
+
+#[test]
+fn calls_count_for_the_program_that_makes_them() {
+    let log = "\
+10 execve(\"/nonexistent/first\", [\"first\"], 0x1 /* 2 vars */) = 0
+10 getpid() = 10
+10 vfork( <unfinished ...>
+11 getppid() = 10
+11 execve(\"/nonexistent/second\", [\"second\"], 0x1 /* 2 vars */ <unfinished ...>
+10 <... vfork resumed>) = 11
+10 --- SIGCHLD {si_signo=SIGCHLD} ---
+11 <... execve resumed>) = 0
+11 gettid() = 11
+11 execve(\"/nonexistent/third\", [\"third\"], 0x1 /* 2 vars */) = -1 ENOENT (No such file)
+11 exit_group(0) = ?
+11 +++ exited with 0 +++
+10 getuid() = 0
+";
+    let mut seen = Seen::new();
+    read_log(log, &mut seen);
+    let text: Vec<String> = seen
+        .iter()
+        .map(|(program, calls)| {
+            format!(
+                "{program}: {}",
+                calls.iter().cloned().collect::<Vec<_>>().join(" ")
+            )
+        })
+        .collect();
+    assert_eq!(
+        text,
+        [
+            "/nonexistent/first: execve getpid getppid getuid vfork",
+            "/nonexistent/second: execve exit_group gettid",
+        ]
+    );
+}
