@@ -6,6 +6,7 @@
 //! depends on which finishes first.
 
 mod assemble;
+mod languages;
 mod later;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -27,7 +27,7 @@ pub(crate) struct Decoded {
     pub(crate) function: Function,
     /// One bit for each byte of the piece: an instruction begins there.
     boundaries: Vec<u64>,
-    /// It loads signed four-byte offsets through a register, as relative jump tables need.
+    /// It widens signed four-byte offsets, as relative tables need.
     pub(crate) relative_loads: bool,
     pub(crate) bytes: u64,
 }
@@ -190,11 +190,11 @@ impl<'a> Descent<'a> {
             }
             Flow::SystemCall => {
                 self.function.system_calls.push(at);
-                self.after_call(at, next)
+                self.fall_through(at, next)
             }
             Flow::ForeignSystemCall => {
                 self.function.foreign_system_calls.push(at);
-                self.after_call(at, next)
+                self.fall_through(at, next)
             }
             Flow::Return | Flow::Stop => None,
         }
@@ -225,7 +225,7 @@ impl<'a> Descent<'a> {
     fn note_mentions(&mut self, instruction: &Instruction) {
         let at = instruction.address();
         let fixed = self.object.placement == Placement::Fixed;
-        self.relative_loads |= instruction.is_relative_load();
+        self.relative_loads |= instruction.widens_offset();
         let through = matches!(instruction.flow(), Flow::IndirectCall(_) | Flow::IndirectJump(_));
         if let Some(mention) = instruction
             .memory_mention()

@@ -117,6 +117,8 @@ struct State {
     table_targets: Vec<Address>,
     /// All of its bytes are to be decoded.
     sweep: bool,
+    /// It was seen to jump to computed addresses.
+    jumps: bool,
     /// `None` until it has been decoded as it now stands.
     decoded: Option<Decoded>,
 }
@@ -149,6 +151,7 @@ impl Discovery<'_> {
             for ((piece, _), decoded) in changed.iter().zip(decoded) {
                 revealed.extend_from_slice(&decoded.function.references);
                 if let Some(state) = self.pieces.get_mut(&piece.code.start) {
+                    state.jumps |= !decoded.function.indirect_jumps.is_empty();
                     state.decoded = Some(decoded);
                 }
             }
@@ -273,14 +276,20 @@ impl Discovery<'_> {
         if *start == address {
             return;
         }
-        match &around.decoded {
-            Some(decoded) if !decoded.function.code.contains(&address) => self.add_start(address),
-            Some(decoded) if decoded.visits(address) => {}
-            _ => {
-                if let Err(position) = around.entries.binary_search(&address) {
-                    around.entries.insert(position, address);
-                    around.decoded = None;
-                }
+        if let Some(decoded) = &around.decoded
+            && !decoded.function.code.contains(&address)
+        {
+            return self.add_start(address);
+        }
+        // Noted even where straight flow comes by: it comes with other values.
+        if let Err(position) = around.entries.binary_search(&address) {
+            around.entries.insert(position, address);
+            if around
+                .decoded
+                .as_ref()
+                .is_some_and(|decoded| !decoded.visits(address))
+            {
+                around.decoded = None;
             }
         }
     }
@@ -294,17 +303,18 @@ impl Discovery<'_> {
         let Some(function) = self.unwind_range(address) else {
             return self.add_start(address);
         };
-        let around = || {
-            self.pieces
-                .range(function.clone())
-                .filter_map(|(_, state)| state.decoded.as_ref())
-        };
-        if around().any(|decoded| !decoded.function.indirect_jumps.is_empty()) {
+        let mut around = self.pieces.range(function);
+        if around.clone().any(|(_, state)| state.jumps) {
             return self.add_entry(address);
         }
         // A constant that only looks like an address rarely hits the beginning of an instruction.
-        if self.object.placement == Placement::Relocatable || around().any(|decoded| decoded.visits(address))
-        {
+        let visited = |state: &State| {
+            state
+                .decoded
+                .as_ref()
+                .is_some_and(|decoded| decoded.visits(address))
+        };
+        if self.object.placement == Placement::Relocatable || around.any(|(_, state)| visited(state)) {
             self.add_start(address);
         }
     }

@@ -8,8 +8,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use confine_elf::{Address, Object};
+use confine_elf::{Address, Object, RelocationValue};
 use confine_isa::{Arithmetic, Decoder, Flow, Instruction, Operand, Operation, Register, Width};
+
+use rustc_hash::FxHashMap;
 
 use crate::facts::{Facts, Function, Reference, ReferenceKind};
 use crate::returning::Returning;
@@ -18,6 +20,9 @@ use crate::value::{Loaded, Location, Pointer, Value};
 
 /// Stack arguments that a call's record keeps: as many as the widest known wrapper takes.
 const STACK_ARGUMENTS: i64 = 10;
+
+/// How far above the stack pointer a callee that is not known may put results, in bytes.
+const UNKNOWN_OUTGOING: i64 = 128;
 
 /// An evaluation gives up after this many instructions for each one in the function: loops whose sets grow one
 /// by one stay far below, and what gives up is reported as open.
@@ -30,6 +35,8 @@ pub struct Evaluation {
     pub system_calls: BTreeMap<Address, SystemCallEffect>,
     /// Direct calls, calls through a slot, and jumps to other functions, by address and target.
     pub calls: BTreeMap<(Address, Address), CallEffect>,
+    /// Calls of computed addresses.
+    pub indirect_calls: BTreeMap<Address, CallEffect>,
     /// Eight-byte stores to variables of the object, by the instruction's address.
     pub stores: BTreeMap<Address, Value>,
     /// Stores behind pointers whose origin is known.
@@ -133,7 +140,10 @@ struct Interpreter<'a> {
     function: &'a Function,
     bytes: &'a [u8],
     convention: Convention,
+    facts: &'a Facts,
     returning: Returning<'a>,
+    /// By callee.
+    incoming: FxHashMap<Address, i64>,
     /// Where flows meet or begin.
     leaders: BTreeSet<Address>,
     states: BTreeMap<Address, State>,
@@ -146,6 +156,8 @@ struct Interpreter<'a> {
 enum Event<'s> {
     /// The instruction enters the kernel.
     SystemCall(&'s State),
+    /// Control goes into a function whose address is computed.
+    IndirectCall(&'s State),
     /// A value is stored in a variable of the object.
     Store(&'s Value),
     /// Something is stored behind a pointer whose origin is known.
@@ -173,7 +185,9 @@ impl<'a> Interpreter<'a> {
             function,
             bytes,
             convention,
+            facts: returning.facts(),
             returning,
+            incoming: FxHashMap::default(),
             leaders: BTreeSet::new(),
             states: BTreeMap::new(),
             pending: BTreeSet::new(),
@@ -224,6 +238,11 @@ impl<'a> Interpreter<'a> {
                 Event::SystemCall(state) => {
                     let effect = system_call(state);
                     let known = evaluation.system_calls.entry(at);
+                    known.and_modify(|known| known.join(&effect)).or_insert(effect);
+                }
+                Event::IndirectCall(state) => {
+                    let effect = call(state, true);
+                    let known = evaluation.indirect_calls.entry(at);
                     known.and_modify(|known| known.join(&effect)).or_insert(effect);
                 }
                 Event::Store(value) => {
@@ -337,11 +356,12 @@ impl<'a> Interpreter<'a> {
                         pushes_return: true,
                     },
                 );
-                state.after_call(self.convention);
+                state.give_arguments(self.convention);
+                state.after_call(self.convention, self.incoming_bytes(target));
                 self.returning.may_return(target)
             }
             Flow::IndirectCall(operand) => {
-                if let Some(slot) = operand.slot() {
+                if let Some(slot) = operand.slot().or_else(|| self.imported(&operand, state)) {
                     tell(
                         at,
                         Event::Call {
@@ -350,8 +370,11 @@ impl<'a> Interpreter<'a> {
                             pushes_return: true,
                         },
                     );
+                } else {
+                    tell(at, Event::IndirectCall(state));
                 }
-                state.after_call(self.convention);
+                state.give_arguments(self.convention);
+                state.after_call(self.convention, UNKNOWN_OUTGOING);
                 true
             }
             Flow::IndirectJump(operand) => {
@@ -394,15 +417,68 @@ impl<'a> Interpreter<'a> {
                 }
                 state.forget_flags();
                 // The kernel writes where its arguments point, which may be the stack.
+                state.give_arguments(Convention::SystemV);
                 state.forget_if_escaped();
                 true
             }
             Flow::ForeignSystemCall => {
-                state.after_call(Convention::Go);
+                state.after_call(Convention::Go, 0);
                 true
             }
             Flow::Return | Flow::Stop => false,
         }
+    }
+
+    /// The slot that a register's value was loaded from, if the loader binds that slot to a symbol.
+    fn imported(&self, operand: &Operand, state: &State) -> Option<Address> {
+        let Operand::Register(register) = operand else {
+            return None;
+        };
+        let Value::Variable { address, add: 0 } = *state.register(*register) else {
+            return None;
+        };
+        let relocations = &self.object.relocations;
+        let index = relocations.partition_point(|relocation| relocation.at < address);
+        let relocation = relocations
+            .get(index)
+            .filter(|relocation| relocation.at == address)?;
+        matches!(relocation.value, RelocationValue::Symbol { .. }).then_some(address)
+    }
+
+    /// How many bytes above its return address a function reads and writes: Go's frames are set up by one
+    /// subtraction, after which larger offsets from the stack pointer are the caller's.
+    fn incoming_bytes(&mut self, callee: Address) -> i64 {
+        if self.convention != Convention::Go {
+            return 0;
+        }
+        if let Some(known) = self.incoming.get(&callee) {
+            return *known;
+        }
+        let bytes = self.incoming_bytes_of(callee).unwrap_or(UNKNOWN_OUTGOING);
+        self.incoming.insert(callee, bytes);
+        bytes
+    }
+
+    fn incoming_bytes_of(&self, callee: Address) -> Option<i64> {
+        let function = self.facts.functions.get(self.facts.function_at(callee)?)?;
+        let size = usize::try_from(function.code.end - function.code.start).ok()?;
+        let bytes = self.object.bytes_at(function.code.start).get(..size)?;
+        let mut decoder = Decoder::new(bytes, function.code.start);
+        let (mut frame, mut furthest) = (8i64, 0i64);
+        let mut operations = Vec::new();
+        while let Some(instruction) = decoder.next_instruction() {
+            operations.clear();
+            instruction.lift(&mut operations);
+            for operation in &operations {
+                if let Some(bytes) = operation.stack_subtraction().filter(|_| frame == 8) {
+                    frame = frame.checked_add(i64::try_from(bytes).ok()?)?;
+                }
+            }
+            if let Some(offset) = instruction.stack_offset() {
+                furthest = furthest.max(offset.saturating_add(8).saturating_sub(frame));
+            }
+        }
+        Some(furthest)
     }
 
     fn go(&mut self, at: Address, target: Address, state: &State, tell: &mut impl FnMut(Address, Event<'_>)) {
@@ -506,10 +582,17 @@ fn apply(operation: &Operation, state: &mut State, object: &Object) {
             } else {
                 value
             };
+            state.note_derived(&[from], &value);
             state.write_register(to, value, width);
         }
         Operation::Address { to, width, memory } => {
             let value = state.address(&memory);
+            let parts = memory
+                .base
+                .into_iter()
+                .chain(memory.index.map(|(index, _)| index));
+            let parts: Vec<Operand> = parts.map(Operand::Register).collect();
+            state.note_derived(&parts, &value.truncate(width));
             state.write_register(to, value, width);
         }
         Operation::Arithmetic {
@@ -529,12 +612,14 @@ fn apply(operation: &Operation, state: &mut State, object: &Object) {
                     left.arithmetic(operation, &right, width)
                 }
             };
+            state.note_derived(&[place, source], &value);
             state.write(&place, value, width);
         }
         Operation::Select { to, from, width } => {
             let value = state
                 .read(&Operand::Register(to), width, object)
                 .join(&state.read(&from, width, object));
+            state.note_derived(&[Operand::Register(to), from], &value);
             state.write_register(to, value, width);
         }
         Operation::ZeroOrOnes { to, width } => {

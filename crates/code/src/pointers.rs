@@ -2,9 +2,10 @@
 //!
 //! Abstraction: what the loader writes is known exactly from relocations. An object with fixed addresses has
 //! none for its own addresses, so there every aligned word of its data that is an address of the object counts
-//! as a pointer. Over-reports: numbers that happen to look like addresses. Misses: addresses in packed
-//! structures of fixed objects, unless they are the start of a function that unwind data or symbols name,
-//! which is looked for at every alignment.
+//! as a pointer, and at other alignments (packed structures) every address where a function begins: by unwind data
+//! or Go's table, or where neither says anything about the place, by what stands before it. Over-reports: numbers
+//! that happen to look like addresses. Misses: a pointer in a packed structure of an object with fixed addresses
+//! and without unwind data, to a function that is neither aligned nor behind padding or a return.
 
 use std::ops::Range;
 
@@ -35,7 +36,7 @@ pub(crate) fn find(object: &Object) -> Vec<Pointer> {
         .collect();
     if object.placement == Placement::Fixed {
         let relocated: FxHashSet<Address> = pointers.iter().map(|pointer| pointer.at).collect();
-        let starts = function_starts(object);
+        let starts = Starts::of(object);
         for range in layout::data_ranges(object) {
             words(object, &range, &starts, |at, target| {
                 if !relocated.contains(&at) {
@@ -51,12 +52,7 @@ pub(crate) fn find(object: &Object) -> Vec<Pointer> {
     pointers
 }
 
-fn words(
-    object: &Object,
-    range: &Range<Address>,
-    starts: &FxHashSet<Address>,
-    mut found: impl FnMut(Address, Address),
-) {
+fn words(object: &Object, range: &Range<Address>, starts: &Starts, mut found: impl FnMut(Address, Address)) {
     let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
     let held = object.bytes_at(range.start);
     let held = held.get(..length.min(held.len())).unwrap_or(held);
@@ -66,14 +62,50 @@ fn words(
         };
         let at = range.start + offset as u64;
         let aligned = at.is_multiple_of(8);
-        if word != 0 && (aligned && object.segment_at(word).is_some() || !aligned && starts.contains(&word)) {
+        let known = if aligned {
+            object.segment_at(word).is_some()
+        } else {
+            starts.begins(object, word)
+        };
+        if word != 0 && known {
             found(at, word);
         }
     }
 }
 
-fn function_starts(object: &Object) -> FxHashSet<Address> {
-    let unwind = object.unwind.iter().map(|function| function.code.start);
-    let go = object.go_functions.iter().map(|function| function.code.start);
-    unwind.chain(go).collect()
+/// Where functions begin, as far as the file says so.
+struct Starts {
+    known: FxHashSet<Address>,
+    /// Code that the file says the functions of.
+    described: Vec<Range<Address>>,
+}
+
+impl Starts {
+    fn of(object: &Object) -> Self {
+        let ranges = object.unwind.iter().map(|function| function.code.clone());
+        let mut described: Vec<_> = ranges
+            .chain(object.go_functions.iter().map(|function| function.code.clone()))
+            .collect();
+        described.sort_by_key(|range| range.start);
+        Self {
+            known: described.iter().map(|range| range.start).collect(),
+            described,
+        }
+    }
+
+    fn begins(&self, object: &Object, address: Address) -> bool {
+        if self.known.contains(&address) {
+            return true;
+        }
+        let next = self.described.partition_point(|range| range.start <= address);
+        let inside = next.checked_sub(1).and_then(|index| self.described.get(index));
+        if !object.is_code(address) || inside.is_some_and(|range| range.contains(&address)) {
+            return false;
+        }
+        // A return, padding or a trap, or the loader's zeroes.
+        let before = address
+            .checked_sub(1)
+            .and_then(|before| object.bytes_at(before).first().copied());
+        address.is_multiple_of(16) || matches!(before, Some(0xc3 | 0x90 | 0xcc | 0x0b | 0xf4 | 0x00))
+    }
 }

@@ -35,6 +35,10 @@ impl<'a> Returning<'a> {
         }
     }
 
+    pub(crate) fn facts(&self) -> &'a Facts {
+        self.facts
+    }
+
     /// Whether a call of the function at `address` may come back.
     pub(crate) fn may_return(&mut self, address: Address) -> bool {
         self.search(address, DEPTH)

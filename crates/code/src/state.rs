@@ -1,8 +1,9 @@
 //! What registers and the function's own stack hold at one point of a function.
 //!
 //! Abstraction: a stack slot is known by its distance from the stack pointer at entry. As long as no address
-//! of the stack has been given away, only the function itself can write its slots; from then on every call and
-//! every store through an unknown pointer forgets all of them. Misses: a callee that writes its caller's frame
+//! of the stack has been given away (stored, passed, or turned into something that is not recognised any more),
+//! only the function itself can write its slots; from then on every call and every store through an unknown
+//! pointer forgets all of them. Misses: a callee that writes its caller's frame
 //! without having been given an address into it, which no compiler emits.
 
 use std::collections::BTreeMap;
@@ -11,9 +12,6 @@ use confine_elf::{Address, Object};
 use confine_isa::{Condition, Memory, Operand, Register, Width};
 
 use crate::value::{Constants, Entry, Location, Value};
-
-/// How far above the stack pointer a callee's stack arguments and results are looked for, in bytes.
-const OUTGOING_BYTES: i64 = 128;
 
 /// Values at one point.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,9 +93,6 @@ impl State {
         if self.flags.is_some_and(|flags| flags.left == register) {
             self.flags = None;
         }
-        if matches!(value, Value::Frame(_)) && register != Register::RSP && register != Register::RBP {
-            self.escaped = true;
-        }
         self.registers[register.number()] = value;
     }
 
@@ -157,9 +152,9 @@ impl State {
             sum = self.register(base).arithmetic(Add, &sum, Width::Quad);
         }
         if let Some((index, scale)) = index {
-            let scaled =
-                self.register(index)
-                    .arithmetic(Multiply, &Value::constant(scale.into()), Width::Quad);
+            // A small bound is as good as the list of what it allows: tables of constants are read so.
+            let index = self.register(index).enumerated();
+            let scaled = index.arithmetic(Multiply, &Value::constant(scale.into()), Width::Quad);
             sum = sum.arithmetic(Add, &scaled, Width::Quad);
         }
         sum
@@ -257,15 +252,33 @@ impl State {
     }
 
     /// A call came back: what it may change is forgotten.
-    pub(crate) fn after_call(&mut self, convention: Convention) {
+    ///
+    /// Go's callees put results that do not fit into registers where stack arguments lie: `outgoing` bytes just
+    /// above the stack pointer.
+    pub(crate) fn after_call(&mut self, convention: Convention, outgoing: i64) {
         for register in Register::all().filter(|register| convention.clobbers(*register)) {
             self.set_register(register, Value::Any);
         }
         self.flags = None;
         self.forget_if_escaped();
         if convention == Convention::Go {
-            self.forget_outgoing();
+            self.forget_outgoing(outgoing);
         }
+    }
+
+    /// A value was made from these; where that hides that it points into the stack, it may point anywhere there.
+    pub(crate) fn note_derived(&mut self, sources: &[Operand], result: &Value) {
+        let from_stack = sources.iter().any(|source| match source {
+            Operand::Register(register) => matches!(self.register(*register), Value::Frame(_)),
+            Operand::Constant(_) | Operand::Memory(_) => false,
+        });
+        self.escaped |= from_stack && !matches!(result, Value::Frame(_) | Value::Constants(_));
+    }
+
+    /// Somebody else is given the registers in which `convention` passes arguments.
+    pub(crate) fn give_arguments(&mut self, convention: Convention) {
+        let mut given = Register::all().filter(|register| convention.passes(*register));
+        self.escaped |= given.any(|register| matches!(self.register(register), Value::Frame(_)));
     }
 
     /// Somebody else ran who may know addresses of the stack.
@@ -275,11 +288,10 @@ impl State {
         }
     }
 
-    /// Go's callees put results where stack arguments lie, just above the stack pointer.
-    fn forget_outgoing(&mut self) {
+    fn forget_outgoing(&mut self, bytes: i64) {
         match *self.register(Register::RSP) {
             Value::Frame(top) => {
-                let end = top.saturating_add(OUTGOING_BYTES).min(0);
+                let end = top.saturating_add(bytes).min(0);
                 self.slots.retain(|start, _| *start < top || *start >= end);
             }
             _ => self.forget_memory(),
@@ -376,6 +388,16 @@ pub(crate) enum Convention {
 }
 
 impl Convention {
+    /// Whether callees look for arguments in this register.
+    fn passes(self, register: Register) -> bool {
+        match self {
+            // RAX tells how many vector registers a variadic call uses, R10 is the static chain.
+            Self::SystemV => self.clobbers(register),
+            // RAX, RBX, RCX, RDI, RSI and R8 to R11 (Go internal ABI), RDX is the closure.
+            Self::Go => !matches!(register.number(), 4 | 5 | 12..=15),
+        }
+    }
+
     fn clobbers(self, register: Register) -> bool {
         match self {
             Self::SystemV => !matches!(register.number(), 3..=5 | 12..=15),
@@ -396,9 +418,6 @@ fn stored(object: &Object, address: Address, width: Width) -> Value {
             .read_only_after_relocation
             .as_ref()
             .is_some_and(|range| range.start <= address && end <= range.end);
-    if !read_only && width == Width::Quad {
-        return Value::Variable { address, add: 0 };
-    }
     let from = object
         .relocations
         .partition_point(|relocation| relocation.at.saturating_add(8) <= address);
@@ -406,6 +425,9 @@ fn stored(object: &Object, address: Address, width: Width) -> Value {
         .relocations
         .get(from)
         .is_some_and(|relocation| relocation.at < end);
+    if (!read_only || relocated) && width == Width::Quad {
+        return Value::Variable { address, add: 0 };
+    }
     let bytes = object.bytes_at(address);
     match (read_only && !relocated, width) {
         (true, Width::Byte) => bytes.first().map(|byte| u64::from(*byte)),

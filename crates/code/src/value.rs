@@ -190,6 +190,17 @@ impl Value {
         }
     }
 
+    /// A range as the list of its numbers, where that is short.
+    #[must_use]
+    pub fn enumerated(&self) -> Self {
+        match self {
+            Self::UpTo(most) if *most < Constants::MOST as u64 => {
+                Constants::collect(0..=*most).map_or(Self::Any, Self::Constants)
+            }
+            other => other.clone(),
+        }
+    }
+
     /// The smallest value that the lattice has for the union of the two.
     #[must_use]
     pub fn join(&self, other: &Self) -> Self {
@@ -224,6 +235,11 @@ impl Value {
                     Self::Addresses(addresses.map(|address| address.wrapping_add(entry.add)))
                 }
                 Self::UpTo(most) if entry.add == 0 && entry.or == 0 => Self::UpTo(most.min(entry.and)),
+                Self::Variable { address, add } if entry.and == u64::MAX && entry.or == 0 => Self::Variable {
+                    address,
+                    add: add.wrapping_add(entry.add),
+                },
+                unchanged if *entry == Entry::unchanged(entry.location) => unchanged,
                 Self::Any => Self::Any.masked(entry.and, entry.or),
                 _ => Self::Any,
             },

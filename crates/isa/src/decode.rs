@@ -132,6 +132,8 @@ impl Instruction {
     pub fn flow(&self) -> Flow {
         let instruction = &self.inner;
         match instruction.flow_control() {
+            // Only the kernel may halt: elsewhere it traps, and compilers put it where nothing comes back.
+            FlowControl::Next if instruction.mnemonic() == Mnemonic::Hlt => Flow::Stop,
             FlowControl::Next => Flow::Next,
             FlowControl::UnconditionalBranch if is_near(instruction) => {
                 Flow::Jump(instruction.near_branch_target())
@@ -214,12 +216,20 @@ impl Instruction {
         })
     }
 
-    /// Loads four bytes with their sign into eight: the first half of a relative jump table's idiom.
+    /// Widens four bytes with their sign to eight: part of every relative table's idiom.
     #[must_use]
-    pub fn is_relative_load(&self) -> bool {
-        matches!(self.inner.code(), Code::Movsxd_r64_rm32)
-            && self.inner.op1_kind() == OpKind::Memory
-            && !self.inner.is_ip_rel_memory_operand()
+    pub fn widens_offset(&self) -> bool {
+        matches!(self.inner.code(), Code::Movsxd_r64_rm32 | Code::Cdqe)
+    }
+
+    /// The constant distance from the stack pointer at which it reads or writes memory.
+    #[must_use]
+    pub fn stack_offset(&self) -> Option<i64> {
+        let instruction = &self.inner;
+        let has_memory =
+            (0..instruction.op_count()).any(|index| instruction.op_kind(index) == OpKind::Memory);
+        let on_stack = instruction.memory_base() == Name::RSP && instruction.memory_index() == Name::None;
+        (has_memory && on_stack).then(|| instruction.memory_displacement64().cast_signed())
     }
 
     /// What it does to registers and memory, appended to `out`. The push of a call's return address is left out.

@@ -206,6 +206,28 @@ impl Condition {
     }
 }
 
+impl Operation {
+    /// How many bytes it takes off the stack pointer, if that is what it does.
+    #[must_use]
+    pub fn stack_subtraction(&self) -> Option<u64> {
+        let Self::Arithmetic {
+            operation,
+            place: Operand::Register(Register::RSP),
+            source: Operand::Constant(bytes),
+            ..
+        } = self
+        else {
+            return None;
+        };
+        match operation {
+            Arithmetic::Subtract => Some(*bytes),
+            // Compilers add -128, which is a byte shorter to encode than subtracting 128.
+            Arithmetic::Add => Some(bytes.wrapping_neg()).filter(|bytes| *bytes <= u64::from(u32::MAX)),
+            _ => None,
+        }
+    }
+}
+
 /// One effect of an instruction. An instruction is a short list of them, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {

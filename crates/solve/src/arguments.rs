@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use confine_code::{Constants, Entry, Evaluation, Loaded, Location, Pointer, Value, evaluate};
 use confine_elf::{Address, SymbolKind};
-use confine_isa::Register;
+use confine_isa::{Arithmetic, Register, Width};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -163,6 +163,11 @@ impl<'p, 'a> Tracer<'p, 'a> {
                 let known = !self.reach.is_taken(*node) && !self.reach.callers(*node).is_empty();
                 known.then_some(Source::Callers)
             }
+            Value::Variable { address, .. } => {
+                let (object, _) = self.program.locate(*node);
+                let variable = Variable::find(self.program, self.reach, object, *address)?;
+                Some(Source::Variable(variable, None))
+            }
             Value::Loaded(
                 loaded @ Loaded {
                     pointer: Pointer::Variable(address),
@@ -171,7 +176,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
             ) => {
                 let (object, _) = self.program.locate(*node);
                 let variable = Variable::find(self.program, self.reach, object, *address)?;
-                Some(Source::Variable(variable, *loaded))
+                Some(Source::Variable(variable, Some(*loaded)))
             }
             _ => None,
         }
@@ -218,7 +223,10 @@ impl<'p, 'a> Tracer<'p, 'a> {
     }
 
     /// What lies behind a variable is what lies behind each pointer that is stored in it.
-    fn ask_writers(&self, question: &Question, variable: &Variable, loaded: Loaded) -> Vec<Question> {
+    fn ask_writers(&self, question: &Question, variable: &Variable, loaded: Option<Loaded>) -> Vec<Question> {
+        let Some(loaded) = loaded else {
+            return self.ask_stored(question, variable);
+        };
         if variable
             .readers
             .iter()
@@ -245,6 +253,24 @@ impl<'p, 'a> Tracer<'p, 'a> {
             .collect()
     }
 
+    /// What a variable holds is what the file gives it or what is stored in it.
+    fn ask_stored(&self, question: &Question, variable: &Variable) -> Vec<Question> {
+        let Value::Variable { add, .. } = question.value else {
+            return Vec::new();
+        };
+        let plus = |value: &Value| value.arithmetic(Arithmetic::Add, &Value::constant(add), Width::Quad);
+        let initial = plus(&Value::constant(variable.initial));
+        let mut questions = vec![question.becomes(question.node, initial, None)];
+        questions.extend(variable.writers.iter().filter_map(|(writer, at)| {
+            let value = match self.evaluation(*writer) {
+                Some(evaluation) => plus(evaluation.stores.get(at)?),
+                None => Value::Any,
+            };
+            Some(question.becomes(*writer, value, Some(*at)))
+        }));
+        questions
+    }
+
     /// Whether a function stores to the place that `loaded` names.
     fn may_overwrite(&self, node: Node, loaded: Loaded) -> bool {
         let Some(evaluation) = self.evaluation(node) else {
@@ -266,12 +292,58 @@ impl Question {
     }
 }
 
+impl Tracer<'_, '_> {
+    /// The answer's question, asked of those who call the function by name.
+    pub(crate) fn ask_callers_by_name(&mut self, answer: &Answer) -> Vec<Question> {
+        let callers = self.reach.callers(answer.node).iter();
+        let callers: Vec<Node> = callers.map(|caller| caller.node).collect();
+        self.evaluate(&callers);
+        self.ask_callers(&Question {
+            node: answer.node,
+            value: answer.value.clone(),
+            path: answer.path.clone(),
+        })
+    }
+
+    /// The constants that the function's own object passes at calls of computed addresses, where the function
+    /// itself looks for `location`: each with its function and instruction. `None` if there are such calls, and
+    /// none passes a constant.
+    pub(crate) fn passed_through_pointers(
+        &mut self,
+        node: Node,
+        location: Location,
+    ) -> Option<Vec<(Node, Address, Constants)>> {
+        let (object, _) = self.program.locate(node);
+        let callers: Vec<Node> = self
+            .reach
+            .order
+            .iter()
+            .copied()
+            .filter(|caller| self.program.locate(*caller).0 == object)
+            .filter(|caller| self.program.function(*caller).calls_indirectly)
+            .collect();
+        self.evaluate(&callers);
+        let mut passed = Vec::new();
+        let mut calls = 0;
+        for caller in callers {
+            let evaluation = self.evaluation(caller)?;
+            calls += evaluation.indirect_calls.len();
+            for (at, call) in &evaluation.indirect_calls {
+                if let Value::Constants(constants) = call.value(location) {
+                    passed.push((caller, *at, constants));
+                }
+            }
+        }
+        (calls == 0 || !passed.is_empty()).then_some(passed)
+    }
+}
+
 /// Where the answer to a question is to be looked for.
 enum Source {
     /// At those who call the function.
     Callers,
     /// At those who write the variable that this is behind.
-    Variable(Variable, Loaded),
+    Variable(Variable, Option<Loaded>),
 }
 
 fn answer(question: Question) -> Answer {

@@ -30,16 +30,25 @@ use confine_elf::Address;
 pub struct Solution {
     /// By call number.
     pub calls: BTreeMap<u32, Evidence>,
-    /// Calls whose number stayed open and what else could not be resolved.
+    /// What else could not be resolved.
     pub assumptions: Vec<Assumption>,
-    /// Whether some call number stayed open, so that any call may be made.
-    pub open: bool,
+    /// Calls whose number stayed open: any call may be made.
+    pub open: Vec<OpenCall>,
     /// Strings that reach the interfaces that were asked about.
     pub passed: Vec<Passed>,
     /// Names of exported functions that are reached, per object: what later loading depends on.
     pub reached_exports: BTreeSet<(usize, String)>,
     /// How much there was to do.
     pub statistics: Statistics,
+}
+
+/// A system call whose number is not known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OpenCall {
+    /// The name of the function that gives the number, if it has one.
+    pub function: String,
+    /// The same for a person: it widens to whatever the engine allows.
+    pub assumption: Assumption,
 }
 
 /// Where a call is made, and how control gets there.

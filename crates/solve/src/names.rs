@@ -80,3 +80,13 @@ pub(crate) fn exports_at(
         .map(|symbol| symbol.name.clone())
         .collect()
 }
+
+/// Whether other objects can name the function.
+pub(crate) fn is_exported(program: &Program<'_>, node: Node) -> bool {
+    let (object, _) = program.locate(node);
+    let start = program.function(node).code.start;
+    let symbols = program.elf(object).dynamic_symbols.iter();
+    symbols
+        .filter(|symbol| symbol.defined && !symbol.hidden)
+        .any(|symbol| symbol.address == start)
+}

@@ -13,7 +13,7 @@ use confine_elf::Address;
 use crate::arguments::{Answer, Question, Tracer};
 use crate::program::{Input, Node, Program};
 use crate::reach::{Reach, Way};
-use crate::{Evidence, Solution, Statistics, Step, arguments, names};
+use crate::{Evidence, OpenCall, Solution, Statistics, Step, arguments, names};
 
 /// How long a chain may grow before it is cut off in the middle; real ones have a few dozen steps.
 const LONGEST_CHAIN: usize = 256;
@@ -54,12 +54,10 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
     }
     answers.extend(tracer.trace(questions));
     let mut found = Found::default();
-    for answer in &answers {
-        found.add(answer);
-    }
+    found.sort(program, &mut tracer, answers);
     let mut solution = Solution {
         calls: BTreeMap::new(),
-        open: !found.open.is_empty(),
+        open: found.open_calls(program, reach),
         assumptions: found.assumptions(program, reach),
         passed: arguments::passed(program, reach, input, &mut tracer),
         reached_exports: reached_exports(program, reach),
@@ -94,46 +92,84 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
     solution
 }
 
+/// How often wrappers whose address is taken may call each other.
+const WRAPPER_LEVELS: usize = 4;
+
 #[derive(Default)]
-struct Found<'a> {
-    by_number: BTreeMap<u32, Vec<&'a Answer>>,
-    open: Vec<&'a Answer>,
+struct Found {
+    by_number: BTreeMap<u32, Vec<Answer>>,
+    open: Vec<Answer>,
+    /// Functions that are called through pointers with numbers that were taken from all such calls.
+    through_pointers: BTreeSet<Node>,
 }
 
-impl<'a> Found<'a> {
-    fn add(&mut self, answer: &'a Answer) {
-        match answer.value.constants() {
-            Some(numbers) => {
-                for number in numbers {
-                    // The kernel looks at the low 32 bits (arch/x86/entry/common.c, do_syscall_64).
-                    let number = u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX);
-                    self.by_number.entry(number).or_default().push(answer);
+impl Found {
+    /// Sorts answers into known numbers and open ones; wrappers that are called through pointers are answered
+    /// from the calls of computed addresses that their object makes.
+    fn sort(&mut self, program: &Program<'_>, tracer: &mut Tracer<'_, '_>, answers: Vec<Answer>) {
+        let mut pending = answers;
+        for _ in 0..WRAPPER_LEVELS {
+            let mut questions = Vec::new();
+            for answer in pending {
+                if let Some(numbers) = answer.value.constants() {
+                    for number in numbers {
+                        // The kernel looks at the low 32 bits (arch/x86/entry/common.c, do_syscall_64).
+                        let number = u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX);
+                        self.by_number.entry(number).or_default().push(answer.clone());
+                    }
+                } else {
+                    match through_pointers(program, tracer, &answer) {
+                        Some(more) => {
+                            self.through_pointers.insert(answer.node);
+                            questions.extend(more);
+                        }
+                        None => self.open.push(answer),
+                    }
                 }
             }
-            None => self.open.push(answer),
+            pending = tracer.trace(questions);
+            if pending.is_empty() {
+                return;
+            }
         }
+        self.open.extend(pending);
+    }
+
+    fn open_calls(&self, program: &Program<'_>, reach: &Reach) -> Vec<OpenCall> {
+        let open = self.open.iter().map(|answer| {
+            let (site, at) = answer.path.last().copied().unwrap_or((answer.node, 0));
+            let (caller, call) = answer.path.first().copied().unwrap_or((site, at));
+            let detail = if (caller, call) != (site, at) {
+                let place = names::place(program, caller, call);
+                format!("the number of this system call is passed by {place}, where it is not a constant")
+            } else if reach.is_taken(answer.node) {
+                "the number of this system call is an argument of a function whose address is taken"
+                    .to_owned()
+            } else {
+                "the number of this system call is not a constant".to_owned()
+            };
+            OpenCall {
+                function: names::function_name(program, caller),
+                assumption: Assumption {
+                    kind: Kind::OpenCallNumber,
+                    place: names::place(program, site, at),
+                    detail,
+                    effect: Effect::WidenedToDefault,
+                },
+            }
+        });
+        let all: BTreeSet<OpenCall> = open.collect();
+        all.into_iter().collect()
     }
 
     fn assumptions(&self, program: &Program<'_>, reach: &Reach) -> Vec<Assumption> {
-        let open = self.open.iter().map(|answer| {
-            let (site, at) = answer.path.last().copied().unwrap_or((answer.node, 0));
-            let detail = match answer.path.first() {
-                Some((caller, call)) if (*caller, *call) != (site, at) => format!(
-                    "the number of this system call is passed by {}, where it is not a constant",
-                    names::place(program, *caller, *call)
-                ),
-                _ if reach.is_taken(answer.node) => {
-                    "the number of this system call is an argument of a function whose address is taken"
-                        .to_owned()
-                }
-                _ => "the number of this system call is not a constant".to_owned(),
-            };
-            Assumption {
-                kind: Kind::OpenCallNumber,
-                place: names::place(program, site, at),
-                detail,
-                effect: Effect::WidenedToDefault,
-            }
+        let through_pointers = self.through_pointers.iter().map(|node| Assumption {
+            kind: Kind::OpenCallNumber,
+            place: names::place(program, *node, program.function(*node).code.start),
+            detail: "passes on the number of a system call and is called through pointers: every constant that its \
+                     object passes at such calls is taken for a number"
+                .to_owned(),
+            effect: Effect::WidenedToCandidates,
         });
         let foreign = reach.order.iter().flat_map(|node| {
             program.function(*node).foreign_system_calls.iter().map(|at| Assumption {
@@ -145,9 +181,37 @@ impl<'a> Found<'a> {
                 effect: Effect::NotCovered,
             })
         });
-        let all: BTreeSet<Assumption> = open.chain(foreign).collect();
+        let all: BTreeSet<Assumption> = through_pointers.chain(foreign).collect();
         all.into_iter().collect()
     }
+}
+
+/// What a wrapper is given that only its own object can call through pointers: what its callers by name pass,
+/// and every constant at the object's calls of computed addresses. `None` if there are no such constants, or if
+/// other objects can name the wrapper.
+///
+/// Assumed of a binary: a wrapper behind a pointer is given its number as a constant where it is called.
+fn through_pointers(
+    program: &Program<'_>,
+    tracer: &mut Tracer<'_, '_>,
+    answer: &Answer,
+) -> Option<Vec<Question>> {
+    let Value::Entry(entry) = answer.value else {
+        return None;
+    };
+    if names::is_exported(program, answer.node) {
+        return None;
+    }
+    let passed = tracer.passed_through_pointers(answer.node, entry.location)?;
+    let mut questions = tracer.ask_callers_by_name(answer);
+    questions.extend(passed.into_iter().map(|(node, at, constants)| {
+        let path = std::iter::once((node, at))
+            .chain(answer.path.iter().copied())
+            .collect();
+        let value = answer.value.instantiate(|_| Value::Constants(constants));
+        Question { node, value, path }
+    }));
+    Some(questions)
 }
 
 /// How many steps each reached function is away from a root.

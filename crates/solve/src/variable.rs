@@ -16,6 +16,8 @@ use crate::reach::Reach;
 pub(crate) struct Variable {
     /// Functions and the instructions in them that store all of it.
     pub(crate) writers: Vec<(Node, Address)>,
+    /// What the file gives it.
+    pub(crate) initial: u64,
     /// Functions that load it.
     pub(crate) readers: Vec<Node>,
 }
@@ -43,6 +45,7 @@ impl Variable {
         }
         let mut variable = Self {
             writers: Vec::new(),
+            initial: elf.word_at(address).unwrap_or(0),
             readers: Vec::new(),
         };
         for node in reach

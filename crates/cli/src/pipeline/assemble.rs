@@ -13,6 +13,7 @@ use confine_report::{
 };
 use confine_solve::Evidence;
 
+use super::languages::{self, ScriptTexts};
 use super::{AnalysedProgram, Analysis, later};
 use crate::options::Options;
 
@@ -30,10 +31,11 @@ pub fn report(
         .enumerate()
         .map(|(index, object)| (object.path.as_str(), index))
         .collect();
+    let scripts = ScriptTexts::read(analysis.files, found);
     let programs: Vec<Program> = analysis
         .programs
         .iter()
-        .map(|program| self::program(program, &index))
+        .map(|program| self::program(program, &index, &scripts))
         .collect();
     let mut assumptions: BTreeSet<Assumption> = found.assumptions.iter().cloned().collect();
     assumptions.extend(
@@ -67,7 +69,7 @@ pub fn report(
             environment,
         },
         runtime: options.runtime.to_string(),
-        scripts: scripts(found),
+        scripts: self::scripts(found),
         allowed: allowed(&programs, &runtime_calls, &widened),
         runtime_calls: runtime_calls.into_iter().collect(),
         widened,
@@ -125,7 +127,7 @@ fn found(found: &confine_programs::Found) -> Found {
     }
 }
 
-fn program(analysed: &AnalysedProgram, index: &BTreeMap<&str, usize>) -> Program {
+fn program(analysed: &AnalysedProgram, index: &BTreeMap<&str, usize>, scripts: &ScriptTexts) -> Program {
     let AnalysedProgram {
         program,
         linked,
@@ -135,6 +137,7 @@ fn program(analysed: &AnalysedProgram, index: &BTreeMap<&str, usize>) -> Program
     let at = |object: &LinkedObject| index.get(object.path.as_str()).copied().unwrap_or_default();
     let mut assumptions: BTreeSet<Assumption> = linked.assumptions.iter().cloned().collect();
     assumptions.extend(solution.assumptions.iter().cloned());
+    assumptions.extend(solution.open.iter().map(|open| languages::judge(open, scripts)));
     assumptions.extend(later::assumptions(analysed));
     Program {
         path: program.path.clone(),
