@@ -505,26 +505,30 @@ fn tell_store(
     object: &Object,
     tell: &mut impl FnMut(Address, Event<'_>),
 ) {
-    let (memory, width, from) = match operation {
+    let (memory, width, value) = match operation {
         Operation::Copy {
             to: Operand::Memory(memory),
             width,
             from,
-        } => (memory, *width, Some(from)),
+        } => (memory, *width, state.read(from, *width, object)),
         Operation::Arithmetic {
             place: Operand::Memory(memory),
             width,
             ..
-        } => (memory, *width, None),
-        // However many bytes: as if all eight.
-        Operation::ClobberMemory { memory, .. } => (memory, Width::Quad, None),
+        } => (memory, *width, Value::Any),
+        // However many bytes: as if all eight of the variable. Go keeps its vector register 15 at zero (Go
+        // internal ABI).
+        Operation::ClobberMemory {
+            memory,
+            vector: Some(15),
+            ..
+        } if !object.go_functions.is_empty() => (memory, Width::Quad, Value::constant(0)),
+        Operation::ClobberMemory { memory, .. } => (memory, Width::Quad, Value::Any),
         _ => return,
     };
     let address = state.address(memory);
-    match (&address, from) {
-        (Value::Addresses(_), Some(from)) if width == Width::Quad => {
-            tell(at, Event::Store(&state.read(from, width, object)));
-        }
+    match address {
+        Value::Addresses(_) if width == Width::Quad => tell(at, Event::Store(&value)),
         _ => {
             if let Some(place) = address.behind(width) {
                 tell(at, Event::StoreBehind(place));
@@ -639,7 +643,7 @@ fn apply(operation: &Operation, state: &mut State, object: &Object) {
         } => state.compare(&left, &right, width, test),
         Operation::ForgetFlags => state.forget_flags(),
         Operation::Clobber(register) => state.set_register(register, Value::Any),
-        Operation::ClobberMemory { memory, bytes } => state.clobber_memory(&memory, bytes),
+        Operation::ClobberMemory { memory, bytes, .. } => state.clobber_memory(&memory, bytes),
         Operation::ClobberAllMemory => state.forget_memory(),
     }
 }

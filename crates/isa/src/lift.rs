@@ -265,13 +265,34 @@ fn clobber(instruction: &Instruction, out: &mut Vec<Operation>) {
         let bytes = used.memory_size().size() as u64;
         let plain = instruction.op_count() > 0 && instruction.op0_kind() == OpKind::Memory && bytes > 0;
         match memory(instruction) {
-            Some(memory) if plain => out.push(Operation::ClobberMemory { memory, bytes }),
+            Some(memory) if plain => out.push(Operation::ClobberMemory {
+                memory,
+                bytes,
+                vector: stored_vector(instruction),
+            }),
             _ => out.push(Operation::ClobberAllMemory),
         }
     }
     if instruction.rflags_modified() != 0 {
         out.push(Operation::ForgetFlags);
     }
+}
+
+/// The vector register that a plain store writes to memory.
+fn stored_vector(instruction: &Instruction) -> Option<u8> {
+    let plain = matches!(
+        instruction.mnemonic(),
+        Mnemonic::Movups
+            | Mnemonic::Movaps
+            | Mnemonic::Movdqu
+            | Mnemonic::Movdqa
+            | Mnemonic::Vmovups
+            | Mnemonic::Vmovdqu
+    );
+    let register = instruction.op1_register();
+    (plain && register.is_vector_register())
+        .then(|| u8::try_from(register.number()).ok())
+        .flatten()
 }
 
 fn writes(access: OpAccess) -> bool {

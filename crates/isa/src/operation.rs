@@ -317,6 +317,8 @@ pub enum Operation {
         memory: Memory,
         #[allow(missing_docs)]
         bytes: u64,
+        /// The number of the vector register whose contents they are, if the instruction stores one.
+        vector: Option<u8>,
     },
     /// Memory anywhere holds anything (string stores and the like).
     ClobberAllMemory,

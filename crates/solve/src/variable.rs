@@ -59,7 +59,8 @@ impl Variable {
                 };
                 match reference.kind {
                     ReferenceKind::Take if overlaps(1) => return None,
-                    ReferenceKind::Write(8) if reference.target == address => {
+                    // One store that writes all of it, and perhaps its neighbours.
+                    ReferenceKind::Write(bytes) if covers(reference.target, bytes, address) => {
                         variable.writers.push((*node, reference.at));
                     }
                     ReferenceKind::Write(bytes) if overlaps(bytes) => return None,
@@ -70,4 +71,10 @@ impl Variable {
         }
         Some(variable)
     }
+}
+
+fn covers(target: Address, bytes: u8, variable: Address) -> bool {
+    let whole = target == variable && bytes == 8;
+    let vector = bytes > 8 && target <= variable && variable + 8 <= target.saturating_add(bytes.into());
+    whole || vector
 }
