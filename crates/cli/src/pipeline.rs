@@ -9,6 +9,7 @@ mod assemble;
 mod languages;
 mod later;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -57,11 +58,9 @@ pub fn analyse(
             config.command_line().join(" ")
         );
     }
-    let mut analysis = Analysis::new(files, config, options, &found);
+    let mut analysis = Analysis::new(files, config, options, found);
     analysis.settle(progress, &mut statistics);
-    let report = statistics.time("report", || {
-        assemble::report(image, config, options, &found, &analysis)
-    });
+    let report = statistics.time("report", || assemble::report(image, config, options, &analysis));
     Ok((report, statistics))
 }
 
@@ -71,6 +70,10 @@ pub struct Analysis<'a> {
     config: &'a Config,
     options: &'a Options,
     store: ObjectStore,
+    /// What can be executed, by the configuration, by scripts and by constant names in programs.
+    found: Programs,
+    /// Names that programs execute and that were followed.
+    executed: BTreeSet<String>,
     /// By canonical path.
     objects: BTreeMap<String, AnalysedObject>,
     programs: Vec<AnalysedProgram>,
@@ -93,16 +96,19 @@ pub struct AnalysedProgram {
 }
 
 impl<'a> Analysis<'a> {
-    fn new(files: &'a dyn Files, config: &'a Config, options: &'a Options, found: &Programs) -> Self {
+    fn new(files: &'a dyn Files, config: &'a Config, options: &'a Options, found: Programs) -> Self {
         let mut analysis = Self {
             files,
             config,
             options,
             store: ObjectStore::default(),
+            found: Programs::default(),
+            executed: BTreeSet::new(),
             objects: BTreeMap::new(),
             programs: Vec::new(),
         };
         analysis.add_programs(found.programs.clone());
+        analysis.found = found;
         analysis
     }
 
@@ -219,21 +225,28 @@ impl<'a> Analysis<'a> {
             if later::load(self.files, &self.store, program) {
                 again.push(*index);
             }
-            executed.extend(later::executed(self.files, program));
+            executed.extend(later::executed(program));
         }
         let known = self.programs.len();
         let mut new: BTreeMap<String, confine_programs::Program> = BTreeMap::new();
         for execution in executed {
-            match self
-                .programs
-                .iter_mut()
-                .find(|known| known.program.path == execution.path)
-            {
-                Some(known) => execution.note(&mut known.program),
-                None => execution.note(
-                    new.entry(execution.path.clone())
-                        .or_insert_with(|| execution.program()),
-                ),
+            if !self.executed.insert(execution.named.clone()) {
+                continue;
+            }
+            let brought = execution.programs(self.files, self.config);
+            self.found.scripts.extend(brought.scripts);
+            self.found.assumptions.extend(brought.assumptions);
+            for program in brought.programs {
+                let path = program.path.clone();
+                match self.programs.iter_mut().find(|known| known.program.path == path) {
+                    Some(known) => merge(&mut known.program, program),
+                    None => match new.entry(path) {
+                        Entry::Occupied(mut known) => merge(known.get_mut(), program),
+                        Entry::Vacant(place) => {
+                            place.insert(program);
+                        }
+                    },
+                }
             }
         }
         self.add_programs(new.into_values().collect());
@@ -260,6 +273,18 @@ impl<'a> Analysis<'a> {
             total(|program| program.solution.statistics.evaluated),
         );
     }
+}
+
+/// Takes in how else a program was found.
+fn merge(known: &mut confine_programs::Program, more: confine_programs::Program) {
+    for found in more.found {
+        if !known.found.contains(&found) {
+            known.found.push(found);
+        }
+    }
+    known.invoked.extend(more.invoked);
+    known.invoked.sort();
+    known.invoked.dedup();
 }
 
 /// What of the environment the loader heeds, for one program.

@@ -68,10 +68,11 @@ fn lines(report: &Report) -> Vec<String> {
             count(report.objects.len(), "object"),
         ),
     ];
-    if !report.widened.is_empty() {
+    let widened = report.allowed.iter().filter(|call| call.widened).count();
+    if widened > 0 {
         lines.push(format!(
             "{} allowed only because something is unresolved",
-            count(report.widened.len(), "call")
+            count(widened, "call")
         ));
     }
     if !report.assumptions.is_empty() {

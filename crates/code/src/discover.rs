@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use confine_elf::{Address, Object, Placement, RelocationValue, SymbolKind, UnwindFunction};
 use rayon::prelude::*;
@@ -389,7 +390,7 @@ impl Discovery<'_> {
         let regions = layout::data_ranges(self.object);
         let object = self.object;
         let mut code_bytes = 0;
-        let functions = self
+        let functions: Vec<Function> = self
             .pieces
             .into_values()
             .filter_map(|state| {
@@ -402,6 +403,7 @@ impl Discovery<'_> {
             })
             .collect();
         Facts {
+            evaluations: functions.iter().map(|_| OnceLock::new()).collect(),
             functions,
             pointers,
             regions,

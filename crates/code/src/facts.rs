@@ -1,9 +1,11 @@
 //! What is known of an object once its machine code has been decoded.
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use confine_elf::{Address, Object};
 
+use crate::evaluate::{Evaluation, evaluate};
 use crate::pointers::Pointer;
 use crate::{discover, pointers};
 
@@ -19,6 +21,8 @@ pub struct Facts {
     pub regions: Vec<Range<Address>>,
     /// Bytes of machine code decoded.
     pub code_bytes: u64,
+    /// What functions do, by function, computed when first asked for.
+    pub(crate) evaluations: Vec<OnceLock<Option<Arc<Evaluation>>>>,
 }
 
 /// A piece of code with one way in from elsewhere, and everything that it mentions.
@@ -80,6 +84,16 @@ impl Facts {
     pub fn of(object: &Object) -> Self {
         let pointers = pointers::find(object);
         discover::facts(object, pointers)
+    }
+
+    /// What a function does; `None` if there is no such function or it takes too long to settle. `object` is
+    /// the one that these facts are of. Computed once, whoever asks.
+    #[must_use]
+    pub fn evaluation(&self, object: &Object, function: usize) -> Option<Arc<Evaluation>> {
+        let known = self.evaluations.get(function)?;
+        known
+            .get_or_init(|| evaluate(object, self, function).map(Arc::new))
+            .clone()
     }
 
     /// The function whose code holds `address`.

@@ -12,8 +12,9 @@
 //! there themselves is seen and leaves the value open.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use confine_code::{Constants, Entry, Evaluation, Loaded, Location, Pointer, Value, evaluate};
+use confine_code::{Constants, Entry, Evaluation, Loaded, Location, Pointer, Value};
 use confine_elf::{Address, SymbolKind};
 use confine_isa::{Arithmetic, Register, Width};
 use rayon::prelude::*;
@@ -50,9 +51,12 @@ pub struct Passed {
     pub place: String,
     /// The string; `None` if it is not a constant.
     pub string: Option<String>,
+    /// The interface's address is taken: it may be called from anywhere, with anything.
+    pub taken: bool,
 }
 
 /// A value in terms of `node`'s entry, and the way down from there to what it is wanted for.
+#[derive(Debug, Clone)]
 pub(crate) struct Question {
     pub(crate) node: Node,
     pub(crate) value: Value,
@@ -73,7 +77,7 @@ pub(crate) struct Tracer<'p, 'a> {
     program: &'p Program<'a>,
     reach: &'p Reach,
     /// `None` for a function whose evaluation did not settle.
-    evaluations: FxHashMap<Node, Option<Evaluation>>,
+    evaluations: FxHashMap<Node, Option<Arc<Evaluation>>>,
 }
 
 impl<'p, 'a> Tracer<'p, 'a> {
@@ -90,7 +94,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
     }
 
     pub(crate) fn evaluation(&self, node: Node) -> Option<&Evaluation> {
-        self.evaluations.get(&node)?.as_ref()
+        self.evaluations.get(&node)?.as_deref()
     }
 
     pub(crate) fn evaluate(&mut self, nodes: &[Node]) {
@@ -101,11 +105,11 @@ impl<'p, 'a> Tracer<'p, 'a> {
             .filter(|node| !self.evaluations.contains_key(node))
             .collect();
         let wanted: Vec<Node> = wanted.into_iter().collect();
-        let found: Vec<Option<Evaluation>> = wanted
+        let found: Vec<Option<Arc<Evaluation>>> = wanted
             .par_iter()
             .map(|node| {
                 let (object, index) = program.locate(*node);
-                evaluate(program.elf(object), &program.facts[object], index)
+                program.facts[object].evaluation(program.elf(object), index)
             })
             .collect();
         self.evaluations.extend(wanted.into_iter().zip(found));
@@ -367,23 +371,36 @@ pub(crate) fn passed(
             continue;
         };
         let value = Value::Entry(Entry::unchanged(Location::Register(register)));
-        let questions = definitions(program, &interface.name)
+        let reached = definitions(program, &interface.name)
             .into_iter()
-            .filter(|node| reach.is_reached(*node))
-            .map(|node| Question {
+            .filter(|node| reach.is_reached(*node));
+        let mut questions = Vec::new();
+        for node in reached {
+            let question = Question {
                 node,
                 value: value.clone(),
                 path: Vec::new(),
-            })
-            .collect();
+            };
+            if reach.is_taken(node) {
+                all.extend(passed_strings(
+                    program,
+                    interface,
+                    &answer(question.clone()),
+                    true,
+                ));
+                questions.extend(tracer.ask_callers_by_name(&answer(question)));
+            } else {
+                questions.push(question);
+            }
+        }
         for answer in tracer.trace(questions) {
-            all.extend(passed_strings(program, interface, &answer));
+            all.extend(passed_strings(program, interface, &answer, false));
         }
     }
     all.into_iter().collect()
 }
 
-fn passed_strings(program: &Program<'_>, interface: &Interface, answer: &Answer) -> Vec<Passed> {
+fn passed_strings(program: &Program<'_>, interface: &Interface, answer: &Answer, taken: bool) -> Vec<Passed> {
     let (object, _) = program.locate(answer.node);
     let at = answer
         .path
@@ -395,6 +412,7 @@ fn passed_strings(program: &Program<'_>, interface: &Interface, answer: &Answer)
         object,
         place: place.clone(),
         string,
+        taken,
     };
     let constants: &Constants = match &answer.value {
         Value::Constants(constants) | Value::Addresses(constants) => constants,

@@ -181,7 +181,13 @@ impl Found {
                 effect: Effect::NotCovered,
             })
         });
-        let all: BTreeSet<Assumption> = through_pointers.chain(foreign).collect();
+        let missing = reach.missing.iter().map(|(object, symbol)| Assumption {
+            kind: Kind::MissingSymbol,
+            place: program.linked.objects[*object].path.clone(),
+            detail: format!("calls {symbol}, which no loaded object defines"),
+            effect: Effect::NotCovered,
+        });
+        let all: BTreeSet<Assumption> = through_pointers.chain(foreign).chain(missing).collect();
         all.into_iter().collect()
     }
 }

@@ -7,11 +7,11 @@
 //! pointers of a section for one that is used. Misses: addresses that a program computes from parts (no
 //! compiler emits that), and code that it writes itself.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use confine_code::{Reference, ReferenceKind};
 use confine_elf::{Address, Object, RelocationValue, SymbolKind};
-use confine_link::LoadReason;
+use confine_link::{Binding, LoadReason};
 use rustc_hash::FxHashSet;
 
 use crate::program::{AddressTaken, Designation, Input, Node, Program};
@@ -26,6 +26,8 @@ pub(crate) struct Reach {
     callers: Vec<Vec<Caller>>,
     /// Reached functions in the order in which they were.
     pub(crate) order: Vec<Node>,
+    /// Symbols that reached code uses and nothing defines: object, name.
+    pub(crate) missing: BTreeSet<(usize, String)>,
 }
 
 /// How a function was reached for the first time.
@@ -81,6 +83,7 @@ pub(crate) fn reach(program: &Program<'_>, input: &Input<'_>) -> Reach {
             taken: vec![false; count],
             callers: vec![Vec::new(); count],
             order: Vec::new(),
+            missing: BTreeSet::new(),
         },
         pending: VecDeque::new(),
         regions: FxHashSet::default(),
@@ -172,9 +175,7 @@ impl Search<'_, '_> {
         let RelocationValue::Symbol { symbol, .. } = value else {
             return false;
         };
-        let confine_link::Binding::Defined { object, symbol, .. } =
-            self.program.linked.resolve(object, symbol)
-        else {
+        let Binding::Defined { object, symbol, .. } = self.program.linked.resolve(object, symbol) else {
             return false;
         };
         let symbol = self.program.elf(object).dynamic_symbols.get(symbol as usize);
@@ -254,6 +255,7 @@ impl Search<'_, '_> {
                 }
             }
             ReferenceKind::CallThrough | ReferenceKind::JumpThrough => {
+                self.note_missing(object, target);
                 for designation in self.designations_at(object, target, 8) {
                     match designation {
                         Designation::Function(node) => self.called(
@@ -279,6 +281,24 @@ impl Search<'_, '_> {
                 if let Some(designation) = self.program.designate(object, target) {
                     self.mentioned(designation, from, at);
                 }
+            }
+        }
+    }
+
+    /// Notes a slot that the loader cannot bind. Late objects are left out: a module that was taken in because
+    /// it may be loaded, by a program that it was not made for, finds nothing of what it needs.
+    fn note_missing(&mut self, object: usize, slot: Address) {
+        if self.program.linked.objects[object].late {
+            return;
+        }
+        for pointer in self.program.facts[object].pointers_in(slot..slot.saturating_add(1)) {
+            let RelocationValue::Symbol { symbol, .. } = pointer.value else {
+                continue;
+            };
+            if self.program.linked.resolve(object, symbol) == Binding::Missing
+                && let Some(symbol) = self.program.elf(object).dynamic_symbols.get(symbol as usize)
+            {
+                self.reach.missing.insert((object, symbol.name.clone()));
             }
         }
     }

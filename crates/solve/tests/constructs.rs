@@ -53,13 +53,16 @@ fixtures! {
     assembly_number_by_conditional_move.S
     assembly_number_by_flag.S
     assembly_number_by_swap.S
+    assembly_number_compared.S
     assembly_number_far_above.S
     assembly_number_in_other_block.S
     assembly_number_in_partly_written_register.S
     assembly_number_in_slot_that_a_callee_writes.S
     assembly_number_kept_over_call.S
+    assembly_number_overwritten.S
     assembly_number_passed_by_falling_through.S
     assembly_number_through_stack.S
+    assembly_slot_overwritten.S
     assembly_stops_at_halt.S
     callback_argument.c
     cold_part.c
@@ -88,6 +91,8 @@ fixtures! {
     number_from_switch.c
     number_from_table.c
     number_in_loop.c
+    number_passed_to_start.S
+    number_passed_to_thread.c
     number_through_wrapper.c
     pointer_in_global.c
     pointer_on_heap.c

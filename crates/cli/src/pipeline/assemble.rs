@@ -18,13 +18,8 @@ use super::{AnalysedProgram, Analysis, later};
 use crate::options::Options;
 
 /// Puts the report together.
-pub fn report(
-    image: &Image,
-    config: &Config,
-    options: &Options,
-    found: &Programs,
-    analysis: &Analysis<'_>,
-) -> Report {
+pub fn report(image: &Image, config: &Config, options: &Options, analysis: &Analysis<'_>) -> Report {
+    let found = &analysis.found;
     let objects = objects(analysis);
     let index: BTreeMap<&str, usize> = objects
         .iter()

@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 
 use confine_assumption::{Assumption, Effect, Kind};
-use confine_image::Files;
+use confine_image::{Config, Files};
 use confine_link::conventions::{self, Convention};
 use confine_link::{LateRequest, Linked, ObjectStore, Roots, Scope, plugins};
-use confine_programs::{Found, Program};
+use confine_programs::Programs;
 use confine_solve::{Interface, LateRoot, Passed};
 
 use super::AnalysedProgram;
@@ -24,42 +24,45 @@ pub struct Later {
     candidates: bool,
 }
 
-/// What a program executes by a constant path.
+/// What a program executes by a constant name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Execution {
-    /// The ELF file, every symbolic link followed.
-    pub path: String,
-    named: String,
+    /// The name or path.
+    pub named: String,
     place: String,
     parent: String,
 }
 
 impl Execution {
-    /// A program of which nothing else is known.
-    pub fn program(&self) -> Program {
-        Program {
-            path: self.path.clone(),
-            invoked: Vec::new(),
-            arguments: Vec::new(),
-            environment: Vec::new(),
-            found: Vec::new(),
-        }
-    }
-
-    /// Notes in a program that it is executed so.
-    pub fn note(&self, program: &mut Program) {
-        let found = Found {
-            place: self.place.clone(),
-            how: format!("executes {}", self.named),
-            parent: Some(self.parent.clone()),
+    /// The programs and scripts that this execution brings, as if the container started with it.
+    pub fn programs(&self, files: &dyn Files, config: &Config) -> Programs {
+        let config = Config {
+            entrypoint: vec![self.named.clone()],
+            cmd: Vec::new(),
+            healthcheck: None,
+            ..config.clone()
         };
-        if !program.found.contains(&found) {
-            program.found.push(found);
+        let mut brought = confine_programs::find(files, &config, &[]);
+        let found = brought
+            .programs
+            .iter_mut()
+            .flat_map(|program| &mut program.found)
+            .chain(brought.scripts.iter_mut().flat_map(|script| &mut script.found));
+        for found in found.filter(|found| found.parent.is_none()) {
+            found.place.clone_from(&self.place);
+            found.how = format!("executes {}", self.named);
+            found.parent = Some(self.parent.clone());
         }
-        if !program.invoked.contains(&self.named) {
-            program.invoked.push(self.named.clone());
-            program.invoked.sort();
+        for assumption in &mut brought.assumptions {
+            if assumption.kind == Kind::MissingProgram && assumption.place == "Entrypoint" {
+                assumption.place.clone_from(&self.place);
+            }
         }
+        // What it is executed with is not known, nor that it is executed without arguments.
+        for program in &mut brought.programs {
+            program.arguments.clear();
+        }
+        brought
     }
 }
 
@@ -69,7 +72,7 @@ const LOOK_UPS: [(&str, usize); 2] = [("dlsym", 1), ("dlvsym", 1)];
 
 /// The C library's ways to execute a file (POSIX exec and posix_spawn families; execvpe and execveat are
 /// Linux's), by the argument that names it.
-const EXECUTORS: [(&str, usize); 10] = [
+const EXECUTORS: [(&str, usize); 11] = [
     ("execve", 0),
     ("execv", 0),
     ("execvp", 0),
@@ -78,9 +81,13 @@ const EXECUTORS: [(&str, usize); 10] = [
     ("execlp", 0),
     ("execle", 0),
     ("execveat", 1),
+    ("fexecve", 0),
     ("posix_spawn", 1),
     ("posix_spawnp", 1),
 ];
+
+/// execve and execveat.
+const EXECUTING_CALLS: [u32; 2] = [59, 322];
 
 /// Functions that hand a command line to a shell.
 const SHELLS: [(&str, usize); 2] = [("system", 0), ("popen", 0)];
@@ -196,23 +203,14 @@ fn looked_up(linked: &Linked, passed: &[Passed]) -> Vec<LateRoot> {
         .collect()
 }
 
-/// The programs of the image that this one executes by constant paths.
-pub fn executed(files: &dyn Files, program: &AnalysedProgram) -> Vec<Execution> {
-    let executions = program
-        .solution
-        .passed
-        .iter()
-        .filter(|passed| is_one_of(passed, &EXECUTORS));
-    executions
+/// What the program executes by constant names.
+pub fn executed(program: &AnalysedProgram) -> Vec<Execution> {
+    let passed = program.solution.passed.iter();
+    passed
+        .filter(|passed| is_one_of(passed, &EXECUTORS))
         .filter_map(|passed| {
-            let named = passed.string.as_deref().filter(|path| path.starts_with('/'))?;
-            let file = files
-                .resolve(named)
-                .filter(confine_image::Resolved::is_executable)?;
-            let magic = files.read(&file.path).ok()?;
-            magic.starts_with(b"\x7fELF").then(|| Execution {
-                path: file.path,
-                named: named.to_owned(),
+            Some(Execution {
+                named: passed.string.clone().filter(|name| !name.is_empty())?,
                 place: passed.place.clone(),
                 parent: program.program.path.clone(),
             })
@@ -225,7 +223,7 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
     let library = conventions::c_library(&program.linked);
     let open = program.solution.passed.iter().filter(|passed| {
         // The C library passes on what its own callers named, and those are looked at.
-        passed.string.is_none() && Some(passed.object) != library
+        passed.string.is_none() && (passed.taken || Some(passed.object) != library)
     });
     let mut assumptions: Vec<Assumption> = open
         .filter_map(|passed| {
@@ -246,6 +244,25 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
             Some(Assumption { kind, place: passed.place.clone(), detail: detail.to_owned(), effect })
         })
         .collect();
+    // In the program's own code: the loader and the C library have their own ways, which are known.
+    let executes = EXECUTING_CALLS.iter().any(|number| {
+        let evidence = program.solution.calls.get(number);
+        evidence.is_some_and(|evidence| evidence.chain.last().is_some_and(|step| step.object == 0))
+    });
+    let through_library = program
+        .solution
+        .passed
+        .iter()
+        .any(|passed| is_one_of(passed, &EXECUTORS));
+    if executes && !through_library {
+        assumptions.push(Assumption {
+            kind: Kind::OpenCommand,
+            place: program.program.path.clone(),
+            detail: "can execute programs, but not by the C library's functions: name them with --also"
+                .to_owned(),
+            effect: Effect::NotCovered,
+        });
+    }
     assumptions.extend(
         program
             .solution
