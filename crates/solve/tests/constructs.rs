@@ -96,6 +96,7 @@ fixtures! {
     number_through_wrapper.c
     pointer_in_global.c
     pointer_on_heap.c
+    pointers_around_a_reference.c
     pointers_in_array.c
     pointers_in_structs.c
     relative_function_table.c
