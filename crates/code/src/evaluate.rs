@@ -157,7 +157,7 @@ enum Event<'s> {
     /// The instruction enters the kernel.
     SystemCall(&'s State),
     /// Control goes into a function whose address is computed.
-    IndirectCall(&'s State),
+    IndirectCall { state: &'s State, pushes_return: bool },
     /// A value is stored in a variable of the object.
     Store(&'s Value),
     /// Something is stored behind a pointer whose origin is known.
@@ -240,8 +240,8 @@ impl<'a> Interpreter<'a> {
                     let known = evaluation.system_calls.entry(at);
                     known.and_modify(|known| known.join(&effect)).or_insert(effect);
                 }
-                Event::IndirectCall(state) => {
-                    let effect = call(state, true);
+                Event::IndirectCall { state, pushes_return } => {
+                    let effect = call(state, pushes_return);
                     let known = evaluation.indirect_calls.entry(at);
                     known.and_modify(|known| known.join(&effect)).or_insert(effect);
                 }
@@ -371,14 +371,20 @@ impl<'a> Interpreter<'a> {
                         },
                     );
                 } else {
-                    tell(at, Event::IndirectCall(state));
+                    tell(
+                        at,
+                        Event::IndirectCall {
+                            state,
+                            pushes_return: true,
+                        },
+                    );
                 }
                 state.give_arguments(self.convention);
                 state.after_call(self.convention, UNKNOWN_OUTGOING);
                 true
             }
             Flow::IndirectJump(operand) => {
-                if let Some(slot) = operand.slot() {
+                if let Some(slot) = operand.slot().or_else(|| self.imported(&operand, state)) {
                     tell(
                         at,
                         Event::Call {
@@ -389,6 +395,16 @@ impl<'a> Interpreter<'a> {
                     );
                 } else {
                     let function = self.function;
+                    // A tail call, unless the function's own tables tell where its jumps go.
+                    if function.jump_targets.is_empty() {
+                        tell(
+                            at,
+                            Event::IndirectCall {
+                                state,
+                                pushes_return: false,
+                            },
+                        );
+                    }
                     for target in &function.jump_targets {
                         self.arrive(*target, state);
                     }

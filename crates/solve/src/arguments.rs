@@ -310,8 +310,8 @@ impl Tracer<'_, '_> {
     }
 
     /// The constants that the function's own object passes at calls of computed addresses, where the function
-    /// itself looks for `location`: each with its function and instruction. `None` if there are such calls, and
-    /// none passes a constant.
+    /// itself looks for `location`: each with its function and instruction. `None` if one of those calls passes
+    /// something else.
     pub(crate) fn passed_through_pointers(
         &mut self,
         node: Node,
@@ -324,21 +324,22 @@ impl Tracer<'_, '_> {
             .iter()
             .copied()
             .filter(|caller| self.program.locate(*caller).0 == object)
-            .filter(|caller| self.program.function(*caller).calls_indirectly)
+            .filter(|caller| {
+                let function = self.program.function(*caller);
+                function.calls_indirectly || !function.indirect_jumps.is_empty()
+            })
             .collect();
         self.evaluate(&callers);
         let mut passed = Vec::new();
-        let mut calls = 0;
         for caller in callers {
-            let evaluation = self.evaluation(caller)?;
-            calls += evaluation.indirect_calls.len();
-            for (at, call) in &evaluation.indirect_calls {
-                if let Value::Constants(constants) = call.value(location) {
-                    passed.push((caller, *at, constants));
+            for (at, call) in &self.evaluation(caller)?.indirect_calls {
+                match call.value(location) {
+                    Value::Constants(constants) => passed.push((caller, *at, constants)),
+                    _ => return None,
                 }
             }
         }
-        (calls == 0 || !passed.is_empty()).then_some(passed)
+        Some(passed)
     }
 }
 

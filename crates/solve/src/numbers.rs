@@ -54,7 +54,7 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
     }
     answers.extend(tracer.trace(questions));
     let mut found = Found::default();
-    found.sort(program, &mut tracer, answers);
+    found.sort(program, reach, &mut tracer, answers);
     let mut solution = Solution {
         calls: BTreeMap::new(),
         open: found.open_calls(program, reach),
@@ -106,7 +106,13 @@ struct Found {
 impl Found {
     /// Sorts answers into known numbers and open ones; wrappers that are called through pointers are answered
     /// from the calls of computed addresses that their object makes.
-    fn sort(&mut self, program: &Program<'_>, tracer: &mut Tracer<'_, '_>, answers: Vec<Answer>) {
+    fn sort(
+        &mut self,
+        program: &Program<'_>,
+        reach: &Reach,
+        tracer: &mut Tracer<'_, '_>,
+        answers: Vec<Answer>,
+    ) {
         let mut pending = answers;
         for _ in 0..WRAPPER_LEVELS {
             let mut questions = Vec::new();
@@ -118,7 +124,7 @@ impl Found {
                         self.by_number.entry(number).or_default().push(answer.clone());
                     }
                 } else {
-                    match through_pointers(program, tracer, &answer) {
+                    match through_pointers(program, reach, tracer, &answer) {
                         Some(more) => {
                             self.through_pointers.insert(answer.node);
                             questions.extend(more);
@@ -192,20 +198,21 @@ impl Found {
     }
 }
 
-/// What a wrapper is given that only its own object can call through pointers: what its callers by name pass,
-/// and every constant at the object's calls of computed addresses. `None` if there are no such constants, or if
-/// other objects can name the wrapper.
+/// What a wrapper is given whose address is only stored in its object's data: what its callers by name pass, and
+/// every constant at the object's calls of computed addresses. `None` if other objects can name it, if code
+/// handles its address, or if one of those calls passes what is not a constant.
 ///
-/// Assumed of a binary: a wrapper behind a pointer is given its number as a constant where it is called.
+/// Assumed of a binary: a table of system call wrappers is called through by the object that holds it.
 fn through_pointers(
     program: &Program<'_>,
+    reach: &Reach,
     tracer: &mut Tracer<'_, '_>,
     answer: &Answer,
 ) -> Option<Vec<Question>> {
     let Value::Entry(entry) = answer.value else {
         return None;
     };
-    if names::is_exported(program, answer.node) {
+    if names::is_exported(program, answer.node) || !reach.is_only_stored(answer.node) {
         return None;
     }
     let passed = tracer.passed_through_pointers(answer.node, entry.location)?;

@@ -22,6 +22,9 @@ pub(crate) struct Reach {
     ways: Vec<Option<Way>>,
     /// Functions whose address is known to code that may call them with anything.
     taken: Vec<bool>,
+    /// Functions whose address code holds, or that are called from outside the program's code: not only data
+    /// that the loader fills.
+    known: Vec<bool>,
     /// For each function, who calls it or jumps to it by name.
     callers: Vec<Vec<Caller>>,
     /// Reached functions in the order in which they were.
@@ -68,6 +71,12 @@ impl Reach {
         self.taken.get(node.index()).copied().unwrap_or(true)
     }
 
+    /// Whether only data that the loader fills holds the function's address, so that nobody can have it who
+    /// does not read that data.
+    pub(crate) fn is_only_stored(&self, node: Node) -> bool {
+        !self.known.get(node.index()).copied().unwrap_or(true)
+    }
+
     pub(crate) fn callers(&self, node: Node) -> &[Caller] {
         self.callers.get(node.index()).map_or(&[], Vec::as_slice)
     }
@@ -81,6 +90,7 @@ pub(crate) fn reach(program: &Program<'_>, input: &Input<'_>) -> Reach {
         reach: Reach {
             ways: vec![None; count],
             taken: vec![false; count],
+            known: vec![false; count],
             callers: vec![Vec::new(); count],
             order: Vec::new(),
             missing: BTreeSet::new(),
@@ -218,6 +228,7 @@ impl Search<'_, '_> {
     }
 
     fn found_root(&mut self, node: Node, reason: String) {
+        self.reach.known[node.index()] = true;
         self.reach.taken[node.index()] = true;
         self.found(node, || Way::Root(reason));
     }
@@ -334,6 +345,7 @@ impl Search<'_, '_> {
         match designation {
             Designation::Function(node) => {
                 self.reach.taken[node.index()] = true;
+                self.reach.known[node.index()] = true;
                 self.found(node, || Way::Taken { from, at });
             }
             Designation::Data {
