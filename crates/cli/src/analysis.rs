@@ -38,6 +38,7 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, 
         also: arguments.also.clone(),
         runtime: arguments.runtime.into(),
         address_taken: arguments.address_taken,
+        compare: arguments.stats,
     };
     let (report, mut analysis) = pipeline::analyse(&image, &config, &options, bar)?;
     statistics.parts.append(&mut analysis.parts);

@@ -12,6 +12,8 @@ pub struct Options {
     pub runtime: Runtime,
     /// Which functions may be called through pointers.
     pub address_taken: AddressTaken,
+    /// Decode all code once more, alone, so that the statistics can compare.
+    pub compare: bool,
 }
 
 /// Which functions may be called through pointers.

@@ -148,6 +148,20 @@ impl<'a> Analysis<'a> {
             unsolved = statistics.time("late objects", || self.load_later(&unsolved));
         }
         self.count(statistics);
+        if self.options.compare {
+            statistics.time("for comparison: decode once, one thread", || self.decode_once());
+        }
+    }
+
+    /// Decodes the code of every object once, on this thread.
+    fn decode_once(&self) -> u64 {
+        let objects = self.programs.iter().flat_map(|program| &program.linked.objects);
+        let distinct: BTreeMap<&str, &confine_link::LinkedObject> =
+            objects.map(|object| (object.path.as_str(), object)).collect();
+        distinct
+            .values()
+            .map(|object| self.objects[&object.path].facts.decode_once(&object.elf))
+            .sum()
     }
 
     /// Computes the facts of every object that has none yet.

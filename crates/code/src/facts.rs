@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use confine_elf::{Address, Object};
+use confine_isa::Decoder;
 
 use crate::evaluate::{Evaluation, evaluate};
 use crate::pointers::Pointer;
@@ -94,6 +95,22 @@ impl Facts {
         known
             .get_or_init(|| evaluate(object, self, function).map(Arc::new))
             .clone()
+    }
+
+    /// Decodes every function's bytes once and does nothing else; how many instructions that were. What the
+    /// time of an analysis is measured against.
+    #[must_use]
+    pub fn decode_once(&self, object: &Object) -> u64 {
+        let mut instructions = 0;
+        for function in &self.functions {
+            let size = usize::try_from(function.code.end - function.code.start).unwrap_or(0);
+            let bytes = object.bytes_at(function.code.start);
+            let mut decoder = Decoder::new(bytes.get(..size).unwrap_or(bytes), function.code.start);
+            while let Some(instruction) = decoder.next_instruction() {
+                instructions += u64::from(instruction.is_valid());
+            }
+        }
+        instructions
     }
 
     /// The function whose code holds `address`.
