@@ -45,8 +45,8 @@ pub struct Solution {
 /// A system call whose number is not known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OpenCall {
-    /// The name of the function that gives the number, if it has one.
-    pub function: String,
+    /// The object whose code gives the number, as an index into the program's objects.
+    pub object: usize,
     /// The same for a person: it widens to whatever the engine allows.
     pub assumption: Assumption,
 }

@@ -155,7 +155,7 @@ impl Found {
                 "the number of this system call is not a constant".to_owned()
             };
             OpenCall {
-                function: names::function_name(program, caller),
+                object: program.locate(caller).0,
                 assumption: Assumption {
                     kind: Kind::OpenCallNumber,
                     place: names::place(program, site, at),

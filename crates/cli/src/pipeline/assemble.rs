@@ -132,7 +132,15 @@ fn program(analysed: &AnalysedProgram, index: &BTreeMap<&str, usize>, scripts: &
     let at = |object: &LinkedObject| index.get(object.path.as_str()).copied().unwrap_or_default();
     let mut assumptions: BTreeSet<Assumption> = linked.assumptions.iter().cloned().collect();
     assumptions.extend(solution.assumptions.iter().cloned());
-    assumptions.extend(solution.open.iter().map(|open| languages::judge(open, scripts)));
+    assumptions.extend(
+        solution
+            .open
+            .iter()
+            .map(|open| match linked.objects.get(open.object) {
+                Some(object) => languages::judge(open, &object.elf, scripts),
+                None => open.assumption.clone(),
+            }),
+    );
     assumptions.extend(later::assumptions(analysed));
     Program {
         path: program.path.clone(),
