@@ -9,116 +9,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_elf::{Address, Object, RelocationValue};
-use confine_isa::{Arithmetic, Decoder, Flow, Instruction, Operand, Operation, Register, Width};
+use confine_isa::{Decoder, Flow, Instruction, Operand, Operation, Register, Width};
 
-use rustc_hash::FxHashMap;
-
+use crate::effects::{CallEffect, Evaluation, SystemCallEffect};
 use crate::facts::{Facts, Function, Reference, ReferenceKind};
+use crate::go_frames::{self, GoFrames};
 use crate::returning::Returning;
 use crate::state::{Convention, State};
-use crate::value::{Loaded, Location, Pointer, Value};
-
-/// Stack arguments that a call's record keeps: as many as the widest known wrapper takes.
-const STACK_ARGUMENTS: i64 = 10;
-
-/// How far above the stack pointer a callee that is not known may put results, in bytes.
-const UNKNOWN_OUTGOING: i64 = 128;
+use crate::transfer::apply;
+use crate::value::{Loaded, Value};
 
 /// An evaluation gives up after this many instructions for each one in the function: loops whose sets grow one
 /// by one stay far below, and what gives up is reported as open.
 const STEPS_PER_BYTE: u64 = 64;
-
-/// What one function does, in terms of what its caller passes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Evaluation {
-    /// By address.
-    pub system_calls: BTreeMap<Address, SystemCallEffect>,
-    /// Direct calls, calls through a slot, and jumps to other functions, by address and target.
-    pub calls: BTreeMap<(Address, Address), CallEffect>,
-    /// Calls of computed addresses.
-    pub indirect_calls: BTreeMap<Address, CallEffect>,
-    /// Eight-byte stores to variables of the object, by the instruction's address.
-    pub stores: BTreeMap<Address, Value>,
-    /// Stores behind pointers whose origin is known.
-    pub stores_behind: BTreeSet<Loaded>,
-}
-
-/// A `syscall` instruction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SystemCallEffect {
-    /// The call's number (RAX).
-    pub number: Value,
-    /// Its six arguments (RDI, RSI, RDX, R10, R8, R9).
-    pub arguments: [Value; 6],
-}
-
-impl SystemCallEffect {
-    fn join(&mut self, other: &Self) {
-        self.number = self.number.join(&other.number);
-        for (mine, theirs) in self.arguments.iter_mut().zip(&other.arguments) {
-            *mine = mine.join(theirs);
-        }
-    }
-}
-
-/// What a caller passes: enough to find any [`Location`] of the callee.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallEffect {
-    registers: [Value; Register::COUNT],
-    /// From the callee's first stack argument on.
-    stack: Vec<Value>,
-    /// The caller's own stack, by distance from its stack pointer at entry.
-    own_stack: BTreeMap<i64, (Value, Width)>,
-}
-
-impl CallEffect {
-    fn join(&mut self, other: &Self) {
-        self.own_stack
-            .retain(|start, (value, width)| match other.own_stack.get(start) {
-                Some((theirs, same)) if width == same => {
-                    *value = value.join(theirs);
-                    true
-                }
-                _ => false,
-            });
-        let mine = self.registers.iter_mut().chain(&mut self.stack);
-        for (mine, theirs) in mine.zip(other.registers.iter().chain(&other.stack)) {
-            *mine = mine.join(theirs);
-        }
-    }
-
-    /// What the callee finds behind a pointer that is passed to it.
-    #[must_use]
-    pub fn behind(&self, loaded: Loaded) -> Value {
-        let Pointer::Entry(location) = loaded.pointer else {
-            return Value::Any;
-        };
-        match self.value(location) {
-            Value::Frame(base) => match self.own_stack.get(&base.wrapping_add_unsigned(loaded.offset)) {
-                Some((value, width)) if *width >= loaded.width => value.truncate(loaded.width),
-                _ => Value::Any,
-            },
-            pointer => pointer.behind(loaded.width).map_or(Value::Any, |behind| {
-                Value::Loaded(Loaded {
-                    offset: behind.offset.wrapping_add(loaded.offset),
-                    ..behind
-                })
-            }),
-        }
-    }
-
-    /// What the callee finds in `location` when it is entered.
-    #[must_use]
-    pub fn value(&self, location: Location) -> Value {
-        match location {
-            Location::Register(register) => self.registers[register.number()].clone(),
-            Location::Stack(distance) => match usize::from(distance).checked_sub(8) {
-                Some(above) if above % 8 == 0 => self.stack.get(above / 8).cloned().unwrap_or_default(),
-                _ => Value::Any,
-            },
-        }
-    }
-}
 
 /// Evaluates a function; `None` if it takes too long to settle.
 #[must_use]
@@ -140,10 +43,8 @@ struct Interpreter<'a> {
     function: &'a Function,
     bytes: &'a [u8],
     convention: Convention,
-    facts: &'a Facts,
     returning: Returning<'a>,
-    /// By callee.
-    incoming: FxHashMap<Address, i64>,
+    frames: GoFrames<'a>,
     /// Where flows meet or begin.
     leaders: BTreeSet<Address>,
     states: BTreeMap<Address, State>,
@@ -185,9 +86,8 @@ impl<'a> Interpreter<'a> {
             function,
             bytes,
             convention,
-            facts: returning.facts(),
+            frames: GoFrames::new(object, returning.facts()),
             returning,
-            incoming: FxHashMap::default(),
             leaders: BTreeSet::new(),
             states: BTreeMap::new(),
             pending: BTreeSet::new(),
@@ -236,12 +136,12 @@ impl<'a> Interpreter<'a> {
         for leader in leaders {
             self.walk(leader, |at, event| match event {
                 Event::SystemCall(state) => {
-                    let effect = system_call(state);
+                    let effect = SystemCallEffect::at(state);
                     let known = evaluation.system_calls.entry(at);
                     known.and_modify(|known| known.join(&effect)).or_insert(effect);
                 }
                 Event::IndirectCall { state, pushes_return } => {
-                    let effect = call(state, pushes_return);
+                    let effect = CallEffect::at(state, pushes_return);
                     let known = evaluation.indirect_calls.entry(at);
                     known.and_modify(|known| known.join(&effect)).or_insert(effect);
                 }
@@ -259,7 +159,7 @@ impl<'a> Interpreter<'a> {
                     state,
                     pushes_return,
                 } => {
-                    let effect = call(state, pushes_return);
+                    let effect = CallEffect::at(state, pushes_return);
                     let known = evaluation.calls.entry((at, target));
                     known.and_modify(|known| known.join(&effect)).or_insert(effect);
                 }
@@ -357,7 +257,11 @@ impl<'a> Interpreter<'a> {
                     },
                 );
                 state.give_arguments(self.convention);
-                state.after_call(self.convention, self.incoming_bytes(target));
+                let incoming = match self.convention {
+                    Convention::Go => self.frames.incoming_bytes(target),
+                    Convention::SystemV => 0,
+                };
+                state.after_call(self.convention, incoming);
                 self.returning.may_return(target)
             }
             Flow::IndirectCall(operand) => {
@@ -380,7 +284,7 @@ impl<'a> Interpreter<'a> {
                     );
                 }
                 state.give_arguments(self.convention);
-                state.after_call(self.convention, UNKNOWN_OUTGOING);
+                state.after_call(self.convention, go_frames::UNKNOWN);
                 true
             }
             Flow::IndirectJump(operand) => {
@@ -461,42 +365,6 @@ impl<'a> Interpreter<'a> {
         matches!(relocation.value, RelocationValue::Symbol { .. }).then_some(address)
     }
 
-    /// How many bytes above its return address a function reads and writes: Go's frames are set up by one
-    /// subtraction, after which larger offsets from the stack pointer are the caller's.
-    fn incoming_bytes(&mut self, callee: Address) -> i64 {
-        if self.convention != Convention::Go {
-            return 0;
-        }
-        if let Some(known) = self.incoming.get(&callee) {
-            return *known;
-        }
-        let bytes = self.incoming_bytes_of(callee).unwrap_or(UNKNOWN_OUTGOING);
-        self.incoming.insert(callee, bytes);
-        bytes
-    }
-
-    fn incoming_bytes_of(&self, callee: Address) -> Option<i64> {
-        let function = self.facts.functions.get(self.facts.function_at(callee)?)?;
-        let size = usize::try_from(function.code.end - function.code.start).ok()?;
-        let bytes = self.object.bytes_at(function.code.start).get(..size)?;
-        let mut decoder = Decoder::new(bytes, function.code.start);
-        let (mut frame, mut furthest) = (8i64, 0i64);
-        let mut operations = Vec::new();
-        while let Some(instruction) = decoder.next_instruction() {
-            operations.clear();
-            instruction.lift(&mut operations);
-            for operation in &operations {
-                if let Some(bytes) = operation.stack_subtraction().filter(|_| frame == 8) {
-                    frame = frame.checked_add(i64::try_from(bytes).ok()?)?;
-                }
-            }
-            if let Some(offset) = instruction.stack_offset() {
-                furthest = furthest.max(offset.saturating_add(8).saturating_sub(frame));
-            }
-        }
-        Some(furthest)
-    }
-
     fn go(&mut self, at: Address, target: Address, state: &State, tell: &mut impl FnMut(Address, Event<'_>)) {
         if self.function.code.contains(&target) {
             self.leaders.insert(target);
@@ -555,111 +423,4 @@ fn tell_store(
 
 fn is_table_target(function: &Function, reference: &Reference) -> bool {
     reference.kind == ReferenceKind::Jump && function.indirect_jumps.contains(&reference.at)
-}
-
-fn system_call(state: &State) -> SystemCallEffect {
-    const ARGUMENTS: [Register; 6] = [
-        Register::RDI,
-        Register::RSI,
-        Register::RDX,
-        Register::R10,
-        Register::R8,
-        Register::R9,
-    ];
-    SystemCallEffect {
-        number: state.register(Register::RAX).clone(),
-        arguments: ARGUMENTS.map(|register| state.register(register).clone()),
-    }
-}
-
-fn call(state: &State, pushes_return: bool) -> CallEffect {
-    let first = if pushes_return { 0 } else { 8 };
-    CallEffect {
-        registers: state.registers().clone(),
-        own_stack: state.own_stack(),
-        stack: (0..STACK_ARGUMENTS)
-            .map(|index| state.stack_value(first + 8 * index))
-            .collect(),
-    }
-}
-
-fn apply(operation: &Operation, state: &mut State, object: &Object) {
-    match *operation {
-        Operation::Copy { to, from, width } => {
-            let value = state.read(&from, width, object);
-            state.write(&to, value, width);
-        }
-        Operation::Extend {
-            to,
-            width,
-            from,
-            from_width,
-            signed,
-        } => {
-            let value = state.read(&from, from_width, object);
-            let value = if signed {
-                value.sign_extend(from_width, width)
-            } else {
-                value
-            };
-            state.note_derived(&[from], &value);
-            state.write_register(to, value, width);
-        }
-        Operation::Address { to, width, memory } => {
-            let value = state.address(&memory);
-            let parts = memory
-                .base
-                .into_iter()
-                .chain(memory.index.map(|(index, _)| index));
-            let parts: Vec<Operand> = parts.map(Operand::Register).collect();
-            state.note_derived(&parts, &value.truncate(width));
-            state.write_register(to, value, width);
-        }
-        Operation::Arithmetic {
-            operation,
-            place,
-            source,
-            width,
-        } => {
-            let same = place == source;
-            let value = match (operation, same) {
-                (Arithmetic::ExclusiveOr | Arithmetic::Subtract, true) => Value::constant(0),
-                _ => {
-                    let (left, right) = (
-                        state.read(&place, width, object),
-                        state.read(&source, width, object),
-                    );
-                    left.arithmetic(operation, &right, width)
-                }
-            };
-            state.note_derived(&[place, source], &value);
-            state.write(&place, value, width);
-        }
-        Operation::Select { to, from, width } => {
-            let value = state
-                .read(&Operand::Register(to), width, object)
-                .join(&state.read(&from, width, object));
-            state.note_derived(&[Operand::Register(to), from], &value);
-            state.write_register(to, value, width);
-        }
-        Operation::ZeroOrOnes { to, width } => {
-            let value = Value::constant(0).join(&Value::constant(width.mask()));
-            state.write_register(to, value, width);
-        }
-        Operation::Swap { left, right } => {
-            let (first, second) = (state.register(left).clone(), state.register(right).clone());
-            state.set_register(left, second);
-            state.set_register(right, first);
-        }
-        Operation::Compare {
-            left,
-            right,
-            width,
-            test,
-        } => state.compare(&left, &right, width, test),
-        Operation::ForgetFlags => state.forget_flags(),
-        Operation::Clobber(register) => state.set_register(register, Value::Any),
-        Operation::ClobberMemory { memory, bytes, .. } => state.clobber_memory(&memory, bytes),
-        Operation::ClobberAllMemory => state.forget_memory(),
-    }
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use confine_elf::{Address, Object};
 use confine_isa::Decoder;
 
-use crate::evaluate::{Evaluation, evaluate};
+use crate::effects::Evaluation;
+use crate::evaluate::evaluate;
 use crate::pointers::Pointer;
 use crate::{discover, pointers};
 

@@ -8,16 +8,20 @@
 
 mod descend;
 mod discover;
+mod effects;
 mod evaluate;
 mod facts;
+mod go_frames;
 mod layout;
 mod pointers;
 mod returning;
 mod state;
 mod tables;
+mod transfer;
 mod value;
 
-pub use evaluate::{CallEffect, Evaluation, SystemCallEffect, evaluate};
+pub use effects::{CallEffect, Evaluation, SystemCallEffect};
+pub use evaluate::evaluate;
 pub use facts::{Facts, Function, Reference, ReferenceKind};
 pub use pointers::Pointer as StoredPointer;
 pub use value::{Constants, Entry, Loaded, Location, Pointer, Value};

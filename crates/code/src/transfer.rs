@@ -1,0 +1,92 @@
+//! What one operation does to a state.
+//!
+//! Every result over-approximates the processor's: what is not modelled is [`Value::Any`] of the operation's
+//! width.
+
+use confine_elf::Object;
+use confine_isa::{Arithmetic, Operand, Operation};
+
+use crate::state::State;
+use crate::value::Value;
+
+/// Applies an operation; `object` is where constant data is read from.
+pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
+    match *operation {
+        Operation::Copy { to, from, width } => {
+            let value = state.read(&from, width, object);
+            state.write(&to, value, width);
+        }
+        Operation::Extend {
+            to,
+            width,
+            from,
+            from_width,
+            signed,
+        } => {
+            let value = state.read(&from, from_width, object);
+            let value = if signed {
+                value.sign_extend(from_width, width)
+            } else {
+                value
+            };
+            state.note_derived(&[from], &value);
+            state.write_register(to, value, width);
+        }
+        Operation::Address { to, width, memory } => {
+            let value = state.address(&memory);
+            let parts = memory
+                .base
+                .into_iter()
+                .chain(memory.index.map(|(index, _)| index));
+            let parts: Vec<Operand> = parts.map(Operand::Register).collect();
+            state.note_derived(&parts, &value.truncate(width));
+            state.write_register(to, value, width);
+        }
+        Operation::Arithmetic {
+            operation,
+            place,
+            source,
+            width,
+        } => {
+            let same = place == source;
+            let value = match (operation, same) {
+                (Arithmetic::ExclusiveOr | Arithmetic::Subtract, true) => Value::constant(0),
+                _ => {
+                    let (left, right) = (
+                        state.read(&place, width, object),
+                        state.read(&source, width, object),
+                    );
+                    left.arithmetic(operation, &right, width)
+                }
+            };
+            state.note_derived(&[place, source], &value);
+            state.write(&place, value, width);
+        }
+        Operation::Select { to, from, width } => {
+            let value = state
+                .read(&Operand::Register(to), width, object)
+                .join(&state.read(&from, width, object));
+            state.note_derived(&[Operand::Register(to), from], &value);
+            state.write_register(to, value, width);
+        }
+        Operation::ZeroOrOnes { to, width } => {
+            let value = Value::constant(0).join(&Value::constant(width.mask()));
+            state.write_register(to, value, width);
+        }
+        Operation::Swap { left, right } => {
+            let (first, second) = (state.register(left).clone(), state.register(right).clone());
+            state.set_register(left, second);
+            state.set_register(right, first);
+        }
+        Operation::Compare {
+            left,
+            right,
+            width,
+            test,
+        } => state.compare(&left, &right, width, test),
+        Operation::ForgetFlags => state.forget_flags(),
+        Operation::Clobber(register) => state.set_register(register, Value::Any),
+        Operation::ClobberMemory { memory, bytes, .. } => state.clobber_memory(&memory, bytes),
+        Operation::ClobberAllMemory => state.forget_memory(),
+    }
+}
