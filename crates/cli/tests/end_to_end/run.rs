@@ -1,0 +1,79 @@
+//! Runs of the program, and what is read from them.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use confine_kernel::Runtime;
+use confine_report::Report;
+
+/// A command with its arguments.
+pub fn confine(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_confine"));
+    command.args(arguments);
+    command
+}
+
+/// Standard output of a run that must end with `code`, and standard error.
+pub fn ends_with(code: i32, command: &mut Command) -> (String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let texts = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    let [stdout, stderr] = texts;
+    assert_eq!(status.code(), Some(code), "{command:?}: {stderr}");
+    (stdout, stderr)
+}
+
+/// The calls that a profile of the image allows.
+pub fn allowed(image: &str, arguments: &[&str]) -> BTreeSet<String> {
+    let (profile, _) = ends_with(0, confine(&["profile", image]).args(arguments));
+    names(&profile)
+}
+
+/// The same with the image on the standard input.
+pub fn allowed_from_input(image: &Path) -> BTreeSet<String> {
+    let mut command = confine(&["profile", "-"]);
+    let (profile, _) = ends_with(0, command.stdin(File::open(image).unwrap()));
+    names(&profile)
+}
+
+/// The report on the image.
+pub fn report(image: &str, arguments: &[&str]) -> Report {
+    let (report, _) = ends_with(
+        0,
+        confine(&["inspect", image, "--format", "json"]).args(arguments),
+    );
+    Report::from_json(&report).unwrap()
+}
+
+/// The names in a profile, whose every other line is checked elsewhere.
+pub fn names(profile: &str) -> BTreeSet<String> {
+    let (_, names) = profile.split_once("\"names\": [").unwrap();
+    let (names, rest) = names.split_once(']').unwrap();
+    assert!(
+        !rest.contains("\"names\""),
+        "one entry without conditions: {rest}"
+    );
+    let words = names
+        .split(',')
+        .map(|name| name.trim().trim_matches('"').to_owned());
+    words.collect()
+}
+
+/// The calls that are allowed for the runtime's sake, and these.
+pub fn with_runtime(runtime: Runtime, calls: &[&str]) -> BTreeSet<String> {
+    let around = confine_kernel::runtime_calls(runtime).map(|needed| needed.call.name);
+    around.chain(calls.iter().copied()).map(str::to_owned).collect()
+}
+
+/// The names of what a folder holds.
+pub fn listing(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
