@@ -15,6 +15,9 @@ use crate::store::{ObjectError, ObjectStore, Parsed};
 /// How many objects one program may have: a hostile image may name any number.
 const MOST_OBJECTS: usize = 4096;
 
+/// How many of an object's broken parts are named: the first few tell what is wrong with the file.
+const MOST_PROBLEMS: usize = 8;
+
 /// What the program's environment tells the loader.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -120,6 +123,13 @@ pub fn link(files: &dyn Files, store: &ObjectStore, program: &str, environment: 
         }
     };
     linked.machine = parsed.elf.machine;
+    if linked.machine != Machine::X86_64 {
+        let detail = format!(
+            "expected a program for x86-64, found one for {:?}",
+            linked.machine
+        );
+        linked.assume(Kind::UnreadableFile, program, detail);
+    }
     linked.interpreter = linked.find_interpreter(files, store, &parsed.elf);
     linked.loader = linked.whose_loader(&parsed.elf);
     let flavour = if linked.loader == Loader::Musl {
@@ -344,6 +354,9 @@ impl Linked {
         loader: Option<usize>,
         late: bool,
     ) -> usize {
+        for problem in parsed.elf.problems.iter().take(MOST_PROBLEMS) {
+            self.assume(Kind::UnreadableFile, &path, problem.clone());
+        }
         self.objects.push(LinkedObject {
             path,
             elf: parsed.elf,

@@ -132,6 +132,9 @@ impl Search<'_, '_> {
             }
             self.add_stored_roots(index, elf, input.address_taken);
         }
+        if input.address_taken == AddressTaken::All {
+            self.add_mentioned_roots();
+        }
         for root in input.late_roots {
             let symbol = program.elf(root.object).dynamic_symbols.get(root.symbol as usize);
             let address = symbol
@@ -144,6 +147,20 @@ impl Search<'_, '_> {
                     self.found_data(object, address, size, None);
                 }
                 None => {}
+            }
+        }
+    }
+
+    /// Every function whose address any code takes, reached or not.
+    fn add_mentioned_roots(&mut self) {
+        for object in 0..self.program.linked.objects.len() {
+            let functions = &self.program.facts[object].functions;
+            for reference in functions.iter().flat_map(|function| &function.references) {
+                if reference.kind == ReferenceKind::Take
+                    && let Some(node) = self.program.node_at(object, reference.target)
+                {
+                    self.found_root(node, format!("its address is taken at {:#x}", reference.at));
+                }
             }
         }
     }
