@@ -11,7 +11,7 @@
 //! changed through that address, as the compiler had to assume of it too; what the functions on the way store
 //! there themselves is seen and leaves the value open.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use confine_code::{Constants, Entry, Evaluation, Loaded, Location, Pointer, Value};
@@ -366,14 +366,18 @@ pub(crate) fn passed(
     input: &Input<'_>,
     tracer: &mut Tracer<'_, '_>,
 ) -> Vec<Passed> {
+    let definitions = definitions(program, input.interfaces);
     let mut all = BTreeSet::new();
     for interface in input.interfaces {
         let Some(register) = argument_register(interface.argument) else {
             continue;
         };
         let value = Value::Entry(Entry::unchanged(Location::Register(register)));
-        let reached = definitions(program, &interface.name)
+        let reached = definitions
+            .get(interface.name.as_str())
             .into_iter()
+            .flatten()
+            .copied()
             .filter(|node| reach.is_reached(*node));
         let mut questions = Vec::new();
         for node in reached {
@@ -425,24 +429,22 @@ fn passed_strings(program: &Program<'_>, interface: &Interface, answer: &Answer,
         .collect()
 }
 
-/// The functions that objects export under a name.
-fn definitions(program: &Program<'_>, name: &str) -> Vec<Node> {
-    let objects = 0..program.linked.objects.len();
-    let nodes: BTreeSet<Node> = objects
-        .flat_map(|object| {
-            let symbols = program
-                .elf(object)
-                .dynamic_symbols
-                .iter()
-                .chain(&program.elf(object).symbols);
-            let defined = symbols.filter(|symbol| symbol.defined && symbol.kind == SymbolKind::Function);
-            let named = defined.filter(|symbol| symbol.name == name);
-            named
-                .filter_map(move |symbol| program.node_at(object, symbol.address))
-                .collect::<Vec<_>>()
-        })
+/// The functions that objects define under the names that are asked about, whatever their versions.
+fn definitions<'i>(program: &Program<'_>, interfaces: &'i [Interface]) -> BTreeMap<&'i str, BTreeSet<Node>> {
+    let mut definitions: BTreeMap<&str, BTreeSet<Node>> = interfaces
+        .iter()
+        .map(|interface| (interface.name.as_str(), BTreeSet::new()))
         .collect();
-    nodes.into_iter().collect()
+    for object in 0..program.linked.objects.len() {
+        let elf = program.elf(object);
+        let symbols = elf.dynamic_symbols.iter().chain(&elf.symbols);
+        for symbol in symbols.filter(|symbol| symbol.defined && symbol.kind == SymbolKind::Function) {
+            if let Some(nodes) = definitions.get_mut(symbol.name.as_str()) {
+                nodes.extend(program.node_at(object, symbol.address));
+            }
+        }
+    }
+    definitions
 }
 
 fn argument_register(argument: usize) -> Option<Register> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use confine_code::Facts;
 use confine_elf::{Address, Object, RelocationValue, SymbolKind};
-use confine_link::{Binding, Linked};
+use confine_link::{Binding, Linked, LinkedObject, LoadReason};
 
 /// What a program is solved from.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub(crate) struct Program<'a> {
     pub(crate) facts: &'a [Arc<Facts>],
     /// Number of the first function of each object, and one past the last.
     first: Vec<u32>,
+    /// Whether any object stands in for another one on better processors.
+    has_variants: bool,
 }
 
 /// What a stored or mentioned value designates.
@@ -80,7 +82,9 @@ impl<'a> Program<'a> {
             let next = first.last().copied().unwrap_or(0) + u32::try_from(facts.functions.len()).unwrap_or(0);
             first.push(next);
         }
+        let is_variant = |object: &LinkedObject| matches!(object.reason, LoadReason::Variant { .. });
         Self {
+            has_variants: input.linked.objects.iter().any(is_variant),
             linked: input.linked,
             facts: input.facts,
             first,
@@ -145,7 +149,11 @@ impl<'a> Program<'a> {
         let Binding::Defined { object, symbol, .. } = binding else {
             return Vec::new();
         };
-        let variants = self.linked.variants(object, symbol);
+        let variants = if self.has_variants {
+            self.linked.variants(object, symbol)
+        } else {
+            Vec::new()
+        };
         std::iter::once((object, symbol))
             .chain(variants)
             .filter_map(|(object, index)| {
