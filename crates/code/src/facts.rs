@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use confine_elf::{Address, Object};
+use confine_elf::{Address, Machine, Object};
 use confine_isa::Decoder;
 
 use crate::effects::Evaluation;
@@ -11,8 +11,8 @@ use crate::evaluate::evaluate;
 use crate::pointers::Pointer;
 use crate::{discover, pointers};
 
-/// One object's functions and the pointers in its data.
-#[derive(Debug, Clone)]
+/// One object's functions and the pointers in its data; empty for an object of another processor.
+#[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// Sorted by start, never overlapping. A function that is entered in its middle by calls from elsewhere is
     /// several of these, joined by references of kind [`ReferenceKind::Jump`].
@@ -84,6 +84,10 @@ impl Facts {
     /// Decodes an object.
     #[must_use]
     pub fn of(object: &Object) -> Self {
+        if object.machine != Machine::X86_64 {
+            // Another processor's code would decode as something else.
+            return Self::default();
+        }
         let pointers = pointers::find(object);
         discover::facts(object, pointers)
     }

@@ -61,7 +61,7 @@ fn what_is_missing_or_broken_is_a_diagnosis() {
         &image().file("/usr/bin/server", &foreign),
         Kind::UnreadableFile,
         "/usr/bin/server",
-        "",
+        "expected a program for x86-64",
     );
     check_diagnosis(
         &image().without("/usr/bin/server"),
