@@ -56,6 +56,8 @@ pub struct OpenCall {
 pub struct Evidence {
     /// In how many places its number is decided.
     pub sites: usize,
+    /// The objects whose own `syscall` instructions make it.
+    pub objects: BTreeSet<usize>,
     /// From a root to the instruction, one step a function.
     pub chain: Vec<Step>,
 }

@@ -77,6 +77,8 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
             .iter()
             .filter_map(|answer| answer.path.first().copied())
             .collect();
+        let instructions = answers.iter().filter_map(|answer| answer.path.last());
+        let objects = instructions.map(|(node, _)| program.locate(*node).0).collect();
         let shortest = answers
             .iter()
             .min_by_key(|answer| (chains.length(answer), answer.path.clone()));
@@ -84,6 +86,7 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
         solution.calls.insert(
             number,
             Evidence {
+                objects,
                 sites: sites.len(),
                 chain,
             },

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_image::{Config, Files};
 use confine_link::conventions::{self, Convention};
-use confine_link::{LateRequest, Linked, ObjectStore, Roots, Scope, plugins};
+use confine_link::{LateRequest, Linked, LoadReason, ObjectStore, Roots, Scope, plugins};
 use confine_programs::Programs;
 use confine_solve::{Interface, LateRoot, Passed};
 
@@ -244,22 +244,20 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
             Some(Assumption { kind, place: passed.place.clone(), detail: detail.to_owned(), effect })
         })
         .collect();
-    // In the program's own code: the loader and the C library have their own ways, which are known.
+    // The loader executes only when it is run by hand, and the C library for those who call its functions.
+    let own = |object: &usize| {
+        let reason = program.linked.objects.get(*object).map(|object| &object.reason);
+        Some(*object) != library && reason != Some(&LoadReason::Interpreter)
+    };
     let executes = EXECUTING_CALLS.iter().any(|number| {
         let evidence = program.solution.calls.get(number);
-        evidence.is_some_and(|evidence| evidence.chain.last().is_some_and(|step| step.object == 0))
+        evidence.is_some_and(|evidence| evidence.objects.iter().any(own))
     });
-    let through_library = program
-        .solution
-        .passed
-        .iter()
-        .any(|passed| is_one_of(passed, &EXECUTORS));
-    if executes && !through_library {
+    if executes {
         assumptions.push(Assumption {
             kind: Kind::OpenCommand,
             place: program.program.path.clone(),
-            detail: "can execute programs, but not by the C library's functions: name them with --also"
-                .to_owned(),
+            detail: "can execute programs by its own system calls: name them with --also".to_owned(),
             effect: Effect::NotCovered,
         });
     }
