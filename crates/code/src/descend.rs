@@ -28,7 +28,7 @@ pub(crate) struct Decoded {
     /// One bit for each byte of the piece: an instruction begins there.
     boundaries: Vec<u64>,
     /// It widens signed four-byte offsets, as relative tables need.
-    pub(crate) relative_loads: bool,
+    pub(crate) widens_offsets: bool,
     pub(crate) bytes: u64,
 }
 
@@ -46,7 +46,14 @@ impl Decoded {
 
     /// Whether any instruction that was decoded begins at or after `address`.
     pub(crate) fn visits_from(&self, address: Address) -> bool {
-        (address..self.function.code.end).any(|address| self.visits(address))
+        let offset = address.saturating_sub(self.function.code.start);
+        let words = usize::try_from(offset / 64)
+            .ok()
+            .and_then(|index| self.boundaries.get(index..));
+        match words.and_then(<[u64]>::split_first) {
+            Some((first, rest)) => first >> (offset % 64) != 0 || rest.iter().any(|word| *word != 0),
+            None => false,
+        }
     }
 }
 
@@ -97,7 +104,7 @@ struct Descent<'a> {
     lengths: Vec<u8>,
     pending: Vec<Address>,
     function: Function,
-    relative_loads: bool,
+    widens_offsets: bool,
     bytes: u64,
 }
 
@@ -124,7 +131,7 @@ impl<'a> Descent<'a> {
                 jump_targets: Vec::new(),
                 unknown_entries: Vec::new(),
             },
-            relative_loads: false,
+            widens_offsets: false,
             bytes: 0,
         }
     }
@@ -225,7 +232,7 @@ impl<'a> Descent<'a> {
     fn note_mentions(&mut self, instruction: &Instruction) {
         let at = instruction.address();
         let fixed = self.object.placement == Placement::Fixed;
-        self.relative_loads |= instruction.widens_offset();
+        self.widens_offsets |= instruction.widens_offset();
         let through = matches!(instruction.flow(), Flow::IndirectCall(_) | Flow::IndirectJump(_));
         if let Some(mention) = instruction
             .memory_mention()
@@ -294,7 +301,7 @@ impl<'a> Descent<'a> {
         Decoded {
             function: self.function,
             boundaries,
-            relative_loads: self.relative_loads,
+            widens_offsets: self.widens_offsets,
             bytes: self.bytes,
         }
     }

@@ -169,7 +169,7 @@ impl Discovery<'_> {
             .next()
             .map_or(Address::MAX, |(next, _)| *next);
         let range_end = layout::range_at(&self.code, start).map_or(start, |range| range.end);
-        let certain_end = self.certain_end(start);
+        let certain_end = self.described_range(start).map(|range| range.end);
         let end = next.min(range_end).min(certain_end.unwrap_or(Address::MAX));
         let mut entries = vec![start];
         entries.extend_from_slice(&state.entries);
@@ -186,27 +186,10 @@ impl Discovery<'_> {
         }
     }
 
-    /// Where the function around `address` ends by its unwind data or by Go's table.
-    fn certain_end(&self, address: Address) -> Option<Address> {
-        self.unwind_range(address).map(|range| range.end)
-    }
-
-    fn unwind_range(&self, address: Address) -> Option<Range<Address>> {
-        let unwind = &self.object.unwind;
-        let index = unwind.partition_point(|function| function.code.start <= address);
-        let range = index
-            .checked_sub(1)
-            .and_then(|index| unwind.get(index))
-            .map(|function| function.code.clone());
-        let go = &self.object.go_functions;
-        let index = go.partition_point(|function| function.code.start <= address);
-        let go = index
-            .checked_sub(1)
-            .and_then(|index| go.get(index))
-            .map(|function| function.code.clone());
-        range
-            .filter(|range| range.contains(&address))
-            .or(go.filter(|range| range.contains(&address)))
+    /// The function around `address` by its unwind data or by Go's table.
+    fn described_range(&self, address: Address) -> Option<Range<Address>> {
+        range_around(&self.object.unwind, |function| &function.code, address)
+            .or_else(|| range_around(&self.object.go_functions, |function| &function.code, address))
     }
 
     fn add_reference(&mut self, reference: &Reference) {
@@ -301,7 +284,7 @@ impl Discovery<'_> {
         if !self.is_code(address) || self.pieces.contains_key(&address) {
             return;
         }
-        let Some(function) = self.unwind_range(address) else {
+        let Some(function) = self.described_range(address) else {
             return self.add_start(address);
         };
         let mut around = self.pieces.range(function);
@@ -329,7 +312,7 @@ impl Discovery<'_> {
             .par_iter()
             .filter_map(|(start, state)| {
                 let decoded = state.decoded.as_ref()?;
-                let uses_tables = decoded.relative_loads || !decoded.function.indirect_jumps.is_empty();
+                let uses_tables = decoded.widens_offsets || !decoded.function.indirect_jumps.is_empty();
                 uses_tables.then(|| {
                     let bases = decoded
                         .function
@@ -410,6 +393,17 @@ impl Discovery<'_> {
             code_bytes,
         }
     }
+}
+
+/// The code of the last function that begins at or before `address`, if that reaches so far.
+fn range_around<T>(
+    functions: &[T],
+    code: impl Fn(&T) -> &Range<Address>,
+    address: Address,
+) -> Option<Range<Address>> {
+    let next = functions.partition_point(|function| code(function).start <= address);
+    let range = code(functions.get(next.checked_sub(1)?)?);
+    range.contains(&address).then(|| range.clone())
 }
 
 /// Targets of tables outside the function become references of it; those inside, places that its computed

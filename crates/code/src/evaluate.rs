@@ -265,68 +265,39 @@ impl<'a> Interpreter<'a> {
                 self.returning.may_return(target)
             }
             Flow::IndirectCall(operand) => {
-                if let Some(slot) = operand.slot().or_else(|| self.imported(&operand, state)) {
-                    tell(
-                        at,
-                        Event::Call {
-                            target: slot,
-                            state,
-                            pushes_return: true,
-                        },
-                    );
-                } else {
-                    tell(
-                        at,
-                        Event::IndirectCall {
-                            state,
-                            pushes_return: true,
-                        },
-                    );
-                }
+                tell(at, self.leaving(&operand, state, true));
                 state.give_arguments(self.convention);
                 state.after_call(self.convention, go_frames::UNKNOWN);
                 true
             }
             Flow::IndirectJump(operand) => {
-                if let Some(slot) = operand.slot().or_else(|| self.imported(&operand, state)) {
+                let event = self.leaving(&operand, state, false);
+                if matches!(event, Event::Call { .. }) {
+                    tell(at, event);
+                    return false;
+                }
+                let function = self.function;
+                // A tail call, unless the function's own tables tell where its jumps go.
+                if function.jump_targets.is_empty() {
+                    tell(at, event);
+                }
+                for target in &function.jump_targets {
+                    self.arrive(*target, state);
+                }
+                // Which of the jumps uses which table is not known: each may go wherever any of them may.
+                let outside = function
+                    .references
+                    .iter()
+                    .filter(|reference| is_table_target(function, reference));
+                for jump in outside {
                     tell(
-                        at,
+                        jump.at,
                         Event::Call {
-                            target: slot,
+                            target: jump.target,
                             state,
                             pushes_return: false,
                         },
                     );
-                } else {
-                    let function = self.function;
-                    // A tail call, unless the function's own tables tell where its jumps go.
-                    if function.jump_targets.is_empty() {
-                        tell(
-                            at,
-                            Event::IndirectCall {
-                                state,
-                                pushes_return: false,
-                            },
-                        );
-                    }
-                    for target in &function.jump_targets {
-                        self.arrive(*target, state);
-                    }
-                    // Which of the jumps uses which table is not known: each may go wherever any of them may.
-                    for jump in function
-                        .references
-                        .iter()
-                        .filter(|reference| is_table_target(function, reference))
-                    {
-                        tell(
-                            jump.at,
-                            Event::Call {
-                                target: jump.target,
-                                state,
-                                pushes_return: false,
-                            },
-                        );
-                    }
                 }
                 false
             }
@@ -346,6 +317,18 @@ impl<'a> Interpreter<'a> {
                 true
             }
             Flow::Return | Flow::Stop => false,
+        }
+    }
+
+    /// Control goes where an operand says: through a slot of the object, or to a computed address.
+    fn leaving<'s>(&self, operand: &Operand, state: &'s State, pushes_return: bool) -> Event<'s> {
+        match operand.slot().or_else(|| self.imported(operand, state)) {
+            Some(target) => Event::Call {
+                target,
+                state,
+                pushes_return,
+            },
+            None => Event::IndirectCall { state, pushes_return },
         }
     }
 

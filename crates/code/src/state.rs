@@ -38,7 +38,6 @@ struct Compare {
     left: Register,
     right: u64,
     width: Width,
-    test: bool,
 }
 
 impl State {
@@ -304,13 +303,11 @@ impl State {
                 left: *left,
                 right: right & width.mask(),
                 width,
-                test,
             }),
             (Operand::Register(left), Operand::Register(right)) if test && left == right => Some(Compare {
                 left: *left,
                 right: 0,
                 width,
-                test,
             }),
             _ => None,
         };

@@ -1,8 +1,5 @@
 //! Names for functions, for people.
 
-use std::sync::Arc;
-
-use confine_code::Facts;
 use confine_elf::{Address, Object, SymbolKind};
 
 use crate::program::{Node, Program};
@@ -63,22 +60,6 @@ pub(crate) fn string_at(object: &Object, address: Address) -> Option<String> {
     let bytes = bytes.get(..LONGEST).unwrap_or(bytes);
     let end = bytes.iter().position(|byte| *byte == 0)?;
     String::from_utf8(bytes.get(..end)?.to_vec()).ok()
-}
-
-/// The exported functions of an object that begin at one of `reached`.
-pub(crate) fn exports_at(
-    object: &Object,
-    facts: &Arc<Facts>,
-    reached: impl Fn(usize) -> bool,
-) -> Vec<String> {
-    object
-        .dynamic_symbols
-        .iter()
-        .filter(|symbol| symbol.defined && !symbol.hidden)
-        .filter(|symbol| matches!(symbol.kind, SymbolKind::Function | SymbolKind::Indirect))
-        .filter(|symbol| facts.function_at(symbol.address).is_some_and(&reached))
-        .map(|symbol| symbol.name.clone())
-        .collect()
 }
 
 /// Whether other objects can name the function.

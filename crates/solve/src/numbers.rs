@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_code::Value;
-use confine_elf::Address;
+use confine_elf::{Address, SymbolKind};
 
 use crate::arguments::{Answer, Question, Tracer};
 use crate::program::{Input, Node, Program};
@@ -312,21 +312,21 @@ impl Chains<'_, '_> {
 }
 
 fn reached_exports(program: &Program<'_>, reach: &Reach) -> BTreeSet<(usize, String)> {
-    let objects = 0..program.linked.objects.len();
-    objects
-        .flat_map(|object| {
-            let facts = &program.facts[object];
-            let reached = |index: usize| {
-                let start = facts.functions[index].code.start;
-                program
-                    .node_at(object, start)
-                    .is_some_and(|node| reach.is_reached(node))
-            };
-            let names = names::exports_at(program.elf(object), facts, reached);
-            names
-                .into_iter()
-                .map(move |name| (object, name))
-                .collect::<Vec<_>>()
-        })
-        .collect()
+    let mut reached = BTreeSet::new();
+    for object in 0..program.linked.objects.len() {
+        let exported = program
+            .elf(object)
+            .dynamic_symbols
+            .iter()
+            .filter(|symbol| symbol.defined && !symbol.hidden);
+        for symbol in
+            exported.filter(|symbol| matches!(symbol.kind, SymbolKind::Function | SymbolKind::Indirect))
+        {
+            let node = program.node_at(object, symbol.address);
+            if node.is_some_and(|node| reach.is_reached(node)) {
+                reached.insert((object, symbol.name.clone()));
+            }
+        }
+    }
+    reached
 }

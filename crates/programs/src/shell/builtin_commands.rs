@@ -11,6 +11,7 @@ use super::state::{Lists, State, Values, unknown_list};
 use super::walk::{Walker, sort_in};
 use crate::discovery::readable;
 use crate::pattern::{self, ANY, REST};
+use crate::wrappers::skip_options;
 
 impl Walker<'_, '_> {
     pub(super) fn builtin(
@@ -31,7 +32,7 @@ impl Walker<'_, '_> {
                 return both(State::unreachable());
             }
             "exec" => {
-                let rest = skip_letters(arguments, &["-a"]);
+                let rest = skip_options(arguments, &["-a"]);
                 if rest.is_empty() {
                     return both(state);
                 }
@@ -66,7 +67,7 @@ impl Walker<'_, '_> {
             }
             "." | "source" => return both(self.source(arguments, line, state)),
             "trap" => {
-                if let Some(text) = skip_letters(arguments, &[]).first()
+                if let Some(text) = skip_options(arguments, &[]).first()
                     && arguments.len() > 1
                     && text != "-"
                 {
@@ -175,7 +176,7 @@ impl Walker<'_, '_> {
             state.output = self.output_of("which", arguments, &state);
             return both(state);
         }
-        let rest = skip_letters(arguments, &[]).to_vec();
+        let rest = skip_options(arguments, &[]).to_vec();
         self.dispatch(&rest, temporary, line, state)
     }
 
@@ -223,24 +224,6 @@ impl Walker<'_, '_> {
     }
 }
 
-fn skip_letters<'a>(arguments: &'a [String], valued: &[&str]) -> &'a [String] {
-    let mut rest = arguments;
-    while let Some((first, more)) = rest.split_first() {
-        if first == "--" {
-            return more;
-        }
-        if !first.starts_with('-') || first == "-" {
-            break;
-        }
-        rest = if valued.contains(&first.as_str()) {
-            more.get(1..).unwrap_or_default()
-        } else {
-            more
-        };
-    }
-    rest
-}
-
 fn set(arguments: &[String], state: &mut State) {
     let mut rest = arguments;
     while let Some((first, more)) = rest.split_first() {
@@ -283,7 +266,7 @@ fn shift(arguments: &[String], state: &mut State) {
 }
 
 fn read(arguments: &[String], state: &mut State) {
-    let names: Vec<&String> = skip_letters(arguments, &["-p", "-d", "-n", "-N", "-t", "-u", "-i", "-a"])
+    let names: Vec<&String> = skip_options(arguments, &["-p", "-d", "-n", "-N", "-t", "-u", "-i", "-a"])
         .iter()
         .collect();
     let array = arguments

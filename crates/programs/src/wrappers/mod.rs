@@ -46,7 +46,8 @@ fn command(rest: &[String], operands: usize) -> Vec<Inner> {
     }
 }
 
-fn skip_options<'a>(arguments: &'a [String], valued: &[&str]) -> &'a [String] {
+/// What follows the options, of which those in `valued` take the next word as well.
+pub(crate) fn skip_options<'a>(arguments: &'a [String], valued: &[&str]) -> &'a [String] {
     let mut rest = arguments;
     while let Some((first, more)) = rest.split_first() {
         if first == "--" {
