@@ -248,7 +248,17 @@ impl<'a> Analysis<'a> {
                 continue;
             }
             let brought = execution.programs(self.files, self.config);
-            self.found.scripts.extend(brought.scripts);
+            for script in brought.scripts {
+                match self
+                    .found
+                    .scripts
+                    .iter_mut()
+                    .find(|known| known.path == script.path)
+                {
+                    Some(known) => add_found(&mut known.found, script.found),
+                    None => self.found.scripts.push(script),
+                }
+            }
             self.found.assumptions.extend(brought.assumptions);
             for program in brought.programs {
                 let path = program.path.clone();
@@ -291,14 +301,18 @@ impl<'a> Analysis<'a> {
 
 /// Takes in how else a program was found.
 fn merge(known: &mut confine_programs::Program, more: confine_programs::Program) {
-    for found in more.found {
-        if !known.found.contains(&found) {
-            known.found.push(found);
-        }
-    }
+    add_found(&mut known.found, more.found);
     known.invoked.extend(more.invoked);
     known.invoked.sort();
     known.invoked.dedup();
+}
+
+fn add_found(known: &mut Vec<confine_programs::Found>, more: Vec<confine_programs::Found>) {
+    for found in more {
+        if !known.contains(&found) {
+            known.push(found);
+        }
+    }
 }
 
 /// What of the environment the loader heeds, for one program.

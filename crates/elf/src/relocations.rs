@@ -52,7 +52,24 @@ pub(crate) fn read(
     // Some linkers let DT_RELA's range include DT_JMPREL's: the same entry then comes twice.
     relocations.sort_by_key(|relocation| relocation.at);
     relocations.dedup();
+    note_unknown(&relocations, problems);
     relocations
+}
+
+/// What a relocation of an unknown type writes is not known: said once, with the first one.
+fn note_unknown(relocations: &[Relocation], problems: &mut Problems) {
+    let mut unknown = relocations
+        .iter()
+        .filter_map(|relocation| match relocation.value {
+            RelocationValue::Unknown(kind) => Some((relocation.at, kind)),
+            _ => None,
+        });
+    if let Some((at, kind)) = unknown.next() {
+        let more = unknown.count();
+        problems.add(format!(
+            "relocation at {at:#x}: type {kind} is not known (and {more} more such)"
+        ));
+    }
 }
 
 /// The table of `size` bytes at `address`, cut to its segment.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_image::{Config, Files};
+use confine_kernel::call_named;
 use confine_link::conventions::{self, Convention};
 use confine_link::{LateRequest, Linked, LoadReason, ObjectStore, Roots, Scope, plugins};
 use confine_programs::Programs;
@@ -54,7 +55,7 @@ impl Execution {
             found.parent = Some(self.parent.clone());
         }
         for assumption in &mut brought.assumptions {
-            if assumption.kind == Kind::MissingProgram && assumption.place == "Entrypoint" {
+            if assumption.place == "Entrypoint" {
                 assumption.place.clone_from(&self.place);
             }
         }
@@ -86,8 +87,8 @@ const EXECUTORS: [(&str, usize); 11] = [
     ("posix_spawnp", 1),
 ];
 
-/// execve and execveat.
-const EXECUTING_CALLS: [u32; 2] = [59, 322];
+/// The system calls behind them.
+const EXECUTING_CALLS: [&str; 2] = ["execve", "execveat"];
 
 /// Functions that hand a command line to a shell.
 const SHELLS: [(&str, usize); 2] = [("system", 0), ("popen", 0)];
@@ -249,8 +250,8 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
         let reason = program.linked.objects.get(*object).map(|object| &object.reason);
         Some(*object) != library && reason != Some(&LoadReason::Interpreter)
     };
-    let executes = EXECUTING_CALLS.iter().any(|number| {
-        let evidence = program.solution.calls.get(number);
+    let executes = EXECUTING_CALLS.into_iter().filter_map(call_named).any(|call| {
+        let evidence = program.solution.calls.get(&call.number);
         evidence.is_some_and(|evidence| evidence.objects.iter().any(own))
     });
     if executes {
