@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 use confine_elf::{Address, Object, Placement, RelocationValue, SymbolKind, UnwindFunction};
 use rayon::prelude::*;
 
+use crate::cuts;
 use crate::descend::{self, Decoded, Piece};
 use crate::facts::{Facts, Function, Reference, ReferenceKind};
 use crate::layout;
@@ -387,6 +388,7 @@ impl Discovery<'_> {
             .collect();
         Facts {
             evaluations: functions.iter().map(|_| OnceLock::new()).collect(),
+            cuts: cuts::cuts(object, &functions, &pointers),
             functions,
             pointers,
             regions,

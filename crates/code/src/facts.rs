@@ -19,8 +19,10 @@ pub struct Facts {
     pub functions: Vec<Function>,
     /// Code and data addresses stored in data, sorted by where they are stored.
     pub pointers: Vec<Pointer>,
-    /// Pieces of memory that hold data: a reference into one may reach all of it. Sorted, never overlapping.
+    /// Ranges of memory that hold data. Sorted, never overlapping.
     pub regions: Vec<Range<Address>>,
+    /// Where one piece of such a range ends and another begins. Sorted.
+    pub cuts: Vec<Address>,
     /// Bytes of machine code decoded.
     pub code_bytes: u64,
     /// What functions do, by function, computed when first asked for.
@@ -138,6 +140,25 @@ impl Facts {
             .get(index)
             .filter(|region| region.contains(&address))
             .map(|_| index)
+    }
+
+    /// What a reference to `address` may reach: the piece that begins there, with the header that C++ keeps before a
+    /// table of virtual functions; or, for an address inside a piece, that piece and its neighbours, since compilers
+    /// fold an index or a bound into an address (`table - 8`, `end of table`).
+    #[must_use]
+    pub fn piece_at(&self, address: Address) -> Option<Range<Address>> {
+        // Offset to the whole object and type information (Itanium C++ ABI 2.5.2).
+        const HEADER: u64 = 16;
+        let region = self.regions.get(self.region_at(address)?)?;
+        let after = self.cuts.partition_point(|cut| *cut <= address);
+        let cut = |index: Option<usize>| index.and_then(|index| self.cuts.get(index)).copied();
+        let start = |index: Option<usize>| cut(index).unwrap_or(0).max(region.start);
+        let end = |index: usize| cut(Some(index)).unwrap_or(Address::MAX).min(region.end);
+        Some(if start(after.checked_sub(1)) == address {
+            address.saturating_sub(HEADER).max(region.start)..end(after)
+        } else {
+            start(after.checked_sub(2))..end(after + 1)
+        })
     }
 
     /// The pointers stored at or after `range.start` and before `range.end`.

@@ -37,11 +37,7 @@ pub(crate) fn code_ranges(object: &Object) -> Vec<Range<Address>> {
     disjoint(ranges)
 }
 
-/// Ranges of addresses that hold data, as large as their boundaries are certain: sections, or segments where
-/// there are no sections.
-///
-/// Compilers may fold an index into an address (`table - 8`), and a stripped object does not say where one
-/// variable ends, so nothing below a section is taken as a boundary.
+/// Ranges of addresses that hold data: sections, or segments where there are no sections.
 pub(crate) fn data_ranges(object: &Object) -> Vec<Range<Address>> {
     let sections: Vec<Range<Address>> = object
         .sections
@@ -61,6 +57,19 @@ pub(crate) fn data_ranges(object: &Object) -> Vec<Range<Address>> {
     };
     ranges.extend(object.thread_local.clone());
     disjoint(ranges)
+}
+
+/// Sections of data that nothing writes once the loader is done. Sorted.
+pub(crate) fn constant_sections(object: &Object) -> Vec<Range<Address>> {
+    let constant = object.sections.iter().filter(|section| {
+        let range = &section.addresses;
+        let finished = object.read_only_after_relocation.as_ref();
+        let segment = object.segment_at(range.start);
+        let is_constant = segment.is_some_and(|segment| !segment.writable)
+            || finished.is_some_and(|finished| finished.start <= range.start && range.end <= finished.end);
+        !section.executable && !section.thread_local && is_constant
+    });
+    disjoint(constant.map(|section| section.addresses.clone()).collect())
 }
 
 /// Sorted; where two overlap, the later one keeps what the earlier does not have.

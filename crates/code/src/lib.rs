@@ -6,6 +6,7 @@
 //! computed once per content, in any order, on any thread.
 #![forbid(unsafe_code)]
 
+mod cuts;
 mod descend;
 mod discover;
 mod effects;

@@ -2,8 +2,8 @@
 //!
 //! Abstraction: a function runs if the loader calls it, if a function that runs calls or jumps to it, or if a
 //! function that runs, or data that such a function can reach, holds its address. Data is reached in the
-//! largest piece whose boundary is certain: a whole section, unless a symbol binding names a single object or
-//! an instruction reads a fixed few bytes. Over-reports: functions behind pointers that nobody calls; all
+//! pieces that [`confine_code::Facts::piece_at`] gives, unless a symbol binding names a single object or an
+//! instruction reads a fixed few bytes. Over-reports: functions behind pointers that nobody calls; all
 //! pointers of a section for one that is used. Misses: addresses that a program computes from parts (no
 //! compiler emits that), and code that it writes itself.
 
@@ -96,8 +96,7 @@ pub(crate) fn reach(program: &Program<'_>, input: &Input<'_>) -> Reach {
             missing: BTreeSet::new(),
         },
         pending: VecDeque::new(),
-        regions: FxHashSet::default(),
-        cells: FxHashSet::default(),
+        pieces: FxHashSet::default(),
     };
     search.add_roots(input);
     search.run();
@@ -114,9 +113,8 @@ struct Search<'p, 'a> {
     program: &'p Program<'a>,
     reach: Reach,
     pending: VecDeque<Node>,
-    regions: FxHashSet<(usize, usize)>,
-    /// Pieces of data that were reached on their own: object, start, size.
-    cells: FxHashSet<(usize, Address, u64)>,
+    /// Pieces of data that were reached: object, start, end.
+    pieces: FxHashSet<(usize, Address, Address)>,
 }
 
 impl Search<'_, '_> {
@@ -373,25 +371,21 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Data is reached: `size` bytes if that is certain, else the region around the address.
+    /// Data is reached: `size` bytes if that is certain, else the piece around the address.
     fn found_data(&mut self, object: usize, address: Address, size: u64, by: Option<(Node, Address)>) {
         let mut pending = vec![(object, address, size)];
         while let Some((object, address, size)) = pending.pop() {
             let facts = &self.program.facts[object];
-            let Some(region) = facts.region_at(address) else {
+            let Some(range) = (if size > 0 {
+                Some(address..address.saturating_add(size))
+            } else {
+                facts.piece_at(address)
+            }) else {
                 continue;
             };
-            let range = if size > 0 {
-                if self.regions.contains(&(object, region)) || !self.cells.insert((object, address, size)) {
-                    continue;
-                }
-                address..address.saturating_add(size)
-            } else {
-                if !self.regions.insert((object, region)) {
-                    continue;
-                }
-                facts.regions[region].clone()
-            };
+            if !self.pieces.insert((object, range.start, range.end)) {
+                continue;
+            }
             for pointer in facts.pointers_in(range) {
                 for designation in self.program.designate_stored(object, pointer.value) {
                     match designation {
