@@ -16,7 +16,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use confine_code::Facts;
 use confine_image::{Config, Files, Image};
-use confine_link::{Environment, Linked, ObjectStore, link};
+use confine_link::{Environment, Linked, ObjectStore, conventions, link, opaque};
 use confine_programs::Programs;
 use confine_report::Report;
 use confine_solve::{Input, LateRoot, Solution, solve};
@@ -118,7 +118,7 @@ impl<'a> Analysis<'a> {
             .into_par_iter()
             .map(|program| {
                 let linked = link(files, store, &program.path, &environment(config, &program));
-                let start_up = confine_link::conventions::start_up_functions(&linked);
+                let start_up = conventions::start_up_functions(&linked);
                 let late_roots = start_up.into_iter().map(|(object, symbol)| LateRoot {
                     object,
                     symbol,
@@ -219,6 +219,8 @@ impl<'a> Analysis<'a> {
                     facts: &facts,
                     late_roots: &late_roots,
                     address_taken,
+                    opaque: &opaque::states(linked),
+                    configured: &conventions::configured_functions(linked),
                     interfaces: &interfaces,
                 });
                 progress.step();

@@ -6,7 +6,8 @@
 //!
 //! - where a symbol begins that no other symbol covers, or
 //! - where an address begins that code takes or data holds, if it is a multiple of [`ALIGNMENT`], and no function
-//!   mentions both of the pieces that it would separate.
+//!   mentions both of the pieces that it would separate, and what lies before it does not look like an element of
+//!   an array that goes on behind it.
 //!
 //! Compilers lay large tables and structures out at such multiples (GCC's `DATA_ALIGNMENT` for x86-64 aligns
 //! aggregates of 32 bytes and more to 32). An address in the middle of a structure is not cut at unless it
@@ -24,7 +25,7 @@ use crate::layout;
 use crate::pointers::Pointer;
 
 /// What compilers align larger objects to, in bytes.
-const ALIGNMENT: u64 = 32;
+pub(crate) const ALIGNMENT: u64 = 32;
 
 /// The cuts, sorted.
 pub(crate) fn cuts(object: &Object, functions: &[Function], pointers: &[Pointer]) -> Vec<Address> {
@@ -49,11 +50,11 @@ pub(crate) fn cuts(object: &Object, functions: &[Function], pointers: &[Pointer]
             .chain(held)
             .filter(|address| address.is_multiple_of(ALIGNMENT) && is_constant(*address)),
     );
-    for cut in doubtful(functions, &cuts, is_constant) {
-        if !certain.contains(&cut) {
-            cuts.remove(&cut);
-        }
+    let mut doubtful = mentioned_on_both_sides(functions, &cuts, is_constant);
+    for section in &constant {
+        doubtful.extend(Slots::of(object, section, pointers).inside_arrays(&cuts));
     }
+    cuts.retain(|cut| certain.contains(cut) || !doubtful.contains(cut));
     cuts.into_iter().collect()
 }
 
@@ -77,7 +78,7 @@ fn symbol_starts(object: &Object) -> BTreeSet<Address> {
 }
 
 /// Cuts between two pieces that one function mentions both of.
-fn doubtful(
+fn mentioned_on_both_sides(
     functions: &[Function],
     cuts: &BTreeSet<Address>,
     is_constant: impl Fn(Address) -> bool,
@@ -113,4 +114,123 @@ fn mentions_data(reference: &Reference) -> bool {
         reference.kind,
         ReferenceKind::Take | ReferenceKind::Read(_) | ReferenceKind::Write(_)
     )
+}
+
+/// Which eight-byte slots of a section hold pointers, and to what.
+struct Slots {
+    section: Range<Address>,
+    kinds: Vec<Kind>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// No pointer: a number, or a pointer that is null.
+    None,
+    Code,
+    Data,
+    /// A symbol, of whichever kind.
+    Symbol,
+}
+
+impl Slots {
+    fn of(object: &Object, section: &Range<Address>, pointers: &[Pointer]) -> Self {
+        let from = pointers.partition_point(|pointer| pointer.at < section.start);
+        let inside = || {
+            pointers[from..]
+                .iter()
+                .take_while(|pointer| pointer.at < section.end)
+        };
+        // Only as far as there are pointers: a section's header may claim any size.
+        let last = inside().last().map_or(section.start, |pointer| pointer.at);
+        let slots = usize::try_from((last - section.start) / 8 + 1).unwrap_or(0);
+        let held = object.bytes_at(section.start).len() / 8 + 1;
+        let mut kinds = vec![Kind::None; slots.min(held)];
+        for pointer in inside() {
+            let kind = match pointer.value {
+                RelocationValue::Address(target) if object.is_code(target) => Kind::Code,
+                RelocationValue::Resolved(_) => Kind::Code,
+                RelocationValue::Address(_) => Kind::Data,
+                _ => Kind::Symbol,
+            };
+            let slot = usize::try_from((pointer.at - section.start) / 8).unwrap_or(usize::MAX);
+            if let Some(place) = kinds.get_mut(slot) {
+                *place = kind;
+            }
+        }
+        Self {
+            section: section.clone(),
+            kinds,
+        }
+    }
+
+    /// The cuts that may lie between two elements of one array.
+    fn inside_arrays(&self, cuts: &BTreeSet<Address>) -> Vec<Address> {
+        let own = cuts.range(self.section.clone());
+        let slot =
+            |address: Address| usize::try_from((address - self.section.start) / 8).unwrap_or(usize::MAX);
+        let mut bounds: Vec<usize> = vec![0];
+        bounds.extend(own.clone().map(|cut| slot(*cut)));
+        bounds.push(slot(self.section.end));
+        let between = bounds.windows(3).zip(own);
+        between
+            .filter(|(bounds, _)| self.may_go_on(bounds[0], bounds[1], bounds[2]))
+            .map(|(_, cut)| *cut)
+            .collect()
+    }
+
+    /// Whether there is a size for which the element before `cut` looks like the one behind it, or holds nothing
+    /// while two behind it look alike. `start` and `end` are the neighbouring cuts; all count slots. The array would
+    /// begin at `start`: one that begins where no cut is goes by an address that [`Facts::piece_at`] gives its
+    /// neighbours.
+    ///
+    /// [`Facts::piece_at`]: crate::Facts::piece_at
+    fn may_go_on(&self, start: usize, cut: usize, end: usize) -> bool {
+        /// The largest element that is looked for, in slots.
+        const LARGEST: usize = 64;
+        /// The second element of an array is at a multiple of the alignment if its elements take such a multiple.
+        const ALIGNED_SLOTS: usize = (ALIGNMENT / 8) as usize;
+        let (before, behind) = (cut.saturating_sub(start), end.saturating_sub(cut));
+        let mut sizes = (1..=before.min(behind).min(LARGEST)).filter(|size| before.is_multiple_of(*size));
+        sizes.any(|size| match self.compare(cut - size, cut, size) {
+            Likeness::Alike => true,
+            Likeness::Unlike => false,
+            Likeness::Unknown => {
+                size.is_multiple_of(ALIGNED_SLOTS)
+                    && self.is_empty(cut - size, size)
+                    && 2 * size <= behind
+                    && self.compare(cut, cut + size, size) == Likeness::Alike
+            }
+        })
+    }
+
+    fn compare(&self, left: usize, right: usize, size: usize) -> Likeness {
+        let mut likeness = Likeness::Unknown;
+        for offset in 0..size {
+            match (self.kind(left + offset), self.kind(right + offset)) {
+                (Kind::None, _) | (_, Kind::None) => {}
+                (Kind::Code, Kind::Data) | (Kind::Data, Kind::Code) => return Likeness::Unlike,
+                _ => likeness = Likeness::Alike,
+            }
+        }
+        likeness
+    }
+
+    fn is_empty(&self, slot: usize, size: usize) -> bool {
+        (slot..slot + size).all(|slot| self.kind(slot) == Kind::None)
+    }
+
+    fn kind(&self, slot: usize) -> Kind {
+        self.kinds.get(slot).copied().unwrap_or(Kind::None)
+    }
+}
+
+/// How two stretches of slots compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Likeness {
+    /// Pointers to code and to data are at the same places, as far as there are any in both.
+    Alike,
+    /// One has code where the other has data.
+    Unlike,
+    /// No place has a pointer in both.
+    Unknown,
 }

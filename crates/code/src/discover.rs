@@ -87,7 +87,10 @@ fn linkage_stubs(object: &Object) -> Vec<Address> {
                 && object
                     .bytes_at(section.addresses.start)
                     .starts_with(&[0xff, 0x25]);
-            section.addresses.clone().step_by(if only_jumps { 8 } else { 16 })
+            // A section's header may claim more than the file holds.
+            let start = section.addresses.start;
+            let held = start.saturating_add(object.bytes_at(start).len() as u64);
+            (start..section.addresses.end.min(held)).step_by(if only_jumps { 8 } else { 16 })
         })
         .collect()
 }
@@ -95,7 +98,7 @@ fn linkage_stubs(object: &Object) -> Vec<Address> {
 /// The code that unwind data describes. Unwinding looks up the byte before a return address, so the entry of a
 /// signal trampoline, to which handlers return without a call, is made to begin one byte early.
 fn unwind_code(function: &UnwindFunction) -> Range<Address> {
-    function.code.start + u64::from(function.signal_frame)..function.code.end
+    function.code.start.saturating_add(function.signal_frame.into())..function.code.end
 }
 
 fn code_address(pointer: &Pointer) -> Option<Address> {

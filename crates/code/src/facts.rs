@@ -9,7 +9,7 @@ use confine_isa::Decoder;
 use crate::effects::Evaluation;
 use crate::evaluate::evaluate;
 use crate::pointers::Pointer;
-use crate::{discover, pointers};
+use crate::{cuts, discover, pointers};
 
 /// One object's functions and the pointers in its data; empty for an object of another processor.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +82,15 @@ pub enum ReferenceKind {
     Write(u8),
 }
 
+impl Function {
+    /// Whether it makes an address a value.
+    #[must_use]
+    pub fn takes(&self, address: Address) -> bool {
+        let mut references = self.references.iter();
+        references.any(|reference| reference.kind == ReferenceKind::Take && reference.target == address)
+    }
+}
+
 impl Facts {
     /// Decodes an object.
     #[must_use]
@@ -144,9 +153,11 @@ impl Facts {
 
     /// What a reference to `address` may reach: the piece that begins there, with the header that C++ keeps before a
     /// table of virtual functions; or, for an address inside a piece, that piece and its neighbours, since compilers
-    /// fold an index or a bound into an address (`table - 8`, `end of table`).
+    /// fold an index or a bound into an address (`table - 8`, `end of table`). It is that piece alone if the address
+    /// looks like the beginning of an object that was not cut off, or if `mentioned` says that the code mentions the
+    /// beginning of the piece, too.
     #[must_use]
-    pub fn piece_at(&self, address: Address) -> Option<Range<Address>> {
+    pub fn piece_at(&self, address: Address, mentioned: impl Fn(Address) -> bool) -> Option<Range<Address>> {
         // Offset to the whole object and type information (Itanium C++ ABI 2.5.2).
         const HEADER: u64 = 16;
         let region = self.regions.get(self.region_at(address)?)?;
@@ -154,11 +165,14 @@ impl Facts {
         let cut = |index: Option<usize>| index.and_then(|index| self.cuts.get(index)).copied();
         let start = |index: Option<usize>| cut(index).unwrap_or(0).max(region.start);
         let end = |index: usize| cut(Some(index)).unwrap_or(Address::MAX).min(region.end);
-        Some(if start(after.checked_sub(1)) == address {
-            address.saturating_sub(HEADER).max(region.start)..end(after)
-        } else {
-            start(after.checked_sub(2))..end(after + 1)
-        })
+        let own = start(after.checked_sub(1));
+        Some(
+            if own == address || address.is_multiple_of(cuts::ALIGNMENT) || mentioned(own) {
+                own.saturating_sub(HEADER).max(region.start)..end(after)
+            } else {
+                start(after.checked_sub(2))..end(after + 1)
+            },
+        )
     }
 
     /// The pointers stored at or after `range.start` and before `range.end`.

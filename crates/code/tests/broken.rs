@@ -73,6 +73,18 @@ fn analyse(file: Vec<u8>) {
     assert!(elapsed < LONGEST, "{elapsed:?}");
 }
 
+#[test]
+fn a_section_that_claims_all_of_memory_is_cut_to_the_file() {
+    let Some(mut object) = sample().and_then(|file| Object::parse(file.into()).ok()) else {
+        return;
+    };
+    let held = Facts::of(&object).functions.len();
+    for section in object.sections.iter_mut().filter(|section| section.executable) {
+        section.addresses.end = u64::MAX;
+    }
+    assert!(Facts::of(&object).functions.len() >= held);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 

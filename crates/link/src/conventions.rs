@@ -5,21 +5,22 @@
 //! library exports: its internal calls go to the same addresses. Requests are optional throughout, because the
 //! C library copes without these objects.
 //!
-//! Over-approximates: every name service that the configuration or a default names for any database, every
+//! Over-approximates: every name service that the configuration or a default names for a database, every
 //! conversion module in the folder. Misses: modules in folders that GCONV_PATH names.
 
 use confine_image::Files;
 
 use crate::bind::Scope;
-use crate::configuration;
 use crate::late::{LateRequest, NamePattern, Roots};
 use crate::linked::{Linked, Loader};
+use crate::name_services::{DATABASES, Database, is_service_function};
+use crate::opaque::matches;
 
 /// A rule of the C library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Convention {
-    /// Users, groups, hosts and so on come from the services that `/etc/nsswitch.conf` names.
-    NameServices,
+    /// Users, groups, hosts and so on come from the services that `/etc/nsswitch.conf` names for a database.
+    NameService(Database),
     /// `iconv` loads a module for each character set.
     CharacterConversion,
     /// Wide characters in a locale whose character set needs a module.
@@ -42,65 +43,9 @@ pub struct Row {
     requests: fn(&dyn Files, &Asking<'_>) -> Vec<LateRequest>,
 }
 
-/// All conventions. They are glibc's; musl loads nothing by its own rules.
-pub const TABLE: [Row; 5] = [
-    Row {
-        convention: Convention::NameServices,
-        triggers: &[
-            "getpw*",
-            "setpwent",
-            "endpwent",
-            "getgrnam*",
-            "getgrgid*",
-            "getgrent*",
-            "getgrouplist",
-            "setgrent",
-            "endgrent",
-            "initgroups",
-            "getsp*",
-            "setspent",
-            "endspent",
-            "getsg*",
-            "setsgent",
-            "endsgent",
-            "getaddrinfo",
-            "getnameinfo",
-            "gethostby*",
-            "gethostent*",
-            "gethostid",
-            "sethostent",
-            "endhostent",
-            "getnetby*",
-            "getnetent*",
-            "setnetent",
-            "endnetent",
-            "getnetgrent*",
-            "setnetgrent",
-            "endnetgrent",
-            "innetgr",
-            "getproto*",
-            "setprotoent",
-            "endprotoent",
-            "getserv*",
-            "setservent",
-            "endservent",
-            "getrpc*",
-            "setrpcent",
-            "endrpcent",
-            "getalias*",
-            "setaliasent",
-            "endaliasent",
-            "ether_hostton",
-            "ether_ntohost",
-            "getpublickey",
-            "getsecretkey",
-            "netname2user",
-            "__nss_*",
-        ],
-        reason: "each database is asked through a module that /etc/nsswitch.conf names, libnss_SERVICE.so.2, by \
-                 functions named _nss_SERVICE_FUNCTION",
-        requests: name_services,
-    },
+/// All conventions but the name services, which have a table of their own ([`DATABASES`]). They are glibc's; musl
+/// loads nothing by its own rules.
+pub const TABLE: [Row; 4] = [
     Row {
         convention: Convention::CharacterConversion,
         triggers: &["iconv_open", "__gconv_open", "__gconv_create_spec"],
@@ -153,14 +98,15 @@ pub const TABLE: [Row; 5] = [
 
 /// The conventions that a function of the C library sets off.
 pub fn triggered_by(function: &str) -> impl Iterator<Item = Convention> + use<'_> {
-    let matches = move |trigger: &str| match trigger.strip_suffix('*') {
-        Some(prefix) => function.starts_with(prefix),
-        None => function == trigger,
-    };
-    TABLE
+    let rows = TABLE
         .iter()
-        .filter(move |row| row.triggers.iter().any(|trigger| matches(trigger)))
-        .map(|row| row.convention)
+        .filter(move |row| row.triggers.iter().any(|trigger| matches(trigger, function)))
+        .map(|row| row.convention);
+    let databases = DATABASES
+        .into_iter()
+        .filter(move |database| database.is_asked_by(function))
+        .map(Convention::NameService);
+    rows.chain(databases)
 }
 
 /// What a convention asks for in this image; nothing if the program's C library does not have it.
@@ -171,6 +117,9 @@ pub fn requests(convention: Convention, files: &dyn Files, linked: &Linked) -> V
     }
     let caller = c_library(linked).unwrap_or_default();
     let asking = Asking { linked, caller };
+    if let Convention::NameService(database) = convention {
+        return name_service(&database, files, &asking);
+    }
     TABLE
         .iter()
         .filter(|row| row.convention == convention)
@@ -192,6 +141,28 @@ pub fn start_up_functions(linked: &Linked) -> Vec<(usize, u32)> {
     names
         .iter()
         .filter_map(|name| linked.lookup_index(name, None, Scope::Global))
+        .collect()
+}
+
+/// Functions of the C library that its own tables name, but that are called only if the configuration says so:
+/// their requests name them, too.
+#[must_use]
+pub fn configured_functions(linked: &Linked) -> Vec<(usize, u32)> {
+    let Some(library) = c_library(linked).filter(|_| linked.loader == Loader::Glibc) else {
+        return Vec::new();
+    };
+    let object = &linked.objects[library];
+    let name = |index: u32| {
+        object
+            .elf
+            .dynamic_symbols
+            .get(index as usize)
+            .map(|symbol| symbol.name.as_str())
+    };
+    let exports = object.exports.symbols().into_iter();
+    exports
+        .filter(|index| name(*index).is_some_and(is_service_function))
+        .map(|index| (library, index))
         .collect()
 }
 
@@ -228,52 +199,21 @@ fn exact(names: &[&str]) -> Vec<NamePattern> {
         .collect()
 }
 
-fn name_services(files: &dyn Files, asking: &Asking<'_>) -> Vec<LateRequest> {
-    // What a database without a line gets, in one release or another.
-    const DEFAULT_SERVICES: [&str; 4] = ["compat", "dns", "files", "nis"];
-    let text = configuration::text(files, "/etc/nsswitch.conf").unwrap_or_default();
-    let mut services: Vec<String> = text.lines().flat_map(services_of_line).collect();
-    services.extend(DEFAULT_SERVICES.map(str::to_owned));
-    services.sort();
-    services.dedup();
-    let request = |service: &String| {
-        let roots = vec![NamePattern::Prefix(format!("_nss_{service}_"))];
-        asking.request(
-            format!("libnss_{service}.so.2"),
-            "the C library, for /etc/nsswitch.conf",
-            roots,
-        )
-    };
-    services.iter().map(request).collect()
-}
-
-/// The services of `database: service [STATUS=action] service`.
-fn services_of_line(line: &str) -> Vec<String> {
-    let line = line.split('#').next().unwrap_or_default();
-    let Some((_, services)) = line.split_once(':') else {
-        return Vec::new();
-    };
-    let mut names = Vec::new();
-    let mut in_action = false;
-    for word in services
-        .replace('[', " [ ")
-        .replace(']', " ] ")
-        .split_whitespace()
-    {
-        match word {
-            "[" => in_action = true,
-            "]" => in_action = false,
-            name if !in_action
-                && name
-                    .chars()
-                    .all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter)) =>
-            {
-                names.push(name.to_owned());
-            }
-            _ => {}
-        }
-    }
-    names
+/// The modules of a database's services, and the C library itself for those that are built in.
+fn name_service(database: &Database, files: &dyn Files, asking: &Asking<'_>) -> Vec<LateRequest> {
+    let by = "the C library, for /etc/nsswitch.conf";
+    let library = asking.linked.objects.get(asking.caller);
+    let itself = library.map(|library| library.path.clone());
+    database
+        .services(files)
+        .into_iter()
+        .flat_map(|(service, functions)| {
+            let roots: Vec<NamePattern> = functions.into_iter().map(NamePattern::Prefix).collect();
+            let module = asking.request(format!("libnss_{service}.so.2"), by, roots.clone());
+            let built_in = itself.clone().map(|path| asking.request(path, by, roots));
+            std::iter::once(module).chain(built_in)
+        })
+        .collect()
 }
 
 fn conversions(files: &dyn Files, asking: &Asking<'_>) -> Vec<LateRequest> {
@@ -364,29 +304,6 @@ mod tests {
     }
 
     #[test]
-    fn name_services_come_from_the_configuration_and_the_defaults() {
-        let defaults = [
-            "libnss_compat.so.2",
-            "libnss_dns.so.2",
-            "libnss_files.so.2",
-            "libnss_nis.so.2",
-        ];
-        check(Convention::NameServices, &MemoryFiles::new(), &defaults);
-        let configuration =
-            "# x: y\npasswd: files systemd # later\nhosts: files mdns4_minimal [NOTFOUND=return] dns\n";
-        let files = MemoryFiles::new().file("/etc/nsswitch.conf", configuration);
-        let expected = [
-            "libnss_compat.so.2",
-            "libnss_dns.so.2",
-            "libnss_files.so.2",
-            "libnss_mdns4_minimal.so.2",
-            "libnss_nis.so.2",
-            "libnss_systemd.so.2",
-        ];
-        check(Convention::NameServices, &files, &expected);
-    }
-
-    #[test]
     fn conversion_modules_are_those_in_the_folder() {
         let folder = "/usr/lib/x86_64-linux-gnu/gconv";
         let files = MemoryFiles::new()
@@ -424,14 +341,11 @@ mod tests {
 
     #[test]
     fn functions_set_off_their_conventions() {
-        check_trigger("getpwnam_r", &[Convention::NameServices]);
-        check_trigger(
-            "getaddrinfo",
-            &[Convention::NameServices, Convention::InternationalNames],
-        );
         check_trigger("iconv_open", &[Convention::CharacterConversion]);
         check_trigger("pthread_exit", &[Convention::Unwinding]);
         check_trigger("getgroups", &[]);
-        check_trigger("gethostname", &[]);
+        let databases =
+            triggered_by("getaddrinfo").filter(|convention| matches!(convention, Convention::NameService(_)));
+        assert_eq!(databases.count(), 2);
     }
 }

@@ -19,6 +19,8 @@ mod find;
 mod interpreter;
 mod late;
 mod linked;
+pub mod name_services;
+pub mod opaque;
 pub mod plugins;
 mod search;
 mod store;

@@ -443,7 +443,7 @@ fn musl_is_its_own_library() {
     assert_eq!(paths(&linked), ["/program", loader]);
     assert_eq!(conventions::start_up_functions(&linked).len(), 2);
     assert_eq!(
-        conventions::requests(conventions::Convention::NameServices, &files, &linked),
+        conventions::requests(conventions::Convention::CharacterConversion, &files, &linked),
         []
     );
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use confine_code::Facts;
 use confine_elf::{Address, Object, RelocationValue, SymbolKind};
+use confine_link::opaque::OpaqueState;
 use confine_link::{Binding, Linked, LinkedObject, LoadReason};
 
 /// What a program is solved from.
@@ -17,6 +18,11 @@ pub struct Input<'a> {
     pub late_roots: &'a [LateRoot],
     /// Which addresses in data count.
     pub address_taken: AddressTaken,
+    /// States that only some functions set.
+    pub opaque: &'a [OpaqueState],
+    /// Functions that count only as late roots, though code of their own object names them: object and index into
+    /// its dynamic symbols.
+    pub configured: &'a [(usize, u32)],
     /// Functions whose string arguments are wanted, by exported name.
     pub interfaces: &'a [crate::Interface],
 }

@@ -14,6 +14,7 @@ use confine_elf::{Address, Object, RelocationValue, SymbolKind};
 use confine_link::{Binding, LoadReason};
 use rustc_hash::FxHashSet;
 
+use crate::guards::Guards;
 use crate::program::{AddressTaken, Designation, Input, Node, Program};
 
 /// What was reached and how.
@@ -97,11 +98,16 @@ pub(crate) fn reach(program: &Program<'_>, input: &Input<'_>) -> Reach {
         },
         pending: VecDeque::new(),
         pieces: FxHashSet::default(),
+        guards: Guards::new(program, input),
+        held_back: Vec::new(),
     };
     search.add_roots(input);
     search.run();
     search.add_go_functions();
     search.run();
+    while search.release() {
+        search.run();
+    }
     for callers in &mut search.reach.callers {
         callers.sort_unstable();
         callers.dedup();
@@ -115,6 +121,9 @@ struct Search<'p, 'a> {
     pending: VecDeque<Node>,
     /// Pieces of data that were reached: object, start, end.
     pieces: FxHashSet<(usize, Address, Address)>,
+    guards: Guards,
+    /// Calls that wait for a state to be set: the state, who is called, and by whom.
+    held_back: Vec<(usize, Node, Caller)>,
 }
 
 impl Search<'_, '_> {
@@ -270,14 +279,15 @@ impl Search<'_, '_> {
         match kind {
             ReferenceKind::Call | ReferenceKind::Jump => {
                 if let Some(node) = self.program.node_at(object, target) {
-                    self.called(
-                        node,
-                        Caller {
-                            node: from,
-                            at,
-                            target,
-                        },
-                    );
+                    let caller = Caller {
+                        node: from,
+                        at,
+                        target,
+                    };
+                    match self.guards.state_of(from, node) {
+                        Some(state) => self.held_back.push((state, node, caller)),
+                        None => self.called(node, caller),
+                    }
                 }
             }
             ReferenceKind::CallThrough | ReferenceKind::JumpThrough => {
@@ -303,12 +313,27 @@ impl Search<'_, '_> {
             }
             ReferenceKind::Write(_) => {}
             ReferenceKind::Take if self.is_thread_local_slot(object, target) => {}
-            ReferenceKind::Take => {
-                if let Some(designation) = self.program.designate(object, target) {
-                    self.mentioned(designation, from, at);
-                }
-            }
+            ReferenceKind::Take => match self.program.designate(object, target) {
+                Some(Designation::Function(node))
+                    if self.guards.is_configured(self.program, object, node) => {}
+                Some(designation) => self.mentioned(designation, from, at),
+                None => {}
+            },
         }
+    }
+
+    /// Lets those calls go whose state something that is reached sets; whether there were any.
+    fn release(&mut self) -> bool {
+        let held_back = std::mem::take(&mut self.held_back);
+        let (set, unset): (Vec<_>, Vec<_>) = held_back.into_iter().partition(|(state, ..)| {
+            let mut setters = self.guards.setters(*state).iter();
+            setters.any(|setter| self.reach.is_reached(*setter))
+        });
+        self.held_back = unset;
+        for (_, node, caller) in &set {
+            self.called(*node, *caller);
+        }
+        !set.is_empty()
     }
 
     /// Notes a slot that the loader cannot bind. Late objects are left out: a module that was taken in because
@@ -379,7 +404,8 @@ impl Search<'_, '_> {
             let Some(range) = (if size > 0 {
                 Some(address..address.saturating_add(size))
             } else {
-                facts.piece_at(address)
+                let mentions = |start| by.is_some_and(|(node, _)| self.program.function(node).takes(start));
+                facts.piece_at(address, mentions)
             }) else {
                 continue;
             };

@@ -24,7 +24,7 @@ use std::{env, fs};
 
 use confine_code::Facts;
 use confine_image::Image;
-use confine_link::{ObjectStore, conventions, link};
+use confine_link::{ObjectStore, conventions, link, opaque};
 use confine_solve::{AddressTaken, Input, LateRoot, Solution, solve};
 
 /// One test for each fixture, and one that none was forgotten.
@@ -46,6 +46,7 @@ macro_rules! fixtures {
 }
 
 fixtures! {
+    array_entered_at_its_second_element.c
     assembly_falls_through.S
     assembly_high_half_of_number.S
     assembly_jumps_into_the_middle.S
@@ -68,6 +69,7 @@ fixtures! {
     cold_part.c
     computed_goto.c
     computed_goto_relative.c
+    constant_tables.c
     copy_relocation.c
     exceptions.cc
     jump_table.c
@@ -101,6 +103,7 @@ fixtures! {
     pointers_in_structs.c
     relative_function_table.c
     static_objects.cc
+    structure_entered_in_the_middle.c
     tail_call.c
     unreferenced_function.c
     virtual_functions.cc
@@ -280,6 +283,8 @@ fn solution(program: &Path) -> Solution {
         facts: &facts,
         late_roots: &late_roots,
         address_taken: AddressTaken::Reached,
+        opaque: &opaque::states(&linked),
+        configured: &[],
         interfaces: &[],
     })
 }
