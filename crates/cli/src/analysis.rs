@@ -1,6 +1,7 @@
 //! What every analysing command begins with: open the image, settle its configuration, analyse.
 
 use confine_image::OpenOptions;
+use confine_kernel::Runtime;
 use confine_report::Report;
 
 use crate::arguments::AnalysisArguments;
@@ -36,7 +37,11 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, 
     let config = overrides::configuration(&image, arguments)?;
     let options = Options {
         also: arguments.also.clone(),
-        runtime: arguments.runtime.into(),
+        runtime: match arguments.program {
+            Some(_) => Runtime::None,
+            None => arguments.runtime.into(),
+        },
+        program: arguments.program.clone(),
         address_taken: arguments.address_taken,
         compare: arguments.stats,
     };

@@ -27,6 +27,8 @@ Examples:
   confine profile oci:layout:1.2 --also 'pg_isready -q' --report report.json -o profile.json
   confine profile dir:/srv/rootfs --command 'server --port 80' --env LANG=C --user www-data
 
+  confine profile dir:/srv/rootfs --program /usr/sbin/nginx -o nginx-alone.json
+
   confine inspect docker-archive:nginx.tar
   confine why nginx setuid";
 
@@ -153,6 +155,16 @@ pub struct AnalysisArguments {
     )]
     pub command: Option<String>,
 
+    /// Only this program of the image, by its path or its name on PATH, with what it loads and executes: whether the
+    /// container starts it or not, whatever its arguments are, and without the container runtime's own calls
+    #[arg(
+        long,
+        value_name = "PATH",
+        conflicts_with_all = ["command", "entrypoint", "also", "runtime"],
+        help_heading = "Configuration"
+    )]
+    pub program: Option<String>,
+
     /// The entry point in place of the image's, whose command is dropped, too; an empty one drops both
     #[arg(long, value_name = "PROGRAM", help_heading = "Configuration")]
     pub entrypoint: Option<String>,
@@ -224,6 +236,8 @@ pub enum RuntimeName {
     Crun,
     /// Either
     Any,
+    /// None: a filter that goes in when a program starts
+    None,
 }
 
 impl From<RuntimeName> for Runtime {
@@ -232,6 +246,7 @@ impl From<RuntimeName> for Runtime {
             RuntimeName::Runc => Self::Runc,
             RuntimeName::Crun => Self::Crun,
             RuntimeName::Any => Self::Any,
+            RuntimeName::None => Self::None,
         }
     }
 }

@@ -8,6 +8,8 @@ use confine_kernel::Runtime;
 pub struct Options {
     /// Command lines that are run besides the image's own.
     pub also: Vec<String>,
+    /// The only program that is wanted, by its path or name: its arguments are not known.
+    pub program: Option<String>,
     /// The container runtime whose own calls are allowed.
     pub runtime: Runtime,
     /// Which functions may be called through pointers.

@@ -26,6 +26,11 @@ pub fn configuration(image: &Image, arguments: &AnalysisArguments) -> anyhow::Re
 }
 
 fn apply(mut config: Config, arguments: &AnalysisArguments) -> anyhow::Result<Config> {
+    if let Some(program) = &arguments.program {
+        config.entrypoint = vec![program.clone()];
+        config.cmd.clear();
+        config.healthcheck = None;
+    }
     if let Some(entrypoint) = &arguments.entrypoint {
         config.entrypoint = Some(entrypoint.clone())
             .filter(|word| !word.is_empty())
@@ -122,6 +127,14 @@ mod tests {
             &Config {
                 entrypoint: words("sh"),
                 cmd: words("-c true"),
+                ..image()
+            },
+        );
+        check(
+            &["--program", "/bin/tool"],
+            &Config {
+                entrypoint: words("/bin/tool"),
+                cmd: vec![],
                 ..image()
             },
         );

@@ -40,10 +40,21 @@ pub fn analyse(
     let mut statistics = Statistics::default();
     let files: &dyn Files = &*image.files;
     progress.begin("finding programs", 1);
-    let found = statistics.time("find programs", || {
+    let mut found = statistics.time("find programs", || {
         confine_programs::find(files, config, &options.also)
     });
     progress.step();
+    if let Some(program) = &options.program {
+        if found.programs.is_empty() {
+            bail!(
+                "{}: there is no program {program} in the image that could be analysed: expected the path of a program, \
+                 or a name in one of {}",
+                image.reference,
+                config.variable("PATH").unwrap_or(confine_programs::DEFAULT_PATH)
+            );
+        }
+        only(&mut found);
+    }
     if found.without_command {
         bail!(
             "{}: the image has no command to start: say what it runs with --command 'PROGRAM ARGUMENTS' or --also",
@@ -298,6 +309,27 @@ impl<'a> Analysis<'a> {
             "functions evaluated, over programs",
             total(|program| program.solution.statistics.evaluated),
         );
+    }
+}
+
+/// Programs that were found as if the container started with one of them: the user named that one, and what it is
+/// executed with is not known.
+fn only(found: &mut Programs) {
+    for program in &mut found.programs {
+        program.arguments.clear();
+    }
+    let ways = found.programs.iter_mut().flat_map(|program| &mut program.found);
+    let scripts = found.scripts.iter_mut().flat_map(|script| &mut script.found);
+    for way in ways.chain(scripts).filter(|way| way.parent.is_none()) {
+        "--program".clone_into(&mut way.place);
+        "named by the user".clone_into(&mut way.how);
+    }
+    for assumption in found
+        .assumptions
+        .iter_mut()
+        .filter(|assumption| assumption.place == "Entrypoint")
+    {
+        "--program".clone_into(&mut assumption.place);
     }
 }
 

@@ -45,7 +45,7 @@ fn usage_errors_end_with_2() {
         ),
         (
             &["profile", "image", "--runtime", "rkt"],
-            "[possible values: runc, crun, any]",
+            "[possible values: runc, crun, any, none]",
         ),
         (
             &["profile", "image", "--address-taken", "some"],

@@ -20,6 +20,8 @@ pub enum Runtime {
     /// Whichever of them.
     #[default]
     Any,
+    /// None: the policy goes in when a program starts, not when its container does.
+    None,
 }
 
 impl fmt::Display for Runtime {
@@ -28,6 +30,7 @@ impl fmt::Display for Runtime {
             Self::Runc => "runc",
             Self::Crun => "crun",
             Self::Any => "any",
+            Self::None => "none",
         })
     }
 }
@@ -66,7 +69,7 @@ pub struct RuntimeCall {
 
 /// What must be allowed for a container to start under `runtime`, be exec'ed into and end; by requester, then
 /// by name. A call that several need is there several times.
-pub fn runtime_calls(runtime: Runtime) -> impl Iterator<Item = RuntimeCall> {
+pub fn runtime_calls(runtime: Runtime) -> impl Iterator<Item = RuntimeCall> + Clone {
     CELLS.iter().filter_map(move |[requester, name, reason]| {
         let requester = match *requester {
             "runc" => Requester::Runc,
@@ -75,8 +78,8 @@ pub fn runtime_calls(runtime: Runtime) -> impl Iterator<Item = RuntimeCall> {
         };
         let wanted = match requester {
             Requester::Kernel => true,
-            Requester::Runc => runtime != Runtime::Crun,
-            Requester::Crun => runtime != Runtime::Runc,
+            Requester::Runc => matches!(runtime, Runtime::Runc | Runtime::Any),
+            Requester::Crun => matches!(runtime, Runtime::Crun | Runtime::Any),
         };
         let call = call_named(name).filter(|_| wanted)?;
         Some(RuntimeCall {
@@ -124,6 +127,8 @@ mod tests {
             .collect();
         assert_eq!(names(Runtime::Any), union);
         assert_eq!(Runtime::default(), Runtime::Any);
+        let none = runtime_calls(Runtime::None);
+        assert!(none.clone().all(|entry| entry.requester == Requester::Kernel) && none.count() > 0);
     }
 
     /// The measured sets of both states of no_new_privs, as one list for each runtime.

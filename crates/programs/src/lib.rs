@@ -23,6 +23,8 @@ mod roots;
 mod shell;
 mod wrappers;
 
+pub use lookup::DEFAULT_PATH;
+
 use confine_assumption::Assumption;
 use confine_image::{Config, Files};
 

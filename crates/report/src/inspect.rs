@@ -13,7 +13,10 @@ pub fn inspect(report: &Report, width: Option<u16>) -> String {
         image(report),
         programs(&report.programs, width),
         scripts(report, width),
-        calls(&report.programs, width),
+        match report.program {
+            Some(_) => places(report, width),
+            None => calls(&report.programs, width),
+        },
         objects(&report.objects, width),
         assumptions(report, width),
     ];
@@ -99,6 +102,27 @@ fn calls(programs: &[Program], width: Option<u16>) -> Option<String> {
     section(
         "calls that each program can reach",
         &["path", "calls"],
+        rows.collect(),
+        width,
+    )
+}
+
+/// Each call of one program and what it executes: in how many places, and a shortest way to one of them.
+fn places(report: &Report, width: Option<u16>) -> Option<String> {
+    let rows = report.programs.iter().flat_map(|program| {
+        program.calls.iter().map(|call| {
+            let way = call.chain.iter().map(|step| step.function.as_str());
+            vec![
+                program.path.clone(),
+                call.name.clone(),
+                call.sites.to_string(),
+                way.collect::<Vec<_>>().join(" → "),
+            ]
+        })
+    });
+    section(
+        "system calls",
+        &["program", "call", "places", "a shortest way"],
         rows.collect(),
         width,
     )
@@ -193,6 +217,18 @@ mod tests {
             anstream::adapter::strip_str(&inspect(&sample::report(), None)).to_string(),
             expected
         );
+    }
+
+    #[test]
+    fn one_program_s_calls_are_shown_with_their_places() {
+        let report = Report {
+            program: Some("server".to_owned()),
+            ..sample::report()
+        };
+        let text = anstream::adapter::strip_str(&inspect(&report, None)).to_string();
+        let line = text.lines().find(|line| line.contains("main → write")).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words, ["/usr/sbin/server", "write", "12", "main", "→", "write"]);
     }
 
     #[test]

@@ -19,7 +19,10 @@ pub struct Report {
     pub kernel_table: String,
     /// The image.
     pub image: Image,
-    /// The container runtime that the policy is made for: `runc`, `crun` or `any`.
+    /// The only program that was analysed, as the user named it; absent if the policy is for the whole container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// The container runtime that the policy is made for: `runc`, `crun`, `any` or `none`.
     pub runtime: String,
     /// Every ELF object that some program loads, by path.
     pub objects: Vec<Object>,

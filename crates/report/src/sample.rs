@@ -25,6 +25,7 @@ pub(crate) fn report() -> Report {
             workdir: "/".to_owned(),
             environment: vec!["PATH".to_owned()],
         },
+        program: None,
         runtime: "any".to_owned(),
         objects: vec![tool, library, server],
         scripts: vec![Script {

@@ -63,6 +63,7 @@ pub fn report(image: &Image, config: &Config, options: &Options, analysis: &Anal
             workdir: config.workdir.clone(),
             environment,
         },
+        program: options.program.clone(),
         runtime: options.runtime.to_string(),
         scripts: self::scripts(found),
         allowed: allowed(&programs, &runtime_calls, &widened),

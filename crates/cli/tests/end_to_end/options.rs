@@ -41,6 +41,40 @@ fn flags_stand_in_for_the_configuration() {
 }
 
 #[test]
+fn one_program_has_a_policy_of_its_own() {
+    let Some(programs) = programs() else { return };
+    let image = Image::with_script(programs);
+    let folder = image.folder();
+    for (program, expected) in [
+        ("probe", &["exit_group", "getpgrp"][..]),
+        ("/bin/probe", &["exit_group", "getpgrp"]),
+        ("server", &["brk", "exit_group", "sync"]),
+    ] {
+        // No call of a container's runtime is among them, and a folder needs no configuration.
+        let flags = ["--program", program];
+        assert_eq!(
+            allowed(&folder, &flags),
+            with_runtime(Runtime::None, expected),
+            "{program}"
+        );
+        let report = report(&folder, &flags);
+        assert_eq!(report.program.as_deref(), Some(program));
+        assert_eq!(report.programs[0].found[0].place, "--program");
+    }
+    let (shown, _) = ends_with(
+        0,
+        &mut confine(&["why", &folder, "--program", "probe", "getpgrp"]),
+    );
+    assert!(shown.contains("/usr/bin/probe makes it in 1 place"), "{shown}");
+    let (_, error) = ends_with(2, &mut confine(&["profile", &folder, "--program", "absent"]));
+    assert!(error.contains("no program absent in the image"), "{error}");
+    ends_with(
+        2,
+        &mut confine(&["profile", &folder, "--program", "probe", "--also", "sh"]),
+    );
+}
+
+#[test]
 fn the_report_tells_what_the_container_starts_with() {
     let Some(programs) = programs() else { return };
     let image = Image::with_script(programs);
