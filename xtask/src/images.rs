@@ -6,7 +6,7 @@
 //! kernel: each logged call is one that the analysis missed. Before anything is believed, the runner takes a needed
 //! call away from a profile and must see that fail.
 
-mod build;
+pub mod build;
 mod mode;
 mod profile;
 mod recipe;
@@ -153,7 +153,7 @@ fn row(target: &Target, figures: Figures, verdicts: Vec<(String, Verdict)>) -> R
 }
 
 /// Builds the program as users get it.
-fn build_confine(root: &Path, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
+pub fn build_confine(root: &Path, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
     eprintln!("building confine");
     let build = Invocation::new("cargo")
         .args(["build", "--release", "--package", "confine"])

@@ -1,8 +1,9 @@
-//! The project's own chores, as `cargo xtask CHORE`: proving profiles on real engines (`images`) and keeping the
-//! tree as its style says (`tidy`).
+//! The project's own chores, as `cargo xtask CHORE`: proving profiles on real engines (`images`), holding the analysis
+//! against what some hundred real programs are seen to call (`corpus`), and keeping the tree as its style says
+//! (`tidy`).
 //!
-//! In: the working tree, and for `images` a Docker engine, runc and crun. Out: what is printed, an exit code that
-//! is not zero when something is wrong, and docs/images.md. Must not know: how confine analyses; it is run as a
+//! In: the working tree, and but for `tidy` a Docker engine, for `images` also runc and crun. Out: what is printed, an
+//! exit code that is not zero when something is wrong, docs/images.md and docs/corpus.md. Must not know: how confine analyses; it is run as a
 //! user would run it.
 #![forbid(unsafe_code)]
 #![allow(
@@ -11,6 +12,7 @@
     reason = "chores talk to the person at the terminal"
 )]
 
+mod corpus;
 mod images;
 mod tidy;
 
@@ -31,6 +33,8 @@ struct Arguments {
 enum Chore {
     /// Builds real images and proves on real engines that they work under their profiles
     Images(images::Options),
+    /// Runs some hundred real programs and holds what they call against what confine says of them
+    Corpus(corpus::Options),
     /// Checks what the compiler does not: file lengths, top docs, paths of this machine
     Tidy,
 }
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = root().and_then(|root| match arguments.chore {
         Chore::Images(options) => images::run(&root, &options),
+        Chore::Corpus(options) => corpus::run(&root, &options),
         Chore::Tidy => tidy::run(&root),
     });
     match outcome {

@@ -13,6 +13,7 @@ mod container;
 mod docker;
 mod error;
 mod runtime;
+pub mod strace;
 
 pub use audit::{AuditLog, AuditRecord, parse_record};
 pub use bundle::{ImageConfig, Rootfs};

@@ -4,11 +4,11 @@
 //! ([`confine_link::opaque`], [`confine_link::conventions::configured_functions`]). Out: for reachability, which
 //! references to hold back, and when to let them go.
 
+use confine_code::ReferenceKind;
 use confine_link::opaque::OpaqueState;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::program::{AddressTaken, Designation, Input, Node, Program};
-use confine_code::ReferenceKind;
 
 /// What is held back.
 #[derive(Debug, Default)]

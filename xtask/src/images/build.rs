@@ -28,42 +28,70 @@ pub fn build(
     target: &Target,
     output: &Path,
 ) -> anyhow::Result<Built> {
-    let base = base_image(docker, interrupt, images, &target.base)?;
     let reference = target.reference();
-    let hash = hash(&target.folder, &docker.image_id(&base)?)?;
-    if docker.label(&reference, HASH_LABEL)?.as_deref() != Some(&hash) {
-        eprintln!("building {reference}");
-        let mut arguments = vec![("BASE".to_owned(), base)];
-        for name in ["http_proxy", "https_proxy", "no_proxy"] {
-            arguments.extend(std::env::var(name).ok().map(|value| (name.to_owned(), value)));
-        }
-        docker.build(
-            &target.folder,
-            &reference,
-            &arguments,
-            &format!("{HASH_LABEL}={hash}"),
-        )?;
-    }
-
-    let id = docker.image_id(&reference)?;
+    image(
+        docker,
+        interrupt,
+        images,
+        &target.base,
+        &target.folder,
+        &reference,
+    )?;
     let archive = output.join("image.tar");
+    let rootfs = unpacked(docker, &reference, output, || {
+        Ok(docker.save(&reference, &archive)?)
+    })?;
+    Ok(Built {
+        archive,
+        rootfs,
+        config: docker.config(&reference)?,
+    })
+}
+
+/// Builds the image of a folder with a Dockerfile on a Debian release's base image, unless it is there already.
+pub fn image(
+    docker: &Docker,
+    interrupt: &Interrupt,
+    images: &Path,
+    codename: &str,
+    folder: &Path,
+    reference: &str,
+) -> anyhow::Result<()> {
+    let base = base_image(docker, interrupt, images, codename)?;
+    let hash = hash(folder, &docker.image_id(&base)?)?;
+    if docker.label(reference, HASH_LABEL)?.as_deref() == Some(&hash) {
+        return Ok(());
+    }
+    eprintln!("building {reference}");
+    let mut arguments = vec![("BASE".to_owned(), base)];
+    for name in ["http_proxy", "https_proxy", "no_proxy"] {
+        arguments.extend(std::env::var(name).ok().map(|value| (name.to_owned(), value)));
+    }
+    docker.build(folder, reference, &arguments, &format!("{HASH_LABEL}={hash}"))?;
+    Ok(())
+}
+
+/// An image's files below `output`, unpacked anew if the image changed; then `more` is done, too.
+pub fn unpacked(
+    docker: &Docker,
+    reference: &str,
+    output: &Path,
+    more: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<Rootfs> {
+    let id = docker.image_id(reference)?;
     let files = output.join("rootfs");
     let stamp = output.join("image-id");
     if std::fs::read_to_string(&stamp).ok().as_deref() != Some(&id) {
         let _ = std::fs::remove_dir_all(output);
         std::fs::create_dir_all(output).with_context(|| format!("cannot create {}", output.display()))?;
-        docker.save(&reference, &archive)?;
+        more()?;
         let flat = output.join("flat.tar");
-        docker.export(&reference, &flat)?;
+        docker.export(reference, &flat)?;
         Rootfs::unpack(&flat, &files)?;
         std::fs::remove_file(&flat)?;
         std::fs::write(&stamp, &id)?;
     }
-    Ok(Built {
-        archive,
-        rootfs: Rootfs::existing(&files),
-        config: docker.config(&reference)?,
-    })
+    Ok(Rootfs::existing(&files))
 }
 
 /// The local base image of a Debian release.
