@@ -18,51 +18,91 @@ pub struct Row {
     pub state: &'static str,
     /// Functions whose internal helpers act on the state.
     carriers: &'static [&'static str],
+    /// Whether the helpers look at the state themselves, so that it does not matter who else enters them; otherwise a
+    /// carrier may have looked at it for them.
+    helpers_look: bool,
     /// What those helpers call only where the state is set.
     guarded: &'static [&'static str],
     /// The only functions that set it, or do what it asks for without looking at it.
     setters: &'static [&'static str],
 }
 
-/// All rows. glibc: nptl/tpp.c (`__pthread_tpp_change_priority`, `__init_sched_fifo_prio`) is entered for mutexes of
-/// the protocol PTHREAD_PRIO_PROTECT alone; nptl/pthread_create.c and posix/spawni.c set a scheduling policy where
-/// the attributes say so.
-pub const TABLE: [Row; 1] = [Row {
-    state: "scheduling by mutexes and attributes",
-    carriers: &[
-        "pthread_mutex_*",
-        "__pthread_mutex_*",
-        "mtx_*",
-        "pthread_cond_*",
-        "cnd_*",
-        "pthread_create",
-        "thrd_create",
-        "posix_spawn",
-        "posix_spawnp",
-    ],
-    guarded: &[
-        "sched_get_priority_max",
-        "sched_get_priority_min",
-        "sched_getparam",
-        "sched_getscheduler",
-        "sched_setparam",
-        "sched_setscheduler",
-    ],
-    setters: &[
-        "pthread_mutexattr_setprotocol",
-        "pthread_mutexattr_setprioceiling",
-        "pthread_mutexattr_getprioceiling",
-        "pthread_mutex_setprioceiling",
-        "pthread_attr_setinheritsched",
-        "pthread_attr_setschedparam",
-        "pthread_attr_setschedpolicy",
-        "pthread_setattr_default_np",
-        "posix_spawnattr_setflags",
-    ],
-}];
+/// All rows, by glibc's sources: nptl/tpp.c is entered for mutexes of the protocol PTHREAD_PRIO_PROTECT alone;
+/// nptl/pthread_create.c and sysdeps/unix/sysv/linux/spawni.c do what the attributes say; sunrpc/rpc_thread.c tidies up
+/// the variables of a thread that used remote procedure calls.
+pub const TABLE: [Row; 4] = [
+    Row {
+        state: "the protocol of a mutex",
+        carriers: &[
+            "pthread_mutex_*",
+            "__pthread_mutex_*",
+            "mtx_*",
+            "pthread_cond_*",
+            "cnd_*",
+        ],
+        helpers_look: false,
+        guarded: SCHEDULING,
+        setters: &[
+            "pthread_mutexattr_setprotocol",
+            "pthread_mutexattr_setprioceiling",
+            "pthread_mutexattr_getprioceiling",
+            "pthread_mutex_setprioceiling",
+        ],
+    },
+    Row {
+        state: "the scheduling that a thread's attributes ask for",
+        carriers: &["pthread_create", "thrd_create"],
+        helpers_look: false,
+        guarded: SCHEDULING,
+        setters: &[
+            "pthread_attr_setinheritsched",
+            "pthread_attr_setschedparam",
+            "pthread_attr_setschedpolicy",
+            "pthread_setattr_default_np",
+        ],
+    },
+    Row {
+        state: "what a new process's attributes ask for",
+        carriers: &["posix_spawn", "posix_spawnp", "popen", "system"],
+        helpers_look: false,
+        guarded: &["sched_setparam", "sched_setscheduler", "setpgid", "setsid"],
+        setters: &["posix_spawnattr_setflags"],
+    },
+    Row {
+        state: "a thread's variables for remote procedure calls",
+        carriers: &[
+            "pthread_create",
+            "thrd_create",
+            "pthread_exit",
+            "exit",
+            "__libc_start_main",
+            "__libc_freeres",
+        ],
+        helpers_look: true,
+        guarded: REMOTE_CALLS,
+        setters: REMOTE_CALLS,
+    },
+];
 
-/// As many setters as a C library must export for it to be the one that [`TABLE`] is about.
-const SETTERS_THAT_MUST_BE_THERE: usize = 6;
+const SCHEDULING: &[&str] = &[
+    "sched_get_priority_max",
+    "sched_get_priority_min",
+    "sched_getparam",
+    "sched_getscheduler",
+    "sched_setparam",
+    "sched_setscheduler",
+];
+
+/// The older C libraries' remote procedure calls: whoever uses them calls one of these first.
+const REMOTE_CALLS: &[&str] = &[
+    "svc*",
+    "clnt*",
+    "pmap_*",
+    "xprt_*",
+    "auth*_create*",
+    "callrpc",
+    "__rpc_thread_*",
+];
 
 /// A row for one program: dynamic symbols of its C library, by index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +111,8 @@ pub struct OpaqueState {
     pub object: usize,
     /// See [`Row`]; sorted.
     pub carriers: Vec<u32>,
+    /// Whether it does not matter who else enters the helpers.
+    pub helpers_look: bool,
     /// See [`Row`]; sorted.
     pub guarded: Vec<u32>,
     /// See [`Row`]; sorted.
@@ -87,26 +129,28 @@ pub fn states(linked: &Linked) -> Vec<OpaqueState> {
     let Some(object) = library else {
         return Vec::new();
     };
+    // Those of older versions count as well, which only old programs bind to.
     let symbols = |names: &[&str]| -> Vec<u32> {
-        let exports = linked.objects[object].exports.symbols().into_iter();
-        let named = |index: &u32| {
-            let symbol = linked.objects[object].elf.dynamic_symbols.get(*index as usize);
-            symbol.is_some_and(|symbol| names.iter().any(|name| matches(name, &symbol.name)))
-        };
-        let mut found: Vec<u32> = exports.filter(named).collect();
-        found.sort_unstable();
-        found
+        let all = (0..).zip(&linked.objects[object].elf.dynamic_symbols);
+        all.filter(|(_, symbol)| symbol.defined && names.iter().any(|name| matches(name, &symbol.name)))
+            .map(|(index, _)| index)
+            .collect()
     };
     TABLE
         .iter()
-        .map(|row| OpaqueState {
-            object,
-            carriers: symbols(row.carriers),
-            guarded: symbols(row.guarded),
-            setters: symbols(row.setters),
+        .map(|row| {
+            let state = OpaqueState {
+                object,
+                carriers: symbols(row.carriers),
+                helpers_look: row.helpers_look,
+                guarded: symbols(row.guarded),
+                setters: symbols(row.setters),
+            };
+            (row, state)
         })
         // In a release whose setters are elsewhere (libpthread before glibc 2.34) the row says nothing.
-        .filter(|state| state.setters.len() >= SETTERS_THAT_MUST_BE_THERE)
+        .filter(|(row, state)| state.setters.len() >= row.setters.len())
+        .map(|(_, state)| state)
         .collect()
 }
 

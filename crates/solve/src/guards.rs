@@ -88,8 +88,8 @@ fn callees<'p>(program: &'p Program<'_>, object: usize, node: Node) -> impl Iter
         .filter_map(move |reference| program.node_at(object, reference.target))
 }
 
-/// Functions that nothing but the carriers, the setters and each other enters or names: no symbol and no data does,
-/// nor other code.
+/// Functions without a symbol that the carriers lead to, and that nothing but the carriers, the setters and each other
+/// enters or names, where that matters: neither data nor other code.
 fn helpers(
     program: &Program<'_>,
     state: &OpaqueState,
@@ -112,6 +112,9 @@ fn helpers(
                 pending.push(callee);
             }
         }
+    }
+    if state.helpers_look {
+        return helpers;
     }
     for pointer in &facts.pointers {
         for designation in program.designate_stored(object, pointer.value) {
