@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use confine_assumption::Effect;
 use confine_engine::{Docker, Interrupt, Invocation, strace};
 use confine_image::{Files, OpenOptions};
 use confine_report::Report;
@@ -217,7 +218,7 @@ fn said(
     output: &Path,
     programs: &[String],
 ) -> anyhow::Result<Calls> {
-    let report: PathBuf = output.join("report.json");
+    let path: PathBuf = output.join("report.json");
     let mut all = Calls::new();
     for (index, some) in programs.chunks(AT_ONCE).enumerate() {
         eprintln!(
@@ -228,7 +229,7 @@ fn said(
         );
         let mut analysis = Invocation::new(confine)
             .args(["profile", "--quiet", "--output", "/dev/null", "--report"])
-            .arg(&report)
+            .arg(&path)
             .args(["--entrypoint", ""]);
         for program in some {
             analysis = analysis.args(["--also", program]);
@@ -239,12 +240,20 @@ fn said(
             .interrupt(interrupt)
             .output()?;
         let text =
-            std::fs::read_to_string(&report).with_context(|| format!("cannot read {}", report.display()))?;
-        for program in Report::from_json(&text)?.programs {
-            if some.contains(&program.path) {
-                let calls = program.calls.into_iter().map(|call| call.name);
-                all.insert(program.path, calls.collect());
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let report = Report::from_json(&text)?;
+        for program in report
+            .programs
+            .iter()
+            .filter(|program| some.contains(&program.path))
+        {
+            let mut calls: BTreeSet<String> = program.calls.iter().map(|call| call.name.clone()).collect();
+            // Where a number stayed open, the policy has all that the engine's default allows.
+            let mut assumptions = program.assumptions.iter();
+            if assumptions.any(|assumption| assumption.effect == Effect::WidenedToDefault) {
+                calls.extend(report.widened.iter().map(|widened| widened.name.clone()));
             }
+            all.insert(program.path.clone(), calls);
         }
     }
     Ok(all)

@@ -112,7 +112,7 @@ fn mentioned_on_both_sides(
 fn mentions_data(reference: &Reference) -> bool {
     matches!(
         reference.kind,
-        ReferenceKind::Take | ReferenceKind::Read(_) | ReferenceKind::Write(_)
+        ReferenceKind::Take | ReferenceKind::Read(_) | ReferenceKind::Compare(_) | ReferenceKind::Write(_)
     )
 }
 

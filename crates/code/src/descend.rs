@@ -243,6 +243,7 @@ impl<'a> Descent<'a> {
                 Access::Read(bytes) if !through => {
                     self.refer(at, ReferenceKind::Read(bytes), mention.address)
                 }
+                Access::Compared(bytes) => self.refer(at, ReferenceKind::Compare(bytes), mention.address),
                 Access::Changed(bytes) => {
                     self.refer(at, ReferenceKind::Read(bytes), mention.address);
                     self.refer(at, ReferenceKind::Write(bytes), mention.address);

@@ -204,6 +204,7 @@ impl Discovery<'_> {
             ReferenceKind::CallThrough
             | ReferenceKind::JumpThrough
             | ReferenceKind::Read(_)
+            | ReferenceKind::Compare(_)
             | ReferenceKind::Write(_) => {}
         }
     }

@@ -78,6 +78,8 @@ pub enum ReferenceKind {
     Take,
     /// Reads so many bytes there.
     Read(u8),
+    /// Reads so many bytes there, to compare them with something.
+    Compare(u8),
     /// Writes so many bytes there.
     Write(u8),
 }

@@ -49,6 +49,8 @@ pub enum Access {
     Taken,
     /// So many bytes at the address are read.
     Read(u8),
+    /// So many bytes at the address are read for a comparison alone: nothing learns what they are.
+    Compared(u8),
     /// So many bytes at the address are read and written, or perhaps written.
     Changed(u8),
     /// So many bytes at the address are written and not read.
@@ -194,6 +196,8 @@ impl Instruction {
             Access::Written(bytes)
         } else if position == 0 && !only_reads(instruction.mnemonic()) {
             Access::Changed(bytes)
+        } else if matches!(instruction.mnemonic(), Mnemonic::Cmp | Mnemonic::Test) {
+            Access::Compared(bytes)
         } else {
             Access::Read(bytes)
         };

@@ -3,7 +3,9 @@
 //! One general mechanism instead of knowledge of programs. Folders: absolute paths in the objects' read-only data
 //! that are folders of the image and hold shared objects directly. Configuration: text files under the
 //! configuration folders that the same data names; words in them that end in `.so` and resolve to shared objects.
-//! A folder of which the configuration names at least one module is limited to those that it names.
+//! A folder of which the configuration names at least one module is limited to those that it names. Libraries: strings
+//! that are names of shared objects and nothing else, one or several with colons between them, as the loader looks
+//! for them.
 //!
 //! Over-approximates: every module of a folder whose name occurs, whoever uses it. Misses: folders whose names
 //! are put together at run time or come from the environment, modules that are named without `.so` and lie in no
@@ -34,7 +36,7 @@ const STORE_ENDING: &str = "-available";
 /// A module that may be opened.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Candidate {
-    /// Its canonical path.
+    /// Its canonical path, or the name that the loader looks for.
     pub path: String,
     /// Why it may be, in words.
     pub why: String,
@@ -59,6 +61,12 @@ pub fn candidates(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Ve
             .iter()
             .map(|(path, file)| (path.as_str(), format!("{file} names it"))),
     );
+    let named_libraries = libraries(linked);
+    modules.extend(
+        named_libraries
+            .iter()
+            .map(|(name, by)| (name.as_str(), format!("{by} names it"))),
+    );
     modules
         .into_iter()
         .map(|(path, why)| Candidate {
@@ -66,6 +74,48 @@ pub fn candidates(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Ve
             why,
         })
         .collect()
+}
+
+/// Libraries that the objects' data names: name to the first object that names it. Those that are loaded are left out,
+/// for every object names what it needs.
+fn libraries(linked: &Linked) -> BTreeMap<String, String> {
+    let library = conventions::c_library(linked);
+    let loaded: BTreeSet<&str> = linked
+        .objects
+        .iter()
+        .flat_map(|object| {
+            let soname = object.elf.dynamic.soname.as_deref();
+            let file = object.path.rsplit('/').next();
+            let needed = object.elf.dynamic.needed.iter().map(String::as_str);
+            needed.chain(soname).chain(file)
+        })
+        .collect();
+    let mut named = BTreeMap::new();
+    for (index, object) in linked.objects.iter().enumerate() {
+        if library == Some(index) && index != 0 || object.reason == LoadReason::Interpreter {
+            continue;
+        }
+        let lists = texts(&object.elf).filter(|text| text.split(':').all(is_library_name));
+        for name in lists
+            .flat_map(|list| list.split(':'))
+            .filter(|name| !loaded.contains(name))
+        {
+            named
+                .entry(name.to_owned())
+                .or_insert_with(|| object.path.clone());
+        }
+    }
+    named
+}
+
+/// `libNAME.so`, with a version or without.
+fn is_library_name(text: &str) -> bool {
+    let name = text.strip_prefix("lib").and_then(|rest| rest.split_once(".so"));
+    name.is_some_and(|(name, version)| {
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-+.".contains(letter);
+        let is_version = |letter: char| letter.is_ascii_digit() || letter == '.';
+        !name.is_empty() && name.chars().all(is_plain) && version.chars().all(is_version)
+    })
 }
 
 /// Paths of the image that the objects' data names: canonical path to the object that names it.
@@ -214,6 +264,13 @@ fn module(files: &dyn Files, store: &ObjectStore, path: &str) -> Option<String> 
 
 /// Absolute paths in the read-only data.
 fn paths(object: &Object) -> impl Iterator<Item = &str> {
+    texts(object)
+        .filter(|text| text.starts_with('/'))
+        .filter(|text| text.chars().all(|letter| !letter.is_control()))
+}
+
+/// Strings in the read-only data that begin as a path or a library's name does.
+fn texts(object: &Object) -> impl Iterator<Item = &str> {
     let read_only = object
         .segments
         .iter()
@@ -221,9 +278,8 @@ fn paths(object: &Object) -> impl Iterator<Item = &str> {
     let bytes = read_only.filter_map(|segment| object.bytes.get(segment.file.clone()));
     let texts = bytes.flat_map(|bytes| bytes.split(|byte| *byte == 0));
     texts
-        .filter(|text| text.first() == Some(&b'/') && (2..LONGEST_PATH).contains(&text.len()))
+        .filter(|text| matches!(text.first(), Some(b'/' | b'l')) && (2..LONGEST_PATH).contains(&text.len()))
         .filter_map(|text| std::str::from_utf8(text).ok())
-        .filter(|text| text.chars().all(|letter| !letter.is_control()))
 }
 
 /// Something below a folder `etc`, or a file with a name that configurations have.
@@ -272,6 +328,21 @@ mod tests {
         );
         check_words("extension=\"pdo.so\"", &["pdo.so"]);
         check_words("nothing here", &[]);
+    }
+
+    #[test]
+    fn library_names_are_nothing_else() {
+        for (text, expected) in [
+            ("libreadline.so.8", true),
+            ("libstdc++.so", true),
+            ("libgtk-3.so.0.1", true),
+            ("lib.so", false),
+            ("libx.so is missing", false),
+            ("libx.sock", false),
+            ("x.so", false),
+        ] {
+            assert_eq!(is_library_name(text), expected, "{text}");
+        }
     }
 
     fn check_configuration(path: &str, is_folder: bool, expected: bool) {

@@ -453,7 +453,7 @@ fn modules_are_those_of_named_folders_and_configurations() {
     let Some(builder) = Builder::new() else { return };
     let source = r#"
         const char *open_folder = "/srv/open"; const char *limited = "/srv/limited"; const char *system = "/lib";
-        const char *configuration = "/etc/server";
+        const char *configuration = "/etc/server"; const char *libraries = "libfirst.so.8:libsecond.so";
         void _start(void) {}
     "#;
     let module = || builder.library("module.so", "int m;", &[]);
@@ -484,5 +484,13 @@ fn modules_are_those_of_named_folders_and_configurations() {
         .into_iter()
         .map(|found| found.path)
         .collect();
-    assert_eq!(found, ["/elsewhere/d.so", "/srv/limited/b.so", "/srv/open/a.so"]);
+    let libraries = ["libfirst.so.8", "libsecond.so"];
+    assert_eq!(
+        found,
+        [
+            &["/elsewhere/d.so", "/srv/limited/b.so", "/srv/open/a.so"][..],
+            &libraries
+        ]
+        .concat()
+    );
 }

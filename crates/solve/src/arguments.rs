@@ -124,7 +124,13 @@ impl<'p, 'a> Tracer<'p, 'a> {
             let mut onward: Vec<(Question, Source)> = Vec::new();
             for question in pending {
                 match self.source(&question) {
-                    Some(source) => onward.push((question, source)),
+                    Some(source) => {
+                        // Whoever else has its address may call it with anything; those who name it are still asked.
+                        if matches!(source, Source::Callers) && self.reach.is_taken(question.node) {
+                            answers.push(answer(question.clone()));
+                        }
+                        onward.push((question, source));
+                    }
                     None => answers.push(answer(question)),
                 }
             }
@@ -164,8 +170,8 @@ impl<'p, 'a> Tracer<'p, 'a> {
                 pointer: Pointer::Entry(_),
                 ..
             }) => {
-                let known = !self.reach.is_taken(*node) && !self.reach.callers(*node).is_empty();
-                known.then_some(Source::Callers)
+                let named = !self.reach.callers(*node).is_empty();
+                named.then_some(Source::Callers)
             }
             Value::Variable { address, .. } => {
                 let (object, _) = self.program.locate(*node);

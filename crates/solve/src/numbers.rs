@@ -152,8 +152,8 @@ impl Found {
                 let place = names::place(program, caller, call);
                 format!("the number of this system call is passed by {place}, where it is not a constant")
             } else if reach.is_taken(answer.node) {
-                "the number of this system call is an argument of a function whose address is taken"
-                    .to_owned()
+                let place = names::place(program, answer.node, program.function(answer.node).code.start);
+                format!("the number of this system call is an argument of {place}, whose address is taken")
             } else {
                 "the number of this system call is not a constant".to_owned()
             };

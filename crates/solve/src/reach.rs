@@ -311,7 +311,9 @@ impl Search<'_, '_> {
                     self.mentioned(designation, from, at);
                 }
             }
-            ReferenceKind::Write(_) => {}
+            // A comparison tells nobody what it compared: glibc's handler for cancelled threads looks whether it
+            // interrupted the instructions around a system call so.
+            ReferenceKind::Compare(_) | ReferenceKind::Write(_) => {}
             ReferenceKind::Take if self.is_thread_local_slot(object, target) => {}
             ReferenceKind::Take => match self.program.designate(object, target) {
                 Some(Designation::Function(node))
