@@ -148,6 +148,11 @@ fn value(kind: RelocationType, symbol: u32, addend: i64) -> Option<RelocationVal
         | R_X86_64_TLSGD | R_X86_64_TLSLD | R_X86_64_GOTTPOFF | R_X86_64_TLSDESC => {
             RelocationValue::ThreadLocal
         }
+        // The symbol's address alone (x86-64 psABI, table of relocation types). The linker's `-z mark-plt` keeps the
+        // stub's address in the addend of a slot, which the loader does not look at (glibc, elf_machine_rela).
+        R_X86_64_GLOB_DAT | R_X86_64_JUMP_SLOT if symbol != 0 => {
+            RelocationValue::Symbol { symbol, addend: 0 }
+        }
         // The sizes are no addresses, but somebody who asks for a symbol's size knows the symbol.
         R_X86_64_64 | R_X86_64_GLOB_DAT | R_X86_64_JUMP_SLOT | R_X86_64_32 | R_X86_64_32S | R_X86_64_16
         | R_X86_64_8 | R_X86_64_PC64 | R_X86_64_PC32 | R_X86_64_PC16 | R_X86_64_PC8 | R_X86_64_PLT32
@@ -158,4 +163,21 @@ fn value(kind: RelocationType, symbol: u32, addend: i64) -> Option<RelocationVal
         },
         other => RelocationValue::Unknown(other.0),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_has_the_address_of_its_symbol_whatever_the_addend_says() {
+        for (kind, addend) in [
+            (R_X86_64_JUMP_SLOT, 0),
+            (R_X86_64_GLOB_DAT, 0),
+            (R_X86_64_64, 0x2220),
+        ] {
+            let expected = RelocationValue::Symbol { symbol: 35, addend };
+            assert_eq!(value(kind, 35, 0x2220), Some(expected), "{kind:?}");
+        }
+    }
 }
