@@ -4,7 +4,7 @@ use confine_image::OpenOptions;
 use confine_kernel::Runtime;
 use confine_report::Report;
 
-use crate::arguments::AnalysisArguments;
+use crate::arguments::{AnalysisArguments, Switch};
 use crate::options::Options;
 use crate::progress::{Bar, Statistics};
 use crate::{overrides, pipeline, summary, terminal};
@@ -43,6 +43,7 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, 
         },
         program: arguments.program.clone(),
         address_taken: arguments.address_taken,
+        arguments: arguments.arguments == Switch::On,
         compare: arguments.stats,
     };
     let (report, mut analysis) = pipeline::analyse(&image, &config, &options, bar)?;

@@ -198,6 +198,10 @@ pub struct AnalysisArguments {
     #[arg(long, value_enum, default_value_t = AddressTaken::Reached, help_heading = "Analysis")]
     pub address_taken: AddressTaken,
 
+    /// Whether the requests, commands and flags that calls are made with are restricted, too
+    #[arg(long, value_enum, default_value_t = Switch::On, value_name = "WHETHER", help_heading = "Analysis")]
+    pub arguments: Switch,
+
     /// Show on standard error where the time went
     #[arg(long)]
     pub stats: bool,
@@ -238,6 +242,15 @@ pub enum RuntimeName {
     Any,
     /// None: a filter that goes in when a program starts
     None,
+}
+
+/// Whether something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// It is
+    On,
+    /// It is not
+    Off,
 }
 
 impl From<RuntimeName> for Runtime {

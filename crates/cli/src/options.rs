@@ -14,6 +14,8 @@ pub struct Options {
     pub runtime: Runtime,
     /// Which functions may be called through pointers.
     pub address_taken: AddressTaken,
+    /// Whether arguments of calls are restricted.
+    pub arguments: bool,
     /// Decode all code once more, alone, so that the statistics can compare.
     pub compare: bool,
 }

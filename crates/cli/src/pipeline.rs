@@ -233,6 +233,7 @@ impl<'a> Analysis<'a> {
                     opaque: &opaque::states(linked),
                     configured: &conventions::configured_functions(linked),
                     interfaces: &interfaces,
+                    arguments: self.options.arguments,
                 });
                 progress.step();
                 solution

@@ -38,6 +38,14 @@ pub enum ArgumentKind {
     Number,
 }
 
+impl Argument {
+    /// The bits that the kernel reads.
+    #[must_use]
+    pub fn mask(&self) -> u64 {
+        u64::MAX >> (u64::BITS - self.width)
+    }
+}
+
 impl ArgumentKind {
     /// Whether a program uses few and constant values of it, so that restricting them is worth while.
     #[must_use]

@@ -44,6 +44,12 @@ impl Masked {
         self.mask & !other.mask == 0 && other.value & self.mask == self.value
     }
 
+    /// The bits that both compare with the same.
+    fn hull(self, other: Self) -> Self {
+        let mask = self.mask & other.mask & !(self.value ^ other.value);
+        Self::new(mask, self.value)
+    }
+
     /// Both conditions as one; `None` if no argument satisfies both.
     fn intersection(self, other: Self) -> Option<Self> {
         let common = self.mask & other.mask;
@@ -97,6 +103,21 @@ impl Conjunction {
             .iter()
             .zip(other.arguments)
             .all(|(own, other)| own.includes(other))
+    }
+
+    /// The tightest conjunction that holds wherever one of the two does.
+    pub(crate) fn hull(&self, other: &Self) -> Self {
+        let mut arguments = self.arguments;
+        for (own, other) in arguments.iter_mut().zip(other.arguments) {
+            *own = own.hull(other);
+        }
+        Self { arguments }
+    }
+
+    /// How many bits are compared.
+    pub(crate) fn bits(&self) -> u32 {
+        let masks = self.arguments.iter();
+        masks.map(|condition| condition.mask.count_ones()).sum()
     }
 
     /// Where both hold; `None` if that is nowhere.

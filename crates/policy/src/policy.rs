@@ -81,6 +81,28 @@ impl Policy {
             .all(|((architecture, number), rule)| self.rule(*architecture, *number).includes(rule))
     }
 
+    /// The policy with at most so many alternatives for all the calls that have conditions; it allows at least what
+    /// `self` allows, and is `self` where that is small enough. The call with the most alternatives gives way first.
+    #[must_use]
+    pub fn coarsened(mut self, alternatives: usize) -> Self {
+        loop {
+            let conditional = self.rules.iter().filter(|(_, rule)| !rule.is_any());
+            let counts: Vec<_> = conditional
+                .map(|(call, rule)| (rule.alternatives().count(), *call))
+                .collect();
+            let total: usize = counts.iter().map(|(count, _)| count).sum();
+            let Some((_, call)) = counts.into_iter().max().filter(|_| total > alternatives) else {
+                return self;
+            };
+            let rule = self.rule(call.0, call.1);
+            let coarser = match rule.alternatives().count() {
+                1 => Rule::any(),
+                _ => rule.coarser(),
+            };
+            self.set(call, coarser);
+        }
+    }
+
     fn combine(&self, other: &Self, operation: impl Fn(&Rule, &Rule) -> Rule) -> Self {
         let mut result = Self::new();
         for &(architecture, number) in self.rules.keys().chain(other.rules.keys()) {
@@ -144,6 +166,20 @@ mod tests {
             assert!(left.union(&right).includes(&result), "{name}");
         }
         assert!(!left.includes(&right) && left.includes(&left.intersection(&right)));
+    }
+
+    #[test]
+    fn coarsening_keeps_to_the_limit() {
+        let many = (0..20).fold(Rule::never(), |rule, value| rule.union(&first_is(value * 7)));
+        let exact = policy(&[(0, Rule::any()), (1, first_is(1)), (2, many)]);
+        assert_eq!(exact.clone().coarsened(21), exact);
+        for limit in [20, 5, 1, 0] {
+            let coarse = exact.clone().coarsened(limit);
+            let conditional = coarse.calls(Architecture::X86_64).filter(|(_, rule)| !rule.is_any());
+            let alternatives: usize = conditional.map(|(_, rule)| rule.alternatives().count()).sum();
+            assert!(alternatives <= limit, "{limit}");
+            assert!(coarse.includes(&exact), "{limit}");
+        }
     }
 
     #[test]

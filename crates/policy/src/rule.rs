@@ -88,6 +88,28 @@ impl Rule {
         pieces.into_iter().collect()
     }
 
+    /// The same with one alternative less, if there are two: those become one that together compare the most bits.
+    /// Allows at least what `self` allows.
+    #[must_use]
+    pub(crate) fn coarser(&self) -> Self {
+        let all: Vec<&Conjunction> = self.alternatives.iter().collect();
+        let pairs = all
+            .iter()
+            .enumerate()
+            .flat_map(|(index, left)| all.iter().skip(index + 1).map(move |right| (*left, *right)));
+        let lost = |(left, right): &(&Conjunction, &Conjunction)| {
+            left.bits() + right.bits() - 2 * left.hull(right).bits()
+        };
+        let Some((left, right)) = pairs.min_by_key(lost) else {
+            return self.clone();
+        };
+        let others = self.alternatives.iter().filter(|one| *one != left && *one != right);
+        others
+            .copied()
+            .chain(std::iter::once(left.hull(right)))
+            .collect()
+    }
+
     /// Whether `self` allows everything that `other` allows.
     #[must_use]
     pub fn includes(&self, other: &Self) -> bool {
@@ -184,6 +206,14 @@ mod tests {
             for point in points() {
                 prop_assert!(pieces.iter().filter(|piece| piece.holds(&point)).count() <= 1);
             }
+        }
+
+        #[test]
+        fn coarser_rules_include_the_finer(rule in rule()) {
+            let coarser = rule.coarser();
+            prop_assert!(coarser.includes(&rule));
+            let count = |rule: &Rule| rule.alternatives().count();
+            prop_assert!(count(&coarser) < count(&rule) || count(&rule) < 2);
         }
 
         #[test]

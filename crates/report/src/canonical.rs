@@ -21,8 +21,13 @@ impl Report {
             for loaded in &mut program.objects {
                 loaded.object = moved(&objects, loaded.object);
             }
-            for step in program.calls.iter_mut().flat_map(|call| &mut call.chain) {
-                step.object = moved(&objects, step.object);
+            for call in &mut program.calls {
+                let combinations = call.arguments.iter_mut().flat_map(|combination| &mut combination.chain);
+                for step in call.chain.iter_mut().chain(combinations) {
+                    step.object = moved(&objects, step.object);
+                }
+                call.arguments
+                    .sort_by(|left, right| left.restrictions.cmp(&right.restrictions));
             }
         }
         for allowed in &mut self.allowed {
@@ -30,6 +35,7 @@ impl Report {
                 *program = moved(&programs, *program);
             }
             allowed.by.sort_unstable();
+            allowed.arguments.sort();
         }
         self.image.environment.sort();
         self.scripts.sort_by(|left, right| left.path.cmp(&right.path));

@@ -8,7 +8,7 @@ use crate::Report;
 pub const SCHEMA: &str = "confine-report";
 
 /// The version of the schema that this crate writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Why a text is no report.
 #[derive(Debug, thiserror::Error)]

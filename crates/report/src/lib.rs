@@ -7,7 +7,6 @@
 //! return text with ANSI styles, and whoever prints it takes them out where they don't belong.
 #![forbid(unsafe_code)]
 
-mod address;
 mod canonical;
 mod inspect;
 mod json;
@@ -16,12 +15,13 @@ mod model;
 mod sample;
 mod text;
 mod why;
+mod word;
 
-pub use address::Address;
 pub use inspect::inspect;
 pub use json::{Error, SCHEMA, VERSION, schema};
 pub use model::{
-    Allowed, Call, Found, Image, LoadedObject, Object, ObjectKind, Program, Report, RuntimeCall, Script,
-    Step, Widened,
+    Allowed, Call, Combination, Found, Image, LoadedObject, Object, ObjectKind, Program, Report, Restriction,
+    RuntimeCall, Script, Step, Widened,
 };
 pub use why::why;
+pub use word::Word;

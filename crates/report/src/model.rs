@@ -4,7 +4,7 @@ use confine_assumption::Assumption;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Address;
+use crate::Word;
 
 /// Everything that the analysis of one image found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -149,6 +149,31 @@ pub struct Call {
     pub sites: u64,
     /// A shortest way from the program's start to one of those places.
     pub chain: Vec<Step>,
+    /// Every combination of arguments that it is made with; empty if some place may pass anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<Combination>,
+}
+
+/// Arguments that a call is made with in some place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Combination {
+    /// What is known of its arguments, by index; any other argument may be anything.
+    pub restrictions: Vec<Restriction>,
+    /// A shortest way from the program's start, through the function that knows them.
+    pub chain: Vec<Step>,
+}
+
+/// What one argument is: under the mask one of the values.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Restriction {
+    /// Which argument, from 0.
+    pub index: u32,
+    /// Its name in the kernel.
+    pub name: String,
+    /// The bits that are compared.
+    pub mask: Word,
+    /// What they may be, ascending.
+    pub values: Vec<Word>,
 }
 
 /// One function on the way to a call.
@@ -159,7 +184,7 @@ pub struct Step {
     /// The function's name, or `+0x…` as offset from the object's start where it has none.
     pub function: String,
     /// The instruction of this function that leads on: to the next step, or in the last step into the kernel.
-    pub address: Address,
+    pub address: Word,
     /// How this function is reached: from the step before, or in the first step from the system.
     pub how: String,
 }
@@ -197,4 +222,7 @@ pub struct Allowed {
     pub runtime: bool,
     /// Whether something that could not be resolved may need it.
     pub widened: bool,
+    /// The combinations of arguments that it is allowed with, sorted; empty if it is with any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<Vec<Restriction>>,
 }

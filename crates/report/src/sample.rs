@@ -3,8 +3,8 @@
 use confine_assumption::{Assumption, Effect, Kind};
 
 use crate::{
-    Address, Allowed, Call, Found, Image, LoadedObject, Object, ObjectKind, Program, Report, RuntimeCall,
-    SCHEMA, Script, Step, VERSION, Widened,
+    Allowed, Call, Found, Image, LoadedObject, Object, ObjectKind, Program, Report, RuntimeCall,
+    SCHEMA, Script, Step, VERSION, Widened, Word,
 };
 
 pub(crate) fn report() -> Report {
@@ -144,6 +144,7 @@ fn call(number: u32, name: &str, sites: u64, chain: Vec<Step>) -> Call {
         name: name.to_owned(),
         sites,
         chain,
+        arguments: Vec::new(),
     }
 }
 
@@ -151,7 +152,7 @@ fn step(object: usize, function: &str, address: u64, how: &str) -> Step {
     Step {
         object,
         function: function.to_owned(),
-        address: Address(address),
+        address: Word(address),
         how: how.to_owned(),
     }
 }
@@ -163,6 +164,7 @@ fn allowed(number: u32, name: &str, by: Vec<usize>, runtime: bool, widened: bool
         by,
         runtime,
         widened,
+        arguments: Vec::new(),
     }
 }
 

@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use confine_code::{Constants, Entry, Evaluation, Loaded, Location, Pointer, Value};
+use confine_code::{CallEffect, Constants, Entry, Evaluation, Loaded, Location, Pointer, Value};
 use confine_elf::{Address, SymbolKind};
 use confine_isa::{Arithmetic, Register, Width};
 use rayon::prelude::*;
@@ -22,11 +22,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::names;
 use crate::program::{Input, Node, Program};
-use crate::reach::Reach;
+use crate::reach::{Caller, Reach};
 use crate::variable::Variable;
 
 /// How many callers deep a value is followed.
-const LEVELS: usize = 24;
+pub(crate) const LEVELS: usize = 24;
 
 /// How many questions are asked at most about one program, so that a tangle of wrappers cannot take forever.
 const QUESTIONS: usize = 200_000;
@@ -115,6 +115,31 @@ impl<'p, 'a> Tracer<'p, 'a> {
         self.evaluations.extend(wanted.into_iter().zip(found));
     }
 
+    /// Whether not all who call a function are known.
+    pub(crate) fn anybody_may_call(&self, node: Node) -> bool {
+        self.reach.is_taken(node) || self.reach.callers(node).is_empty()
+    }
+
+    /// Who calls a function by name.
+    pub(crate) fn callers(&self, node: Node) -> impl Iterator<Item = Node> {
+        self.reach.callers(node).iter().map(|caller| caller.node)
+    }
+
+    /// What each caller that is evaluated passes; nothing is known of one that did not settle, and a call which
+    /// the evaluation never comes to is never made.
+    pub(crate) fn calls_of(&self, node: Node) -> Vec<(Caller, Option<&CallEffect>)> {
+        let callers = self.reach.callers(node).iter();
+        callers
+            .filter_map(|caller| match self.evaluation(caller.node) {
+                Some(evaluation) => {
+                    let call = evaluation.calls.get(&(caller.at, caller.target))?;
+                    Some((*caller, Some(call)))
+                }
+                None => Some((*caller, None)),
+            })
+            .collect()
+    }
+
     /// Answers every question, in an order that depends on the questions alone.
     pub(crate) fn trace(&mut self, questions: Vec<Question>) -> Vec<Answer> {
         let mut answers = Vec::new();
@@ -197,7 +222,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
         let mut nodes = vec![question.node];
         match source {
             Source::Callers => {
-                nodes.extend(self.reach.callers(question.node).iter().map(|caller| caller.node));
+                nodes.extend(self.callers(question.node));
             }
             Source::Variable(variable, _) => {
                 nodes.extend(variable.writers.iter().map(|(node, _)| *node));
@@ -213,21 +238,15 @@ impl<'p, 'a> Tracer<'p, 'a> {
         {
             return vec![question.becomes(question.node, Value::Any, None)];
         }
-        let callers = self.reach.callers(question.node).iter();
-        callers
-            .filter_map(|caller| {
-                let value = match self.evaluation(caller.node) {
-                    // A call that the evaluation never comes to is never made.
-                    Some(evaluation) => {
-                        let call = evaluation.calls.get(&(caller.at, caller.target))?;
-                        match question.value {
-                            Value::Loaded(loaded) => call.behind(loaded),
-                            ref value => value.instantiate(|location| call.value(location)),
-                        }
-                    }
-                    None => Value::Any,
+        let calls = self.calls_of(question.node).into_iter();
+        calls
+            .map(|(caller, call)| {
+                let value = match (&question.value, call) {
+                    (Value::Loaded(loaded), Some(call)) => call.behind(*loaded),
+                    (value, Some(call)) => value.instantiate(|location| call.value(location)),
+                    (_, None) => Value::Any,
                 };
-                Some(question.becomes(caller.node, value, Some(caller.at)))
+                question.becomes(caller.node, value, Some(caller.at))
             })
             .collect()
     }
@@ -282,7 +301,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
     }
 
     /// Whether a function stores to the place that `loaded` names.
-    fn may_overwrite(&self, node: Node, loaded: Loaded) -> bool {
+    pub(crate) fn may_overwrite(&self, node: Node, loaded: Loaded) -> bool {
         let Some(evaluation) = self.evaluation(node) else {
             return true;
         };
@@ -305,8 +324,7 @@ impl Question {
 impl Tracer<'_, '_> {
     /// The answer's question, asked of those who call the function by name.
     pub(crate) fn ask_callers_by_name(&mut self, answer: &Answer) -> Vec<Question> {
-        let callers = self.reach.callers(answer.node).iter();
-        let callers: Vec<Node> = callers.map(|caller| caller.node).collect();
+        let callers: Vec<Node> = self.callers(answer.node).collect();
         self.evaluate(&callers);
         self.ask_callers(&Question {
             node: answer.node,

@@ -16,10 +16,12 @@ mod names;
 mod numbers;
 mod program;
 mod reach;
+mod values;
 mod variable;
 
 pub use arguments::{Interface, Passed};
 pub use program::{AddressTaken, Input, LateRoot};
+pub use values::{Arguments, Values};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +62,17 @@ pub struct Evidence {
     /// The objects whose own `syscall` instructions make it.
     pub objects: BTreeSet<usize>,
     /// From a root to the instruction, one step a function.
+    pub chain: Vec<Step>,
+    /// Every combination of arguments that it is made with; none if some place may pass anything.
+    pub arguments: Vec<ArgumentEvidence>,
+}
+
+/// Arguments that a call is made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArgumentEvidence {
+    /// What each may be.
+    pub values: Arguments,
+    /// From a root to the instruction, through the function that knows them.
     pub chain: Vec<Step>,
 }
 

@@ -13,7 +13,8 @@ use confine_elf::{Address, SymbolKind};
 use crate::arguments::{Answer, Question, Tracer};
 use crate::program::{Input, Node, Program};
 use crate::reach::{Reach, Way};
-use crate::{Evidence, OpenCall, Solution, Statistics, Step, arguments, names};
+use crate::values::Given;
+use crate::{ArgumentEvidence, Evidence, OpenCall, Solution, Statistics, Step, arguments, names, values};
 
 /// How long a chain may grow before it is cut off in the middle; real ones have a few dozen steps.
 const LONGEST_CHAIN: usize = 256;
@@ -55,6 +56,7 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
     answers.extend(tracer.trace(questions));
     let mut found = Found::default();
     found.sort(program, reach, &mut tracer, answers);
+    let given = input.arguments.then(|| values::solve(&mut tracer, &found.sites()));
     let mut solution = Solution {
         calls: BTreeMap::new(),
         open: found.open_calls(program, reach),
@@ -72,6 +74,7 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
         reach,
         depths: depths(program, reach),
     };
+    let mut arguments = given.unwrap_or_default();
     for (number, answers) in found.by_number {
         let sites: BTreeSet<(Node, Address)> = answers
             .iter()
@@ -82,13 +85,16 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
         let shortest = answers
             .iter()
             .min_by_key(|answer| (chains.length(answer), answer.path.clone()));
-        let chain = shortest.map(|answer| chains.chain(answer)).unwrap_or_default();
+        let chain = shortest
+            .map(|answer| chains.chain(answer.node, &answer.path))
+            .unwrap_or_default();
         solution.calls.insert(
             number,
             Evidence {
                 objects,
                 sites: sites.len(),
                 chain,
+                arguments: chains.arguments(arguments.remove(&number).unwrap_or_default()),
             },
         );
     }
@@ -122,8 +128,7 @@ impl Found {
             for answer in pending {
                 if let Some(numbers) = answer.value.constants() {
                     for number in numbers {
-                        // The kernel looks at the low 32 bits (arch/x86/entry/common.c, do_syscall_64).
-                        let number = u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX);
+                        let number = values::cut_number(*number);
                         self.by_number.entry(number).or_default().push(answer.clone());
                     }
                 } else {
@@ -142,6 +147,17 @@ impl Found {
             }
         }
         self.open.extend(pending);
+    }
+
+    /// The instructions that make calls, with the numbers of those.
+    fn sites(&self) -> BTreeMap<(Node, Address), BTreeSet<u32>> {
+        let mut sites: BTreeMap<(Node, Address), BTreeSet<u32>> = BTreeMap::new();
+        for (number, answers) in &self.by_number {
+            for site in answers.iter().filter_map(|answer| answer.path.last()) {
+                sites.entry(*site).or_default().insert(*number);
+            }
+        }
+        sites
     }
 
     fn open_calls(&self, program: &Program<'_>, reach: &Reach) -> Vec<OpenCall> {
@@ -257,11 +273,22 @@ impl Chains<'_, '_> {
         self.depths[answer.node.index()] + answer.path.len()
     }
 
-    /// From a root to the function that knows the number, then down to the instruction.
-    fn chain(&self, answer: &Answer) -> Vec<Step> {
+    /// What is known of a call's arguments; nothing if they can be anything anywhere.
+    fn arguments(&self, given: BTreeMap<values::Arguments, Given>) -> Vec<ArgumentEvidence> {
+        if given.contains_key(&values::Arguments::default()) {
+            return Vec::new();
+        }
+        let evidence = given.into_iter().map(|(values, given)| ArgumentEvidence {
+            values,
+            chain: self.chain(given.node, &given.path),
+        });
+        evidence.collect()
+    }
+
+    /// From a root to the function that knows what is wanted, then down to the instruction.
+    fn chain(&self, mut node: Node, path: &[(Node, Address)]) -> Vec<Step> {
         let mut steps = Vec::new();
-        let mut node = answer.node;
-        let mut leads_on = answer.path.first().map_or(0, |(_, at)| *at);
+        let mut leads_on = path.first().map_or(0, |(_, at)| *at);
         while steps.len() < LONGEST_CHAIN {
             let way = self.reach.way(node);
             steps.push(self.step(
@@ -279,8 +306,8 @@ impl Chains<'_, '_> {
             }
         }
         steps.reverse();
-        for (node, at) in answer.path.iter().skip(1) {
-            steps.push(self.step(*node, *at, "called with the number".to_owned()));
+        for (node, at) in path.iter().skip(1) {
+            steps.push(self.step(*node, *at, "called with the values".to_owned()));
         }
         steps
     }

@@ -25,6 +25,8 @@ pub struct Input<'a> {
     pub configured: &'a [(usize, u32)],
     /// Functions whose string arguments are wanted, by exported name.
     pub interfaces: &'a [crate::Interface],
+    /// Whether the arguments of the calls are wanted.
+    pub arguments: bool,
 }
 
 /// A symbol that something looks up by name.

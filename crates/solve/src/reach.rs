@@ -234,13 +234,15 @@ impl Search<'_, '_> {
     fn add_go_functions(&mut self) {
         for (index, object) in self.program.linked.objects.iter().enumerate() {
             for function in &object.elf.go_functions {
-                self.go_root(index, function.code.start);
+                self.go_root(index, function.code.start, is_method(&function.name));
             }
         }
     }
 
-    fn go_root(&mut self, object: usize, address: Address) {
+    fn go_root(&mut self, object: usize, address: Address, method: bool) {
         if let Some(node) = self.program.node_at(object, address) {
+            self.reach.taken[node.index()] |= method;
+            self.reach.known[node.index()] |= method;
             self.found(node, || Way::Root("kept by Go's linker".to_owned()));
         }
     }
@@ -432,4 +434,12 @@ impl Search<'_, '_> {
             }
         }
     }
+}
+
+/// Whether a Go function has a receiver or is a closure, by its name: `package.Type.Method`,
+/// `package.(*Type).Method`, `package.function.func1`. Anything may call a method through an interface; the
+/// tables that those are made of hold offsets that this analysis does not read.
+fn is_method(name: &str) -> bool {
+    let base = name.rsplit_once('/').map_or(name, |(_, base)| base);
+    base.matches('.').count() > 1
 }

@@ -287,6 +287,7 @@ fn solution(program: &Path) -> Solution {
         opaque: &opaque::states(&linked),
         configured: &[],
         interfaces: &[],
+        arguments: true,
     })
 }
 

@@ -1,6 +1,7 @@
 //! `confine profile`: the policy as a file that engines read.
 
 use anyhow::ensure;
+use confine_profile::MAXIMUM_ENTRIES;
 
 use crate::arguments::{ProfileArguments, ProfileFormat};
 use crate::output::Output;
@@ -23,7 +24,7 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
         summary::show_incomplete(&report);
         return Ok(Outcome::Incomplete);
     }
-    let policy = policy::container(&report);
+    let policy = policy::container(&report, MAXIMUM_ENTRIES - 1);
     let text = match arguments.format {
         ProfileFormat::Oci => confine_profile::oci(&policy)?,
     };

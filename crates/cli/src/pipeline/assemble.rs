@@ -8,10 +8,10 @@ use confine_kernel::{docker_default, name, runtime_calls};
 use confine_link::{LinkedObject, LoadReason};
 use confine_programs::Programs;
 use confine_report::{
-    Address, Allowed, Call, Found, LoadedObject, Object, ObjectKind, Program, Report, RuntimeCall, SCHEMA,
-    Script, Step, VERSION, Widened,
+    Allowed, Call, Combination, Found, LoadedObject, Object, ObjectKind, Program, Report, Restriction, RuntimeCall, SCHEMA,
+    Script, Step, VERSION, Widened, Word,
 };
-use confine_solve::Evidence;
+use confine_solve::{ArgumentEvidence, Arguments, Values};
 
 use super::languages::{self, ScriptTexts};
 use super::{AnalysedProgram, Analysis, later};
@@ -131,6 +131,7 @@ fn program(analysed: &AnalysedProgram, index: &BTreeMap<&str, usize>, scripts: &
         ..
     } = analysed;
     let at = |object: &LinkedObject| index.get(object.path.as_str()).copied().unwrap_or_default();
+    let object_at = |object: usize| linked.objects.get(object).map_or(0, at);
     let mut assumptions: BTreeSet<Assumption> = linked.assumptions.iter().cloned().collect();
     assumptions.extend(solution.assumptions.iter().cloned());
     assumptions.extend(
@@ -165,7 +166,12 @@ fn program(analysed: &AnalysedProgram, index: &BTreeMap<&str, usize>, scripts: &
                     // The kernel has no such call and answers ENOSYS whatever the policy says.
                     name: name(*number)?.to_owned(),
                     sites: evidence.sites as u64,
-                    chain: chain(evidence, |object| linked.objects.get(object).map_or(0, at)),
+                    chain: chain(&evidence.chain, object_at),
+                    arguments: evidence
+                        .arguments
+                        .iter()
+                        .map(|given| combination(*number, given, object_at))
+                        .collect(),
                 })
             })
             .collect(),
@@ -173,13 +179,40 @@ fn program(analysed: &AnalysedProgram, index: &BTreeMap<&str, usize>, scripts: &
     }
 }
 
-fn chain(evidence: &Evidence, object: impl Fn(usize) -> usize) -> Vec<Step> {
-    let steps = evidence.chain.iter();
+fn combination(number: u32, given: &ArgumentEvidence, object: impl Fn(usize) -> usize) -> Combination {
+    Combination {
+        restrictions: restrictions(number, &given.values),
+        chain: chain(&given.chain, object),
+    }
+}
+
+fn restrictions(number: u32, arguments: &Arguments) -> Vec<Restriction> {
+    let facts = confine_kernel::arguments(number).iter();
+    (0..)
+        .zip(facts.zip(arguments))
+        .filter_map(|(index, (fact, values))| {
+            let (mask, values) = match values {
+                Values::Any => return None,
+                Values::Numbers(numbers) => (fact.mask(), numbers.iter().copied().map(Word).collect()),
+                Values::Bits { known, set } => (*known, vec![Word(*set)]),
+            };
+            Some(Restriction {
+                index,
+                name: fact.name.to_owned(),
+                mask: Word(mask),
+                values,
+            })
+        })
+        .collect()
+}
+
+fn chain(steps: &[confine_solve::Step], object: impl Fn(usize) -> usize) -> Vec<Step> {
+    let steps = steps.iter();
     steps
         .map(|step| Step {
             object: object(step.object),
             function: step.function.clone(),
-            address: Address(step.address),
+            address: Word(step.address),
             how: step.how.clone(),
         })
         .collect()
@@ -232,6 +265,7 @@ fn allowed(programs: &[Program], runtime_calls: &BTreeSet<RuntimeCall>, widened:
                 by: Vec::new(),
                 runtime: false,
                 widened: false,
+                arguments: Vec::new(),
             }));
         }
     };
@@ -248,5 +282,26 @@ fn allowed(programs: &[Program], runtime_calls: &BTreeSet<RuntimeCall>, widened:
             allowed.widened = allowed.by.is_empty() && !allowed.runtime
         });
     }
-    allowed.into_values().collect()
+    let mut allowed: Vec<Allowed> = allowed.into_values().collect();
+    for call in allowed.iter_mut().filter(|call| !call.runtime) {
+        if !widened.iter().any(|widened| widened.name == call.name) {
+            call.arguments = combined(call, programs);
+        }
+    }
+    allowed
+}
+
+/// The arguments with which some program makes a call; nothing if one of them may pass anything.
+fn combined(allowed: &Allowed, programs: &[Program]) -> Vec<Vec<Restriction>> {
+    let mut combinations = BTreeSet::new();
+    let calls = allowed.by.iter().filter_map(|index| programs.get(*index));
+    let calls = calls.flat_map(|program| &program.calls);
+    for call in calls.filter(|call| call.number == allowed.number) {
+        if call.arguments.is_empty() {
+            return Vec::new();
+        }
+        let arguments = call.arguments.iter();
+        combinations.extend(arguments.map(|combination| combination.restrictions.clone()));
+    }
+    combinations.into_iter().collect()
 }

@@ -1,0 +1,302 @@
+//! Which values the arguments of a system call have that say what it does: requests, commands, flags.
+//!
+//! Abstraction: at each reached `syscall`, the number and all its arguments are one tuple, in terms of what the
+//! function finds at entry. The tuple goes to the callers as a whole, so that `setsockopt`'s level stays with its
+//! option and a number with what is passed beside it, until nothing that matters depends on a caller. An argument
+//! is anything where the function's address is taken, where it comes from memory, and past a bound on the tuples
+//! of one place. Over-reports: arguments that only meet in the analysis. Misses: nothing that
+//! [`confine_code::evaluate`] does not miss; a number that is found otherwise than from callers by name (a table of
+//! wrappers, a variable) has any arguments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use confine_code::{Loaded, Pointer, Value};
+use confine_elf::Address;
+use confine_kernel::arguments;
+use rustc_hash::FxHashSet;
+
+use crate::arguments::{LEVELS, Tracer};
+use crate::program::Node;
+
+/// How many tuples are followed from one instruction before its arguments count as open.
+const TUPLES: usize = 4096;
+
+/// What one argument can be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Values {
+    /// Anything, or not worth a restriction.
+    #[default]
+    Any,
+    /// One of these. They are cut to the width that the kernel reads.
+    Numbers(BTreeSet<u64>),
+    /// Whatever has these bits.
+    Bits {
+        /// The bits that are known; never none.
+        known: u64,
+        /// Those of them that are set.
+        set: u64,
+    },
+}
+
+/// The six arguments of a call at some places.
+pub type Arguments = [Values; 6];
+
+/// The arguments of each call, with a shortest way to where they are given.
+pub(crate) type Found = BTreeMap<u32, BTreeMap<Arguments, Given>>;
+
+/// Where arguments are given: the function that knows them, and the way down to the instruction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) node: Node,
+    pub(crate) path: Vec<(Node, Address)>,
+}
+
+/// A call's number and arguments in terms of `node`'s entry.
+#[derive(Debug, Clone)]
+struct Tuple {
+    node: Node,
+    number: Value,
+    arguments: [Value; 6],
+    path: Vec<(Node, Address)>,
+}
+
+impl Values {
+    /// What a value lets an argument be of which the kernel reads the bits of `mask`.
+    fn of(value: &Value, mask: u64) -> Self {
+        let (known, set) = match value {
+            Value::Constants(numbers) => {
+                return Self::Numbers(numbers.as_slice().iter().map(|number| number & mask).collect());
+            }
+            Value::UpTo(most) => (!(u64::MAX.checked_shr(most.leading_zeros()).unwrap_or(0)), 0),
+            Value::Entry(entry) => (!entry.and, entry.or),
+            _ => return Self::Any,
+        };
+        match known & mask {
+            0 => Self::Any,
+            known => Self::Bits {
+                known,
+                set: set & known,
+            },
+        }
+    }
+}
+
+/// Finds the arguments of the calls that were found: `sites` are the instructions with the numbers that reach each.
+///
+/// A call that is not in the result, and one whose number at some instruction is open, has any arguments.
+pub(crate) fn solve(
+    tracer: &mut Tracer<'_, '_>,
+    sites: &BTreeMap<(Node, Address), BTreeSet<u32>>,
+) -> Found {
+    let mut followed: BTreeMap<(Node, Address), Followed> = BTreeMap::new();
+    let mut pending = Vec::new();
+    for ((node, at), numbers) in sites {
+        let restrictable = numbers.iter().any(|number| wanted(*number) != 0);
+        let effect = tracer
+            .evaluation(*node)
+            .and_then(|evaluation| evaluation.system_calls.get(at));
+        if let (true, Some(effect)) = (restrictable, effect) {
+            pending.push(Tuple {
+                node: *node,
+                number: effect.number.clone(),
+                arguments: effect.arguments.clone(),
+                path: vec![(*node, *at)],
+            });
+            followed.insert((*node, *at), Followed::default());
+        }
+    }
+    for _ in 0..LEVELS {
+        let mut onward = Vec::new();
+        for mut tuple in pending {
+            let Some(site) = tuple.path.last().and_then(|site| followed.get_mut(site)) else {
+                continue;
+            };
+            tuple.simplify();
+            if site.open || !site.asked.insert((tuple.node, tuple.number.clone(), tuple.arguments.clone())) {
+                continue;
+            }
+            site.open |= site.asked.len() > TUPLES;
+            // What anybody may pass includes what those pass who are known.
+            if !tuple.depends_on_callers() || tracer.anybody_may_call(tuple.node) {
+                site.settle(tuple);
+            } else {
+                onward.push(tuple);
+            }
+        }
+        onward.retain(|tuple| {
+            let site = tuple.path.last().and_then(|site| followed.get(site));
+            site.is_some_and(|site| !site.open)
+        });
+        let needed: BTreeSet<Node> = onward
+            .iter()
+            .flat_map(|tuple| tracer.callers(tuple.node))
+            .collect();
+        tracer.evaluate(&needed.into_iter().collect::<Vec<_>>());
+        pending = onward.iter().flat_map(|tuple| tuple.at_callers(tracer)).collect();
+        if pending.is_empty() {
+            break;
+        }
+    }
+    for site in pending.iter().filter_map(|tuple| tuple.path.last()) {
+        if let Some(site) = followed.get_mut(site) {
+            site.open = true;
+        }
+    }
+    collect(sites, &followed)
+}
+
+/// What is known of the tuples of one instruction.
+#[derive(Default)]
+struct Followed {
+    asked: FxHashSet<(Node, Value, [Value; 6])>,
+    settled: Vec<Tuple>,
+    /// Its number stayed open for some caller, or there were too many tuples.
+    open: bool,
+}
+
+impl Followed {
+    fn settle(&mut self, tuple: Tuple) {
+        self.open |= tuple.number.constants().is_none();
+        self.settled.push(tuple);
+    }
+}
+
+fn collect(
+    sites: &BTreeMap<(Node, Address), BTreeSet<u32>>,
+    followed: &BTreeMap<(Node, Address), Followed>,
+) -> Found {
+    let mut found = Found::new();
+    for (site, numbers) in sites {
+        let known = followed.get(site).filter(|followed| !followed.open);
+        for number in numbers {
+            let arguments = found.entry(*number).or_default();
+            match known {
+                Some(followed) => {
+                    let of_it = followed.settled.iter().filter(|tuple| tuple.makes(*number));
+                    for tuple in of_it {
+                        note(arguments, tuple.values(*number), Given::from(tuple));
+                    }
+                }
+                None => note(
+                    arguments,
+                    Arguments::default(),
+                    Given {
+                        node: site.0,
+                        path: vec![*site],
+                    },
+                ),
+            }
+        }
+    }
+    found
+}
+
+/// Keeps the shortest way to each.
+fn note(known: &mut BTreeMap<Arguments, Given>, arguments: Arguments, given: Given) {
+    let order = |given: &Given| (given.path.len(), given.path.clone());
+    match known.get_mut(&arguments) {
+        Some(shortest) if order(shortest) <= order(&given) => {}
+        Some(shortest) => *shortest = given,
+        None => {
+            known.insert(arguments, given);
+        }
+    }
+}
+
+/// The arguments of a call that are worth following, as bits.
+fn wanted(number: u32) -> u8 {
+    arguments(number)
+        .iter()
+        .enumerate()
+        .filter(|(_, argument)| argument.kind.is_restrictable())
+        .fold(0, |bits, (index, _)| bits | 1 << index)
+}
+
+impl Tuple {
+    /// Forgets what does not matter, so that ways which differ only in that are followed once.
+    fn simplify(&mut self) {
+        let matters = self.number.constants().map(|numbers| {
+            numbers
+                .iter()
+                .fold(0, |bits, number| bits | wanted(cut_number(*number)))
+        });
+        for (index, argument) in self.arguments.iter_mut().enumerate() {
+            let dropped = matters.is_some_and(|bits| bits >> index & 1 == 0);
+            let unknown = matches!(
+                argument,
+                Value::Addresses(_) | Value::Frame(_) | Value::Variable { .. }
+            );
+            if dropped || unknown {
+                *argument = Value::Any;
+            }
+        }
+    }
+
+    fn depends_on_callers(&self) -> bool {
+        let numbers_known = self.number.constants().is_some();
+        depends(&self.number) || numbers_known && self.arguments.iter().any(depends)
+    }
+
+    /// The tuple as each caller gives it.
+    fn at_callers(&self, tracer: &Tracer<'_, '_>) -> Vec<Self> {
+        let calls = tracer.calls_of(self.node).into_iter();
+        calls
+            .map(|(caller, call)| {
+                let passed = |value: &Value| match (value, call) {
+                    (value, _) if !depends(value) => value.clone(),
+                    (Value::Loaded(loaded), _) if tracer.may_overwrite(self.node, *loaded) => Value::Any,
+                    (Value::Loaded(loaded), Some(call)) => call.behind(*loaded),
+                    (value, Some(call)) => value.instantiate(|location| call.value(location)),
+                    (_, None) => Value::Any,
+                };
+                let steps = std::iter::once((caller.node, caller.at));
+                Self {
+                    node: caller.node,
+                    number: passed(&self.number),
+                    arguments: self.arguments.each_ref().map(passed),
+                    path: steps.chain(self.path.iter().copied()).collect(),
+                }
+            })
+            .collect()
+    }
+
+    fn makes(&self, number: u32) -> bool {
+        let numbers = self.number.constants().unwrap_or_default();
+        numbers.iter().any(|candidate| cut_number(*candidate) == number)
+    }
+
+    fn values(&self, number: u32) -> Arguments {
+        let mut values = Arguments::default();
+        let facts = arguments(number).iter().zip(&self.arguments).zip(&mut values);
+        for ((fact, value), place) in facts.filter(|((fact, _), _)| fact.kind.is_restrictable()) {
+            *place = Values::of(value, fact.mask());
+        }
+        values
+    }
+}
+
+impl From<&Tuple> for Given {
+    fn from(tuple: &Tuple) -> Self {
+        Self {
+            node: tuple.node,
+            path: tuple.path.clone(),
+        }
+    }
+}
+
+/// Whether callers decide about a value.
+fn depends(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::Entry(_)
+            | Value::Loaded(Loaded {
+                pointer: Pointer::Entry(_),
+                ..
+            })
+    )
+}
+
+/// The kernel looks at the low 32 bits of a number (arch/x86/entry/common.c, do_syscall_64).
+pub(crate) fn cut_number(number: u64) -> u32 {
+    u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX)
+}
