@@ -175,7 +175,9 @@ mod tests {
         assert_eq!(exact.clone().coarsened(21), exact);
         for limit in [20, 5, 1, 0] {
             let coarse = exact.clone().coarsened(limit);
-            let conditional = coarse.calls(Architecture::X86_64).filter(|(_, rule)| !rule.is_any());
+            let conditional = coarse
+                .calls(Architecture::X86_64)
+                .filter(|(_, rule)| !rule.is_any());
             let alternatives: usize = conditional.map(|(_, rule)| rule.alternatives().count()).sum();
             assert!(alternatives <= limit, "{limit}");
             assert!(coarse.includes(&exact), "{limit}");

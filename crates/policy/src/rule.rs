@@ -103,11 +103,11 @@ impl Rule {
         let Some((left, right)) = pairs.min_by_key(lost) else {
             return self.clone();
         };
-        let others = self.alternatives.iter().filter(|one| *one != left && *one != right);
-        others
-            .copied()
-            .chain(std::iter::once(left.hull(right)))
-            .collect()
+        let others = self
+            .alternatives
+            .iter()
+            .filter(|one| *one != left && *one != right);
+        others.copied().chain(std::iter::once(left.hull(right))).collect()
     }
 
     /// Whether `self` allows everything that `other` allows.

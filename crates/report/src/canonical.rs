@@ -22,7 +22,10 @@ impl Report {
                 loaded.object = moved(&objects, loaded.object);
             }
             for call in &mut program.calls {
-                let combinations = call.arguments.iter_mut().flat_map(|combination| &mut combination.chain);
+                let combinations = call
+                    .arguments
+                    .iter_mut()
+                    .flat_map(|combination| &mut combination.chain);
                 for step in call.chain.iter_mut().chain(combinations) {
                     step.object = moved(&objects, step.object);
                 }

@@ -149,7 +149,8 @@ pub struct Call {
     pub sites: u64,
     /// A shortest way from the program's start to one of those places.
     pub chain: Vec<Step>,
-    /// Every combination of arguments that it is made with; empty if some place may pass anything.
+    /// Every combination of arguments that it is made with; one without restrictions if some place may pass anything;
+    /// none if the call has no arguments that say what it does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arguments: Vec<Combination>,
 }

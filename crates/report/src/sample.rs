@@ -3,8 +3,8 @@
 use confine_assumption::{Assumption, Effect, Kind};
 
 use crate::{
-    Allowed, Call, Found, Image, LoadedObject, Object, ObjectKind, Program, Report, RuntimeCall,
-    SCHEMA, Script, Step, VERSION, Widened, Word,
+    Allowed, Call, Found, Image, LoadedObject, Object, ObjectKind, Program, Report, RuntimeCall, SCHEMA,
+    Script, Step, VERSION, Widened, Word,
 };
 
 pub(crate) fn report() -> Report {

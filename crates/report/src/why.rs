@@ -1,11 +1,17 @@
 //! Why a call is allowed, or that it is denied: the read-out of `confine why`.
 
 use crate::text::{count, strong};
-use crate::{Call, Program, Report};
+use crate::{Allowed, Call, Combination, Program, Report, Step};
 
-/// Everything that the report knows about the call of that name, which the caller has found to be a call.
+/// Everything that the report knows about the call of that name, which the caller has found to be a call; with
+/// `value` about one value of one of its arguments, by index.
 #[must_use]
-pub fn why(report: &Report, name: &str) -> String {
+pub fn why(report: &Report, name: &str, value: Option<(u32, u64)>) -> String {
+    if let Some((index, value)) = value
+        && let Some(allowed) = report.allowed.iter().find(|allowed| allowed.name == name)
+    {
+        return why_value(report, allowed, index, value);
+    }
     if !report.allowed.iter().any(|allowed| allowed.name == name) {
         return format!(
             "{} is denied: no program of the image can reach it, and neither the kernel nor the runtime \"{}\" needs it\n",
@@ -35,22 +41,68 @@ pub fn why(report: &Report, name: &str) -> String {
     sections.join("\n")
 }
 
+fn why_value(report: &Report, allowed: &Allowed, index: u32, value: u64) -> String {
+    let Allowed { name, arguments, .. } = allowed;
+    let shown = format!("{name} with {value:#x} as argument {index}");
+    if arguments.is_empty() {
+        let any = format!(
+            "{} is allowed, as {name} is with any arguments\n\n",
+            strong(&shown)
+        );
+        return any + &why(report, name, None);
+    }
+    let combinations = report.programs.iter().flat_map(|program| {
+        let calls = program.calls.iter().filter(|call| call.name == *name);
+        calls.flat_map(move |call| call.arguments.iter().map(move |one| (program, one)))
+    });
+    let mut sections: Vec<String> = combinations
+        .filter(|(_, combination)| combination.admits(index, value))
+        .map(|(program, combination)| {
+            let makes = format!("{} makes it; a shortest way there:\n", strong(&program.path));
+            makes + &steps(report, &combination.chain)
+        })
+        .collect();
+    if sections.is_empty() {
+        return format!(
+            "{} is denied: no program of the image can pass it\n",
+            strong(&shown)
+        );
+    }
+    sections.insert(0, format!("{} is allowed\n", strong(&shown)));
+    sections.join("\n")
+}
+
+impl Combination {
+    /// Whether the argument of that index may have that value.
+    fn admits(&self, index: u32, value: u64) -> bool {
+        let restrictions = self.restrictions.iter().filter(|one| one.index == index);
+        restrictions
+            .clone()
+            .all(|one| one.values.iter().any(|admitted| value & one.mask.0 == admitted.0))
+    }
+}
+
 fn chain(report: &Report, program: &Program, call: &Call) -> String {
     let places = count(
         usize::try_from(call.sites).unwrap_or(usize::MAX),
         "place",
         "places",
     );
-    let mut text = format!(
+    let makes = format!(
         "{} makes it in {places}; a shortest way there:\n",
         strong(&program.path)
     );
-    for (index, step) in call.chain.iter().enumerate() {
+    makes + &steps(report, &call.chain)
+}
+
+fn steps(report: &Report, chain: &[Step]) -> String {
+    let mut text = String::new();
+    for (index, step) in chain.iter().enumerate() {
         let object = report
             .objects
             .get(step.object)
             .map_or("?", |object| object.path.as_str());
-        let leads = if index + 1 == call.chain.len() {
+        let leads = if index + 1 == chain.len() {
             "makes the call"
         } else {
             "goes on"
@@ -69,7 +121,44 @@ fn chain(report: &Report, program: &Program, call: &Call) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use crate::{Restriction, Word, sample};
+
+    #[test]
+    fn values_have_reasons_of_their_own() {
+        let mut report = sample::report();
+        let restriction = Restriction {
+            index: 0,
+            name: "uid".to_owned(),
+            mask: Word(0xffff_ffff),
+            values: vec![Word(0), Word(33)],
+        };
+        let chain = report.programs[0].calls[0].chain.clone();
+        let setuid = report.allowed.iter_mut().find(|allowed| allowed.name == "setuid");
+        setuid.unwrap().arguments = vec![vec![restriction.clone()]];
+        let calls = report.programs.iter_mut().flat_map(|program| &mut program.calls);
+        let call = calls.into_iter().find(|call| call.name == "setuid");
+        call.unwrap().arguments = vec![Combination {
+            restrictions: vec![restriction],
+            chain,
+        }];
+        for (name, value, expected) in [
+            ("setuid", 33, "setuid with 0x21 as argument 0 is allowed\n\n"),
+            (
+                "setuid",
+                34,
+                "setuid with 0x22 as argument 0 is denied: no program",
+            ),
+            (
+                "write",
+                1,
+                "write with 0x1 as argument 0 is allowed, as write is with any arguments\n\nwrite is allowed",
+            ),
+            ("reboot", 1, "reboot is denied: no program"),
+        ] {
+            let text = anstream::adapter::strip_str(&why(&report, name, Some((0, value)))).to_string();
+            assert!(text.starts_with(expected), "{text}");
+        }
+    }
 
     #[test]
     fn every_reason_is_given() {
@@ -97,7 +186,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                anstream::adapter::strip_str(&why(&report, name)).to_string(),
+                anstream::adapter::strip_str(&why(&report, name, None)).to_string(),
                 expected
             );
         }

@@ -63,7 +63,8 @@ pub struct Evidence {
     pub objects: BTreeSet<usize>,
     /// From a root to the instruction, one step a function.
     pub chain: Vec<Step>,
-    /// Every combination of arguments that it is made with; none if some place may pass anything.
+    /// Every combination of arguments that it is made with; only one, with any values, if some place may pass
+    /// anything; empty if arguments were not asked for or the call has none that say what it does.
     pub arguments: Vec<ArgumentEvidence>,
 }
 

@@ -56,7 +56,9 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
     answers.extend(tracer.trace(questions));
     let mut found = Found::default();
     found.sort(program, reach, &mut tracer, answers);
-    let given = input.arguments.then(|| values::solve(&mut tracer, &found.sites()));
+    let given = input
+        .arguments
+        .then(|| values::solve(&mut tracer, &found.sites()));
     let mut solution = Solution {
         calls: BTreeMap::new(),
         open: found.open_calls(program, reach),
@@ -273,10 +275,11 @@ impl Chains<'_, '_> {
         self.depths[answer.node.index()] + answer.path.len()
     }
 
-    /// What is known of a call's arguments; nothing if they can be anything anywhere.
-    fn arguments(&self, given: BTreeMap<values::Arguments, Given>) -> Vec<ArgumentEvidence> {
-        if given.contains_key(&values::Arguments::default()) {
-            return Vec::new();
+    /// What is known of a call's arguments; one place that may pass anything stands for all.
+    fn arguments(&self, mut given: BTreeMap<values::Arguments, Given>) -> Vec<ArgumentEvidence> {
+        let anything = values::Arguments::default();
+        if given.contains_key(&anything) {
+            given.retain(|values, _| *values == anything);
         }
         let evidence = given.into_iter().map(|(values, given)| ArgumentEvidence {
             values,

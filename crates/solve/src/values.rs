@@ -72,7 +72,8 @@ impl Values {
             _ => return Self::Any,
         };
         match known & mask {
-            0 => Self::Any,
+            // That an int was widened to 64 bits is not worth a condition.
+            known if known & u64::from(u32::MAX) == 0 => Self::Any,
             known => Self::Bits {
                 known,
                 set: set & known,
@@ -84,10 +85,7 @@ impl Values {
 /// Finds the arguments of the calls that were found: `sites` are the instructions with the numbers that reach each.
 ///
 /// A call that is not in the result, and one whose number at some instruction is open, has any arguments.
-pub(crate) fn solve(
-    tracer: &mut Tracer<'_, '_>,
-    sites: &BTreeMap<(Node, Address), BTreeSet<u32>>,
-) -> Found {
+pub(crate) fn solve(tracer: &mut Tracer<'_, '_>, sites: &BTreeMap<(Node, Address), BTreeSet<u32>>) -> Found {
     let mut followed: BTreeMap<(Node, Address), Followed> = BTreeMap::new();
     let mut pending = Vec::new();
     for ((node, at), numbers) in sites {
@@ -112,7 +110,11 @@ pub(crate) fn solve(
                 continue;
             };
             tuple.simplify();
-            if site.open || !site.asked.insert((tuple.node, tuple.number.clone(), tuple.arguments.clone())) {
+            if site.open
+                || !site
+                    .asked
+                    .insert((tuple.node, tuple.number.clone(), tuple.arguments.clone()))
+            {
                 continue;
             }
             site.open |= site.asked.len() > TUPLES;
@@ -171,6 +173,7 @@ fn collect(
         for number in numbers {
             let arguments = found.entry(*number).or_default();
             match known {
+                _ if wanted(*number) == 0 => {}
                 Some(followed) => {
                     let of_it = followed.settled.iter().filter(|tuple| tuple.makes(*number));
                     for tuple in of_it {

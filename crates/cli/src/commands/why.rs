@@ -6,6 +6,10 @@ use crate::{Outcome, analysis, terminal};
 /// Shows who can make the call and how, or that nobody can: both are answers, so that both end well.
 pub fn why(arguments: &WhyArguments) -> anyhow::Result<Outcome> {
     let report = analysis::run(&arguments.analysis)?;
-    terminal::print(&confine_report::why(&report, arguments.call.name))?;
+    terminal::print(&confine_report::why(
+        &report,
+        arguments.call.name,
+        arguments.call.value,
+    ))?;
     Ok(Outcome::Done)
 }

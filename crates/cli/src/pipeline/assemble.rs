@@ -8,8 +8,8 @@ use confine_kernel::{docker_default, name, runtime_calls};
 use confine_link::{LinkedObject, LoadReason};
 use confine_programs::Programs;
 use confine_report::{
-    Allowed, Call, Combination, Found, LoadedObject, Object, ObjectKind, Program, Report, Restriction, RuntimeCall, SCHEMA,
-    Script, Step, VERSION, Widened, Word,
+    Allowed, Call, Combination, Found, LoadedObject, Object, ObjectKind, Program, Report, Restriction,
+    RuntimeCall, SCHEMA, Script, Step, VERSION, Widened, Word,
 };
 use confine_solve::{ArgumentEvidence, Arguments, Values};
 
@@ -297,7 +297,8 @@ fn combined(allowed: &Allowed, programs: &[Program]) -> Vec<Vec<Restriction>> {
     let calls = allowed.by.iter().filter_map(|index| programs.get(*index));
     let calls = calls.flat_map(|program| &program.calls);
     for call in calls.filter(|call| call.number == allowed.number) {
-        if call.arguments.is_empty() {
+        let open = |combination: &Combination| combination.restrictions.is_empty();
+        if call.arguments.is_empty() || call.arguments.iter().any(open) {
             return Vec::new();
         }
         let arguments = call.arguments.iter();
