@@ -16,7 +16,7 @@ use anyhow::{Context, ensure};
 use confine_assumption::Effect;
 use confine_engine::{Docker, Interrupt, Invocation, strace};
 use confine_image::{Files, OpenOptions};
-use confine_report::Report;
+use confine_report::{Call, Report};
 use sha2::{Digest, Sha256};
 
 use crate::images::{build, build_confine};
@@ -51,8 +51,16 @@ const AT_ONCE: usize = 24;
 /// Calls that the kernel makes a program make: a policy has them from its base set.
 const BY_THE_KERNEL: [&str; 1] = ["restart_syscall"];
 
-/// Calls by program.
-type Calls = BTreeMap<String, BTreeSet<String>>;
+/// What each program was seen to call.
+type Seen = BTreeMap<String, strace::Calls>;
+
+/// What confine says that one program calls.
+struct Said {
+    /// The calls that a policy for it allows.
+    names: BTreeSet<String>,
+    /// Those that it can reach; none if a policy for it is wider, as it is where a number stays open.
+    calls: Vec<Call>,
+}
 
 /// The whole run; whether nothing was seen that confine does not say.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
@@ -165,7 +173,7 @@ fn seen(
     jobs: &[String],
     parallel: u8,
     files: &dyn Files,
-) -> anyhow::Result<Calls> {
+) -> anyhow::Result<Seen> {
     let folder = output.join("logs");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -200,11 +208,14 @@ fn seen(
             .resolve(path)
             .map_or_else(|| path.to_owned(), |found| found.path)
     };
-    let mut all = Calls::new();
+    let mut all = Seen::new();
     for number in 0..jobs.len() {
         let log = std::fs::read(folder.join(format!("{number}.strace"))).unwrap_or_default();
         for (program, calls) in strace::calls_by_program(&String::from_utf8_lossy(&log), resolve) {
-            all.entry(program).or_default().extend(calls);
+            let known = all.entry(program).or_default();
+            for (call, values) in calls {
+                known.entry(call).or_default().extend(values);
+            }
         }
     }
     Ok(all)
@@ -217,9 +228,9 @@ fn said(
     rootfs: &Path,
     output: &Path,
     programs: &[String],
-) -> anyhow::Result<Calls> {
+) -> anyhow::Result<BTreeMap<String, Said>> {
     let path: PathBuf = output.join("report.json");
-    let mut all = Calls::new();
+    let mut all = BTreeMap::new();
     for (index, some) in programs.chunks(AT_ONCE).enumerate() {
         eprintln!(
             "analysing {} to {} of {}",
@@ -247,13 +258,18 @@ fn said(
             .iter()
             .filter(|program| some.contains(&program.path))
         {
-            let mut calls: BTreeSet<String> = program.calls.iter().map(|call| call.name.clone()).collect();
+            let mut said = Said {
+                names: program.calls.iter().map(|call| call.name.clone()).collect(),
+                calls: program.calls.clone(),
+            };
             // Where a number stayed open, the policy has all that the engine's default allows.
             let mut assumptions = program.assumptions.iter();
             if assumptions.any(|assumption| assumption.effect == Effect::WidenedToDefault) {
-                calls.extend(report.widened.iter().map(|widened| widened.name.clone()));
+                let widened = report.widened.iter().map(|widened| widened.name.clone());
+                said.names.extend(widened);
+                said.calls.clear();
             }
-            all.insert(program.path.clone(), calls);
+            all.insert(program.path.clone(), said);
         }
     }
     Ok(all)

@@ -2,11 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The `-e` option of strace for logs that tell the values of arguments, too: calls whose strings and results have to
+/// be read keep their usual form.
+pub const RAW: &str = "raw=!execve,clone,clone3,fork,vfork";
+
+/// Calls by name, with the values of the arguments that say what each does (by index) where the log has them.
+pub type Calls = BTreeMap<String, BTreeSet<Vec<(u32, u64)>>>;
+
 /// The calls of a log of `strace -f`, by the path of the program that made them, from the `execve` that starts it to
 /// that of another one, in all its processes. `resolve` follows links in a path. Calls of a kernel that the table of
 /// calls does not know are left out.
-pub fn calls_by_program(log: &str, resolve: impl Fn(&str) -> String) -> BTreeMap<String, BTreeSet<String>> {
-    let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+pub fn calls_by_program(log: &str, resolve: impl Fn(&str) -> String) -> BTreeMap<String, Calls> {
+    let mut seen: BTreeMap<String, Calls> = BTreeMap::new();
     let lines = || log.lines().filter_map(Line::read);
     let mut parents: BTreeMap<&str, &str> = BTreeMap::new();
     let mut started: BTreeMap<&str, &str> = BTreeMap::new();
@@ -36,7 +43,9 @@ pub fn calls_by_program(log: &str, resolve: impl Fn(&str) -> String) -> BTreeMap
             running.entry(child).or_insert(program);
         }
         if let (Some(call), Some(program)) = (line.call, running.get(line.process)) {
-            seen.entry(program.clone()).or_default().insert(call.to_owned());
+            let calls = seen.entry(program.clone()).or_default();
+            let values = calls.entry(call.to_owned()).or_default();
+            values.insert(line.values(call));
         }
         if let (Some("execve"), Some(path)) = (line.call, line.string) {
             executes.insert(line.process, path.to_owned());
@@ -56,6 +65,8 @@ struct Line<'l> {
     process: &'l str,
     /// `None` where only the end of the call is in this line.
     call: Option<&'l str>,
+    /// What stands between its brackets, as far as this line has it.
+    arguments: &'l str,
     /// The first string among the arguments.
     string: Option<&'l str>,
     /// `None` where the end of the call is not in this line.
@@ -78,15 +89,54 @@ impl<'l> Line<'l> {
         Some(Self {
             process,
             call: call.filter(|call| confine_kernel::call_named(call).is_some()),
+            arguments: event.split_once('(').map_or("", |(_, arguments)| arguments),
             string: event.split('"').nth(1),
             result: result.filter(|_| !event.ends_with("<unfinished ...>")),
         })
     }
 }
 
+impl Line<'_> {
+    /// The values of the arguments that say what the call does, if they are written as numbers.
+    fn values(&self, call: &str) -> Vec<(u32, u64)> {
+        let facts = confine_kernel::call_named(call).map(|call| confine_kernel::arguments(call.number));
+        let written = self
+            .arguments
+            .split([',', ')', ' '])
+            .filter(|word| !word.is_empty());
+        (0..)
+            .zip(facts.unwrap_or_default().iter().zip(written))
+            .filter(|(_, (fact, _))| fact.kind.is_restrictable())
+            .filter_map(|(index, (fact, word))| {
+                let value = match word.strip_prefix("0x") {
+                    Some(digits) => u64::from_str_radix(digits, 16).ok()?,
+                    None => word.parse().ok()?,
+                };
+                Some((index, value & fact.mask()))
+            })
+            .collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_those_of_requests_and_flags() {
+        let log = "\
+10 execve(\"/first\", [\"first\"], 0x1 /* 2 vars */) = 0
+10 ioctl(0x1, 0x5401, 0x7ffc) = -1 (errno 25)
+10 ioctl(0xffffffff, 0xffffffff80045430, 0x7ffc <unfinished ...>
+10 <... ioctl resumed>) = 0
+10 lseek(0, 0, 0x1) = 0
+";
+        let seen = calls_by_program(log, str::to_owned);
+        let values = |call: &str| seen["/first"][call].iter().flatten().copied().collect::<Vec<_>>();
+        assert_eq!(values("ioctl"), [(1, 0x5401), (1, 0x8004_5430)]);
+        assert_eq!(values("lseek"), [(2, 1)]);
+        assert!(values("execve").is_empty());
+    }
 
     #[test]
     fn calls_count_for_the_program_that_makes_them() {
@@ -111,7 +161,7 @@ mod tests {
             .map(|(program, calls)| {
                 format!(
                     "{program}: {}",
-                    calls.iter().cloned().collect::<Vec<_>>().join(" ")
+                    calls.keys().cloned().collect::<Vec<_>>().join(" ")
                 )
             })
             .collect();

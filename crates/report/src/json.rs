@@ -131,10 +131,10 @@ mod tests {
                 "expected the schema \"confine-report\", found \"other\"",
             ),
             (
-                &text.replace("\"version\": 1", "\"version\": 2"),
-                "expected version 1 of the report's schema, found 2",
+                &text.replace("\"version\": 2", "\"version\": 1"),
+                "expected version 2 of the report's schema, found 1",
             ),
-            (&text.replace("\"0x", "\"x"), "is no address like"),
+            (&text.replace("\"0x", "\"x"), "is no number like"),
             (&dangling, "it lists 2 programs, but points to the one of index 9"),
         ] {
             let error = Report::from_json(text).unwrap_err().to_string();

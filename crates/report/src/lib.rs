@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod canonical;
+mod combination;
 mod inspect;
 mod json;
 mod model;

@@ -1,7 +1,7 @@
 //! Why a call is allowed, or that it is denied: the read-out of `confine why`.
 
 use crate::text::{count, strong};
-use crate::{Allowed, Call, Combination, Program, Report, Step};
+use crate::{Allowed, Call, Program, Report, Step};
 
 /// Everything that the report knows about the call of that name, which the caller has found to be a call; with
 /// `value` about one value of one of its arguments, by index.
@@ -56,7 +56,7 @@ fn why_value(report: &Report, allowed: &Allowed, index: u32, value: u64) -> Stri
         calls.flat_map(move |call| call.arguments.iter().map(move |one| (program, one)))
     });
     let mut sections: Vec<String> = combinations
-        .filter(|(_, combination)| combination.admits(index, value))
+        .filter(|(_, combination)| combination.admits(&[(index, value)]))
         .map(|(program, combination)| {
             let makes = format!("{} makes it; a shortest way there:\n", strong(&program.path));
             makes + &steps(report, &combination.chain)
@@ -70,16 +70,6 @@ fn why_value(report: &Report, allowed: &Allowed, index: u32, value: u64) -> Stri
     }
     sections.insert(0, format!("{} is allowed\n", strong(&shown)));
     sections.join("\n")
-}
-
-impl Combination {
-    /// Whether the argument of that index may have that value.
-    fn admits(&self, index: u32, value: u64) -> bool {
-        let restrictions = self.restrictions.iter().filter(|one| one.index == index);
-        restrictions
-            .clone()
-            .all(|one| one.values.iter().any(|admitted| value & one.mask.0 == admitted.0))
-    }
 }
 
 fn chain(report: &Report, program: &Program, call: &Call) -> String {
@@ -121,7 +111,7 @@ fn steps(report: &Report, chain: &[Step]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Restriction, Word, sample};
+    use crate::{Combination, Restriction, Word, sample};
 
     #[test]
     fn values_have_reasons_of_their_own() {

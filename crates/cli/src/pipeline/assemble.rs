@@ -297,8 +297,7 @@ fn combined(allowed: &Allowed, programs: &[Program]) -> Vec<Vec<Restriction>> {
     let calls = allowed.by.iter().filter_map(|index| programs.get(*index));
     let calls = calls.flat_map(|program| &program.calls);
     for call in calls.filter(|call| call.number == allowed.number) {
-        let open = |combination: &Combination| combination.restrictions.is_empty();
-        if call.arguments.is_empty() || call.arguments.iter().any(open) {
+        if !call.restricts() {
             return Vec::new();
         }
         let arguments = call.arguments.iter();

@@ -11,7 +11,7 @@
     reason = "a test may fail and may say what it skips"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,6 +19,7 @@ use std::process::{Command, Stdio};
 mod jobs;
 
 use confine_engine::strace;
+use confine_report::Call;
 use jobs::PROGRAMS;
 use rayon::prelude::*;
 
@@ -26,7 +27,10 @@ use rayon::prelude::*;
 const BY_THE_KERNEL: [&str; 1] = ["restart_syscall"];
 
 /// What each program was seen to call, by its canonical path.
-type Seen = BTreeMap<String, BTreeSet<String>>;
+type Seen = BTreeMap<String, strace::Calls>;
+
+/// What each program is said to call, by its canonical path.
+type Said = BTreeMap<String, Vec<Call>>;
 
 #[test]
 fn whatever_programs_are_seen_to_call_is_allowed() {
@@ -45,35 +49,45 @@ fn whatever_programs_are_seen_to_call_is_allowed() {
             let seen: Vec<Seen> = programs.par_iter().map(|(path, jobs)| seen(path, jobs)).collect();
             let mut all = Seen::new();
             for (program, calls) in seen.into_iter().flatten() {
-                all.entry(program).or_default().extend(calls);
+                add(all.entry(program).or_default(), calls);
             }
             all
         },
     );
     let mut misses = Vec::new();
-    let mut compared = 0;
+    let (mut compared, mut with_values) = (0, 0);
     for (program, calls) in &seen {
         let Some(allowed) = said.get(program) else {
             continue;
         };
         compared += 1;
         println!("{program}: {} seen, {} said", calls.len(), allowed.len());
-        let missing = calls
-            .difference(allowed)
-            .filter(|call| !BY_THE_KERNEL.contains(&call.as_str()));
-        misses.extend(missing.map(|call| format!("{program}: {call}")));
+        for (name, values) in calls {
+            if BY_THE_KERNEL.contains(&name.as_str()) {
+                continue;
+            }
+            let Some(call) = allowed.iter().find(|call| call.name == *name) else {
+                misses.push(format!("{program}: {name}"));
+                continue;
+            };
+            let missing = values.iter().filter(|values| !call.admits(values));
+            misses.extend(missing.map(|values| format!("{program}: {name} with {values:x?}")));
+            with_values += usize::from(call.restricts()) * values.len();
+        }
     }
-    println!("{compared} programs compared");
+    println!("{compared} programs and {with_values} combinations of restricted arguments compared");
     assert!(
         compared * 10 >= programs.len() * 9,
         "only {compared} of {} programs could be run",
         programs.len()
     );
+    // Some hundred programs make about ten restricted calls each.
+    assert!(with_values > 500, "only {with_values} combinations were compared");
     assert!(misses.is_empty(), "seen and not allowed:\n{}", misses.join("\n"));
 }
 
 /// What confine says that each program calls.
-fn said<'p>(mut programs: impl Iterator<Item = &'p str>) -> Seen {
+fn said<'p>(mut programs: impl Iterator<Item = &'p str>) -> Said {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.json");
     let mut command = Command::new(env!("CARGO_BIN_EXE_confine"));
@@ -97,14 +111,13 @@ fn said<'p>(mut programs: impl Iterator<Item = &'p str>) -> Seen {
     let report: confine_report::Report =
         confine_report::Report::from_json(&fs::read_to_string(&report).unwrap()).unwrap();
     let programs = report.programs.into_iter();
-    programs
-        .map(|program| {
-            (
-                program.path,
-                program.calls.into_iter().map(|call| call.name).collect(),
-            )
-        })
-        .collect()
+    programs.map(|program| (program.path, program.calls)).collect()
+}
+
+fn add(known: &mut strace::Calls, more: strace::Calls) {
+    for (call, values) in more {
+        known.entry(call).or_default().extend(values);
+    }
 }
 
 /// Runs one program's jobs in a folder of its own.
@@ -116,7 +129,19 @@ fn seen(program: &str, jobs: &[&str]) -> Seen {
     for job in usual.iter().map(String::as_str).chain(jobs.iter().copied()) {
         let log = folder.path().join("strace.log");
         let traced = Command::new("timeout")
-            .args(["-s", "KILL", "15", "strace", "-f", "-qq", "-s", "256", "-o"])
+            .args([
+                "-s",
+                "KILL",
+                "15",
+                "strace",
+                "-f",
+                "-qq",
+                "-s",
+                "256",
+                "-e",
+                strace::RAW,
+                "-o",
+            ])
             .arg(&log)
             .args(shlex::split(job).unwrap())
             .current_dir(folder.path())
@@ -133,7 +158,7 @@ fn seen(program: &str, jobs: &[&str]) -> Seen {
                 .map_or_else(|_| path.to_owned(), |path| path.to_string_lossy().into_owned())
         };
         for (program, calls) in strace::calls_by_program(&log, resolve) {
-            seen.entry(program).or_default().extend(calls);
+            add(seen.entry(program).or_default(), calls);
         }
     }
     seen
