@@ -37,3 +37,37 @@ fn condition(index: usize, masked: Masked) -> Option<Conjunction> {
     *arguments.get_mut(index)? = masked;
     Some(Conjunction::new(arguments))
 }
+
+#[cfg(test)]
+mod tests {
+    use confine_report::Word;
+
+    use super::*;
+
+    #[test]
+    fn combinations_are_alternatives_of_conditions() {
+        let restriction = |index, values: &[u64]| Restriction {
+            index,
+            name: "any".to_owned(),
+            mask: Word(0xffff_ffff),
+            values: values.iter().copied().map(Word).collect(),
+        };
+        let one = rule(&[restriction(1, &[1]), restriction(2, &[2, 15])]);
+        let both = one.union(&rule(&[restriction(1, &[6])]));
+        for (level, option, expected) in [
+            (1, 2, true),
+            (1, 15, true),
+            (1, 3, false),
+            (6, 3, true),
+            (2, 2, false),
+        ] {
+            assert_eq!(
+                both.allows(&[0, level, option, 0, 0, 0]),
+                expected,
+                "{level} {option}"
+            );
+        }
+        assert!(rule(&[]).is_any());
+        assert!(rule(&[restriction(9, &[1])]).is_never());
+    }
+}

@@ -405,16 +405,17 @@ impl Convention {
 
 /// What the object's data holds at `address`. A pointer that may change stands for itself; otherwise the bytes
 /// are known if they never change: the segment cannot be written (or not any
-/// more once the loader is done), and the loader does not relocate it.
+/// more once the loader is done, and the object's code does not run before that), and the loader does not relocate it.
 fn stored(object: &Object, address: Address, width: Width) -> Value {
     let end = address.saturating_add(width.bytes());
     let read_only = object
         .segment_at(address)
         .is_some_and(|segment| segment.readable && !segment.writable)
-        || object
-            .read_only_after_relocation
-            .as_ref()
-            .is_some_and(|range| range.start <= address && end <= range.end);
+        || !object.relocates_itself()
+            && object
+                .read_only_after_relocation
+                .as_ref()
+                .is_some_and(|range| range.start <= address && end <= range.end);
     let from = object
         .relocations
         .partition_point(|relocation| relocation.at.saturating_add(8) <= address);

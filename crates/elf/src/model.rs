@@ -245,6 +245,13 @@ pub struct GoFunction {
 }
 
 impl Object {
+    /// Whether the object's own code runs before its data is relocated and protected: a dynamic loader and a static
+    /// program. What may be read only after relocation is written by such code before (glibc: `attribute_relro`).
+    #[must_use]
+    pub fn relocates_itself(&self) -> bool {
+        self.interpreter.is_none() && self.dynamic.needed.is_empty() && self.entry != 0
+    }
+
     /// The segment that holds `address`.
     #[must_use]
     pub fn segment_at(&self, address: Address) -> Option<&Segment> {

@@ -76,7 +76,10 @@ impl Report {
             .iter()
             .flat_map(|program| program.objects.iter().map(|loaded| loaded.object));
         let calls = self.programs.iter().flat_map(|program| &program.calls);
-        let steps = calls.flat_map(|call| call.chain.iter().map(|step| step.object));
+        let steps = calls.flat_map(|call| {
+            let combinations = call.arguments.iter().flat_map(|combination| &combination.chain);
+            call.chain.iter().chain(combinations).map(|step| step.object)
+        });
         within("objects", self.objects.len(), loaded.chain(steps))?;
         within(
             "programs",
