@@ -1,5 +1,6 @@
 //! What every analysing command begins with: open the image, settle its configuration, analyse.
 
+use confine_cache::Cache;
 use confine_image::OpenOptions;
 use confine_kernel::Runtime;
 use confine_report::Report;
@@ -8,6 +9,11 @@ use crate::arguments::{AnalysisArguments, Switch};
 use crate::options::Options;
 use crate::progress::{Bar, Statistics};
 use crate::{overrides, pipeline, summary, terminal};
+
+/// The user's cache.
+pub fn cache() -> Result<Cache, confine_cache::Error> {
+    Cache::open(&confine_cache::user_folder()?, confine_cache::DEFAULT_LIMIT)
+}
 
 /// Analyses what the arguments name and says what they ask for about it.
 pub fn run(arguments: &AnalysisArguments) -> anyhow::Result<Report> {
@@ -35,6 +41,17 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, 
     let mut statistics = Statistics::default();
     let image = statistics.time("open the image", || confine_image::open(&arguments.image, &open))?;
     let config = overrides::configuration(&image, arguments)?;
+    let mut problems = image.problems.clone();
+    let cache = match arguments.no_cache {
+        true => None,
+        false => match cache() {
+            Ok(cache) => Some(cache),
+            Err(error) => {
+                problems.push(format!("nothing is kept for the next time: {error}"));
+                None
+            }
+        },
+    };
     let options = Options {
         also: arguments.also.clone(),
         runtime: match arguments.program {
@@ -44,10 +61,11 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, 
         program: arguments.program.clone(),
         address_taken: arguments.address_taken,
         arguments: arguments.arguments == Switch::On,
+        cache,
         compare: arguments.stats,
     };
     let (report, mut analysis) = pipeline::analyse(&image, &config, &options, bar)?;
     statistics.parts.append(&mut analysis.parts);
     statistics.counts.append(&mut analysis.counts);
-    Ok((report, image.problems, statistics))
+    Ok((report, problems, statistics))
 }

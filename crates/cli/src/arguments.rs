@@ -62,6 +62,8 @@ pub enum Command {
     Inspect(InspectArguments),
     /// Show why a system call is allowed, or that it is denied
     Why(WhyArguments),
+    /// Show or empty the cache, where what was found about programs and libraries is kept by their contents
+    Cache(CacheArguments),
     /// Write a shell's completion script to the standard output
     Completions(CompletionsArguments),
     /// Write a manual page to the standard output
@@ -132,6 +134,23 @@ pub struct AskedCall {
     pub name: &'static str,
     /// Index of the argument, and its value.
     pub value: Option<(u32, u64)>,
+}
+
+/// Flags of `confine cache`.
+#[derive(Debug, Args)]
+pub struct CacheArguments {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: CacheAction,
+}
+
+/// What to do with the cache.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum CacheAction {
+    /// Show where it is, how much it holds and how much it may
+    Info,
+    /// Remove everything in it
+    Clear,
 }
 
 /// Flags of `confine completions`.
@@ -211,6 +230,10 @@ pub struct AnalysisArguments {
     /// Whether the requests, commands and flags that calls are made with are restricted, too
     #[arg(long, value_enum, default_value_t = Switch::On, value_name = "WHETHER", help_heading = "Analysis")]
     pub arguments: Switch,
+
+    /// Compute everything anew, and keep nothing for the next time
+    #[arg(long)]
+    pub no_cache: bool,
 
     /// Show on standard error where the time went
     #[arg(long)]

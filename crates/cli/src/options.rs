@@ -1,10 +1,11 @@
 //! What decides how an image is analysed, beyond the image and its configuration.
 
 use clap::ValueEnum;
+use confine_cache::Cache;
 use confine_kernel::Runtime;
 
 /// How to analyse.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Command lines that are run besides the image's own.
     pub also: Vec<String>,
@@ -16,6 +17,8 @@ pub struct Options {
     pub address_taken: AddressTaken,
     /// Whether arguments of calls are restricted.
     pub arguments: bool,
+    /// Where what was computed before is kept, if anywhere.
+    pub cache: Option<Cache>,
     /// Decode all code once more, alone, so that the statistics can compare.
     pub compare: bool,
 }

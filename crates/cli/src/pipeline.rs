@@ -8,21 +8,25 @@
 mod assemble;
 mod languages;
 mod later;
+mod objects;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anyhow::bail;
+use confine_cache::Key;
 use confine_code::Facts;
 use confine_image::{Config, Files, Image};
+use confine_link::opaque::OpaqueState;
 use confine_link::{Environment, Linked, ObjectStore, conventions, link, opaque};
 use confine_programs::Programs;
 use confine_report::Report;
-use confine_solve::{Input, LateRoot, Solution, solve};
+use confine_solve::{CodeSize, Input, Interface, LateRoot, Solution, solve};
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
+use self::objects::{Hits, Objects};
 use crate::options::{AddressTaken, Options};
 use crate::progress::{Progress, Statistics};
 
@@ -85,15 +89,15 @@ pub struct Analysis<'a> {
     found: Programs,
     /// Names that programs execute and that were followed.
     executed: BTreeSet<String>,
-    /// By canonical path.
-    objects: BTreeMap<String, AnalysedObject>,
+    objects: Objects<'a>,
     programs: Vec<AnalysedProgram>,
 }
 
-/// An object with what depends on its bytes alone.
-pub struct AnalysedObject {
-    facts: Arc<Facts>,
-    sha256: String,
+/// What is asked about a program besides its objects.
+struct Question {
+    late_roots: Vec<LateRoot>,
+    opaque: Vec<OpaqueState>,
+    configured: Vec<(usize, u32)>,
 }
 
 /// A program with what is known of it so far.
@@ -115,7 +119,7 @@ impl<'a> Analysis<'a> {
             store: ObjectStore::default(),
             found: Programs::default(),
             executed: BTreeSet::new(),
-            objects: BTreeMap::new(),
+            objects: Objects::new(options.cache.as_ref()),
             programs: Vec::new(),
         };
         analysis.add_programs(found.programs.clone());
@@ -154,93 +158,100 @@ impl<'a> Analysis<'a> {
             if unsolved.is_empty() {
                 break;
             }
-            statistics.time("decode", || self.decode(progress));
-            statistics.time("solve", || self.solve(&unsolved, progress));
+            statistics.time("read", || self.objects.identify(&self.programs));
+            self.solve(&unsolved, progress, statistics);
             unsolved = statistics.time("late objects", || self.load_later(&unsolved));
         }
+        self.objects.trim();
         self.count(statistics);
         if self.options.compare {
-            statistics.time("for comparison: decode once, one thread", || self.decode_once());
+            statistics.time("for comparison: decode everything once", || self.decode_once());
         }
     }
 
-    /// Decodes the code of every object once, on this thread.
+    /// Decodes the code of every object once and does nothing else.
     fn decode_once(&self) -> u64 {
         let objects = self.programs.iter().flat_map(|program| &program.linked.objects);
         let distinct: BTreeMap<&str, &confine_link::LinkedObject> =
             objects.map(|object| (object.path.as_str(), object)).collect();
-        distinct
-            .values()
-            .map(|object| self.objects[&object.path].facts.decode_once(&object.elf))
-            .sum()
+        let distinct: Vec<_> = distinct.into_values().collect();
+        let decode = |object: &&confine_link::LinkedObject| self.objects.facts(object).decode_once(&object.elf);
+        distinct.par_iter().with_max_len(1).map(decode).sum()
     }
 
-    /// Computes the facts of every object that has none yet.
-    fn decode(&mut self, progress: &dyn Progress) {
-        let mut missing = BTreeMap::new();
-        for object in self.programs.iter().flat_map(|program| &program.linked.objects) {
-            if !self.objects.contains_key(&object.path) {
-                missing.insert(object.path.clone(), Arc::clone(&object.elf));
-            }
-        }
-        // The largest first, so that it does not run alone at the end.
-        let mut missing: Vec<_> = missing.into_iter().collect();
-        missing.sort_by_key(|(path, elf)| (std::cmp::Reverse(elf.bytes.len()), path.clone()));
-        progress.begin("decoding", missing.len() as u64);
-        let analysed: Vec<(String, AnalysedObject)> = missing
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|(path, elf)| {
-                let (facts, digest) = rayon::join(|| Facts::of(&elf), || Sha256::digest(&elf.bytes));
-                progress.step();
-                let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-                (
-                    path,
-                    AnalysedObject {
-                        facts: Arc::new(facts),
-                        sha256,
-                    },
-                )
-            })
-            .collect();
-        self.objects.extend(analysed);
-    }
-
-    fn solve(&mut self, unsolved: &[usize], progress: &dyn Progress) {
-        progress.begin("solving", unsolved.len() as u64);
+    /// Solves programs, as far as their solutions were not kept.
+    fn solve(&mut self, unsolved: &[usize], progress: &dyn Progress, statistics: &mut Statistics) {
         let interfaces = later::interfaces();
-        let address_taken = match self.options.address_taken {
-            AddressTaken::All => confine_solve::AddressTaken::All,
-            AddressTaken::Reached => confine_solve::AddressTaken::Reached,
-        };
-        let solutions: Vec<Solution> = unsolved
-            .par_iter()
-            .map(|index| {
-                let AnalysedProgram {
-                    linked, late_roots, ..
-                } = &self.programs[*index];
-                let facts: Vec<Arc<Facts>> = linked
-                    .objects
-                    .iter()
-                    .map(|object| Arc::clone(&self.objects[&object.path].facts))
-                    .collect();
-                let late_roots: Vec<LateRoot> = late_roots.iter().cloned().collect();
-                let solution = solve(&Input {
-                    linked,
-                    facts: &facts,
-                    late_roots: &late_roots,
-                    address_taken,
-                    opaque: &opaque::states(linked),
-                    configured: &conventions::configured_functions(linked),
-                    interfaces: &interfaces,
-                    arguments: self.options.arguments,
-                });
-                progress.step();
-                solution
-            })
-            .collect();
+        let questions: Vec<Question> =
+            unsolved.iter().map(|index| self.question(&self.programs[*index])).collect();
+        let asked: Vec<(usize, &Question)> = unsolved.iter().copied().zip(&questions).collect();
+        let input = |index: usize, question| self.input(&self.programs[index], question, &interfaces);
+        let kept: Vec<(Option<Key>, Option<Solution>)> = statistics.time("look into the cache", || {
+            asked
+                .par_iter()
+                .map(|(index, question)| {
+                    let key = self.objects.key(&input(*index, question));
+                    let solution = key.as_ref().and_then(|key| self.objects.solution(key));
+                    (key, solution)
+                })
+                .collect()
+        });
+        let open = asked.iter().zip(&kept).filter(|(_, (_, solution))| solution.is_none());
+        let open: Vec<usize> = open.map(|((index, _), _)| *index).collect();
+        statistics.time("decode", || {
+            self.objects.decode(open.iter().map(|index| &self.programs[*index]), progress);
+        });
+        progress.begin("solving", open.len() as u64);
+        let solutions: Vec<Solution> = statistics.time("solve", || {
+            asked
+                .par_iter()
+                .zip(kept)
+                .map(|((index, question), (key, kept))| {
+                    kept.unwrap_or_else(|| {
+                        let mut input = input(*index, question);
+                        let objects = input.linked.objects.iter();
+                        let facts: Vec<Arc<Facts>> = objects.map(|object| self.objects.facts(object)).collect();
+                        input.facts = &facts;
+                        let solution = solve(&input);
+                        self.objects.keep(key.as_ref(), &solution);
+                        progress.step();
+                        solution
+                    })
+                })
+                .collect()
+        });
         for (index, solution) in unsolved.iter().zip(solutions) {
             self.programs[*index].solution = solution;
+        }
+    }
+
+    fn question(&self, program: &AnalysedProgram) -> Question {
+        Question {
+            late_roots: program.late_roots.iter().cloned().collect(),
+            opaque: opaque::states(&program.linked),
+            configured: conventions::configured_functions(&program.linked),
+        }
+    }
+
+    /// What a program is solved from, but for the facts of its objects.
+    fn input<'p>(
+        &self,
+        program: &'p AnalysedProgram,
+        question: &'p Question,
+        interfaces: &'p [Interface],
+    ) -> Input<'p> {
+        Input {
+            linked: &program.linked,
+            facts: &[],
+            late_roots: &question.late_roots,
+            address_taken: match self.options.address_taken {
+                AddressTaken::All => confine_solve::AddressTaken::All,
+                AddressTaken::Reached => confine_solve::AddressTaken::Reached,
+            },
+            opaque: &question.opaque,
+            configured: &question.configured,
+            interfaces,
+            arguments: self.options.arguments,
         }
     }
 
@@ -295,13 +306,14 @@ impl<'a> Analysis<'a> {
     fn count(&self, statistics: &mut Statistics) {
         let total = |of: fn(&AnalysedProgram) -> usize| self.programs.iter().map(of).sum::<usize>() as u64;
         statistics.count("programs", self.programs.len() as u64);
-        statistics.count("objects", self.objects.len() as u64);
-        let facts = || self.objects.values().map(|object| &object.facts);
-        statistics.count("bytes of code", facts().map(|facts| facts.code_bytes).sum());
-        statistics.count(
-            "functions",
-            facts().map(|facts| facts.functions.len() as u64).sum(),
-        );
+        statistics.count("objects", self.objects.count() as u64);
+        let sizes = self.programs.iter().flat_map(|program| {
+            let paths = program.linked.paths();
+            paths.zip(&program.solution.code)
+        });
+        let sizes: BTreeMap<&str, &CodeSize> = sizes.collect();
+        statistics.count("bytes of code", sizes.values().map(|size| size.bytes).sum());
+        statistics.count("functions", sizes.values().map(|size| size.functions).sum());
         statistics.count(
             "functions reached, over programs",
             total(|program| program.solution.statistics.reached),
@@ -310,6 +322,20 @@ impl<'a> Analysis<'a> {
             "functions evaluated, over programs",
             total(|program| program.solution.statistics.evaluated),
         );
+        let Hits {
+            facts,
+            decoded,
+            solutions,
+            solved,
+        } = &self.objects.hits;
+        for (what, count) in [
+            ("objects decoded", decoded),
+            ("objects from the cache", facts),
+            ("solutions computed", solved),
+            ("solutions from the cache", solutions),
+        ] {
+            statistics.count(what, count.load(Ordering::Relaxed));
+        }
     }
 }
 

@@ -57,9 +57,17 @@ impl Decoded {
     }
 }
 
+/// Memory that one descent after the other uses: most pieces are smaller than what allocating for them would cost.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    lengths: Vec<u8>,
+    pending: Vec<Address>,
+    references: Vec<Reference>,
+}
+
 /// Decodes a piece. Bounded: every address of the piece is decoded at most once.
-pub(crate) fn decode(object: &Object, piece: &Piece) -> Decoded {
-    let mut descent = Descent::new(object, piece);
+pub(crate) fn decode(object: &Object, piece: &Piece, scratch: &mut Scratch) -> Decoded {
+    let mut descent = Descent::new(object, piece, scratch);
     for entry in &piece.entries {
         descent.follow(*entry);
     }
@@ -68,8 +76,8 @@ pub(crate) fn decode(object: &Object, piece: &Piece) -> Decoded {
 
 /// Decodes a piece and then, since it jumps to addresses that are not known, whatever of its bytes no flow
 /// reached, from each first byte on.
-pub(crate) fn decode_all(object: &Object, piece: &Piece) -> Decoded {
-    let mut descent = Descent::new(object, piece);
+pub(crate) fn decode_all(object: &Object, piece: &Piece, scratch: &mut Scratch) -> Decoded {
+    let mut descent = Descent::new(object, piece, scratch);
     for entry in &piece.entries {
         descent.follow(*entry);
     }
@@ -100,27 +108,27 @@ struct Descent<'a> {
     object: &'a Object,
     piece: &'a Piece,
     decoder: Decoder<'a>,
-    /// For each byte of the piece, the length of the instruction that begins there, or 0.
-    lengths: Vec<u8>,
-    pending: Vec<Address>,
+    /// Its `lengths` are, for each byte of the piece, the length of the instruction that begins there, or 0.
+    scratch: &'a mut Scratch,
     function: Function,
     widens_offsets: bool,
     bytes: u64,
 }
 
 impl<'a> Descent<'a> {
-    fn new(object: &'a Object, piece: &'a Piece) -> Self {
+    fn new(object: &'a Object, piece: &'a Piece, scratch: &'a mut Scratch) -> Self {
         let size = usize::try_from(piece.code.end - piece.code.start).unwrap_or(0);
         let held = object.bytes_at(piece.code.start);
         // An instruction that begins inside the piece may end outside it.
         let held = held.get(..size.saturating_add(15)).unwrap_or(held);
-        let size = size.min(held.len());
+        scratch.lengths.clear();
+        scratch.lengths.resize(size.min(held.len()), 0);
+        scratch.references.clear();
         Self {
             object,
             piece,
             decoder: Decoder::new(held, piece.code.start),
-            lengths: vec![0; size],
-            pending: Vec::new(),
+            scratch,
             function: Function {
                 code: piece.code.clone(),
                 references: Vec::new(),
@@ -137,8 +145,8 @@ impl<'a> Descent<'a> {
     }
 
     fn follow(&mut self, entry: Address) {
-        self.pending.push(entry);
-        while let Some(mut address) = self.pending.pop() {
+        self.scratch.pending.push(entry);
+        while let Some(mut address) = self.scratch.pending.pop() {
             while let Some(next) = self.step(address) {
                 address = next;
             }
@@ -148,32 +156,33 @@ impl<'a> Descent<'a> {
     /// Decodes one instruction that was not decoded before; gives the next one of straight-line flow.
     fn step(&mut self, address: Address) -> Option<Address> {
         let offset = self.offset(address)?;
-        if *self.lengths.get(offset)? != 0 {
+        if *self.scratch.lengths.get(offset)? != 0 {
             return None;
         }
         let instruction = self.decode_at(address)?;
         let length = u8::try_from(instruction.end().wrapping_sub(address))
             .unwrap_or(1)
             .max(1);
-        if let Some(slot) = self.lengths.get_mut(offset) {
+        if let Some(slot) = self.scratch.lengths.get_mut(offset) {
             *slot = length;
         }
         if !instruction.is_valid() {
             return None;
         }
         self.bytes += u64::from(length);
-        self.note_mentions(&instruction);
-        self.note_flow(&instruction)
+        let flow = instruction.flow();
+        self.note_mentions(&instruction, &flow);
+        self.note_flow(&instruction, flow)
     }
 
-    fn note_flow(&mut self, instruction: &Instruction) -> Option<Address> {
+    fn note_flow(&mut self, instruction: &Instruction, flow: Flow) -> Option<Address> {
         let (at, next) = (instruction.address(), instruction.end());
-        match instruction.flow() {
+        match flow {
             Flow::Next => self.fall_through(at, next),
             Flow::Jump(target) => self.go(at, target),
             Flow::Branch(target, _) => {
                 if let Some(inside) = self.go(at, target) {
-                    self.pending.push(inside);
+                    self.scratch.pending.push(inside);
                 }
                 self.fall_through(at, next)
             }
@@ -229,15 +238,17 @@ impl<'a> Descent<'a> {
         self.go(at, next)
     }
 
-    fn note_mentions(&mut self, instruction: &Instruction) {
+    fn note_mentions(&mut self, instruction: &Instruction, flow: &Flow) {
         let at = instruction.address();
         let fixed = self.object.placement == Placement::Fixed;
         self.widens_offsets |= instruction.widens_offset();
-        let through = matches!(instruction.flow(), Flow::IndirectCall(_) | Flow::IndirectJump(_));
-        if let Some(mention) = instruction
-            .memory_mention()
-            .filter(|mention| fixed || !mention.absolute)
-        {
+        let through = matches!(flow, Flow::IndirectCall(_) | Flow::IndirectJump(_));
+        let mention = if fixed {
+            instruction.memory_mention()
+        } else {
+            instruction.relative_mention()
+        };
+        if let Some(mention) = mention {
             match mention.access {
                 Access::Taken => self.refer(at, ReferenceKind::Take, mention.address),
                 Access::Read(bytes) if !through => {
@@ -252,7 +263,7 @@ impl<'a> Descent<'a> {
                 Access::Read(_) => {}
             }
         }
-        if let Some(constant) = instruction.wide_constant().filter(|_| fixed) {
+        if fixed && let Some(constant) = instruction.wide_constant() {
             self.refer(at, ReferenceKind::Take, constant);
         }
     }
@@ -260,7 +271,12 @@ impl<'a> Descent<'a> {
     /// Addresses outside the object are numbers, not references.
     fn refer(&mut self, at: Address, kind: ReferenceKind, target: Address) {
         if self.object.segment_at(target).is_some() {
-            self.function.references.push(Reference { at, kind, target });
+            self.scratch.references.push(Reference {
+                at,
+                kind,
+                target,
+                function: None,
+            });
         }
     }
 
@@ -277,19 +293,21 @@ impl<'a> Descent<'a> {
 
     /// The length of the instruction that was decoded at `address`, if one was.
     fn length_at(&self, address: Address) -> Option<u8> {
-        self.lengths
+        self.scratch.lengths
             .get(self.offset(address)?)
             .copied()
             .filter(|length| *length != 0)
     }
 
     fn finish(mut self) -> Decoded {
-        self.function.references.sort_unstable();
-        self.function.references.dedup();
+        self.scratch.references.sort_unstable();
+        self.scratch.references.dedup();
+        self.function.references = self.scratch.references.as_slice().to_vec();
         self.function.system_calls.sort_unstable();
         self.function.foreign_system_calls.sort_unstable();
         self.function.indirect_jumps.sort_unstable();
         let boundaries = self
+            .scratch
             .lengths
             .chunks(64)
             .map(|lengths| {

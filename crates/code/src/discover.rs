@@ -10,13 +10,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use confine_elf::{Address, Object, Placement, RelocationValue, SymbolKind, UnwindFunction};
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 
 use crate::cuts;
-use crate::descend::{self, Decoded, Piece};
+use crate::descend::{self, Decoded, Piece, Scratch};
 use crate::facts::{Facts, Function, Reference, ReferenceKind};
 use crate::layout;
 use crate::pointers::Pointer;
@@ -29,9 +29,7 @@ pub(crate) fn facts(object: &Object, pointers: Vec<Pointer>) -> Facts {
         code: layout::code_ranges(object),
         pieces: BTreeMap::new(),
     };
-    for start in known_starts(object) {
-        discovery.add_start(start);
-    }
+    discovery.begin(known_starts(object));
     discovery.decode_changed();
     let stored: Vec<Address> = pointers.iter().filter_map(code_address).collect();
     loop {
@@ -129,6 +127,17 @@ struct State {
 }
 
 impl Discovery<'_> {
+    /// Takes in the sorted starts that are known before anything is decoded.
+    fn begin(&mut self, starts: Vec<Address>) {
+        let starts: Vec<Address> = starts.into_iter().filter(|start| self.is_code(*start)).collect();
+        self.pieces = starts.iter().map(|start| (*start, State::default())).collect();
+        for start in starts {
+            for landing_pad in self.landing_pads(start) {
+                self.add_entry(landing_pad);
+            }
+        }
+    }
+
     /// Decodes every piece that is new or changed, and then what that reveals, until nothing changes.
     fn decode_changed(&mut self) {
         loop {
@@ -144,17 +153,22 @@ impl Discovery<'_> {
             let object = self.object;
             let decoded: Vec<Decoded> = changed
                 .par_iter()
-                .map(|(piece, sweep)| {
+                .map_init(Scratch::default, |scratch, (piece, sweep)| {
                     if *sweep {
-                        descend::decode_all(object, piece)
+                        descend::decode_all(object, piece, scratch)
                     } else {
-                        descend::decode(object, piece)
+                        descend::decode(object, piece, scratch)
                     }
                 })
                 .collect();
             let mut revealed = Vec::new();
+            let mut known = FxHashSet::default();
             for ((piece, _), decoded) in changed.iter().zip(decoded) {
-                revealed.extend_from_slice(&decoded.function.references);
+                // What is called in many places is looked at once.
+                let references = decoded.function.references.iter();
+                revealed.extend(references.filter(|reference| {
+                    leads_on(reference.kind) && known.insert((reference.kind, reference.target))
+                }));
                 if let Some(state) = self.pieces.get_mut(&piece.code.start) {
                     state.jumps |= !decoded.function.indirect_jumps.is_empty();
                     state.decoded = Some(decoded);
@@ -366,16 +380,14 @@ impl Discovery<'_> {
     fn mentions(&self) -> Mentions {
         let functions = self.pieces.values().filter_map(|state| state.decoded.as_ref());
         let references = functions.flat_map(|decoded| &decoded.function.references);
-        Mentions::new(
-            references
-                .filter(|reference| reference.kind == ReferenceKind::Take)
-                .map(|reference| reference.target)
-                .collect(),
-        )
+        let taken: FxHashSet<Address> = references
+            .filter(|reference| reference.kind == ReferenceKind::Take)
+            .map(|reference| reference.target)
+            .collect();
+        Mentions::new(taken.into_iter().collect())
     }
 
     fn finish(self, pointers: Vec<Pointer>) -> Facts {
-        let regions = layout::data_ranges(self.object);
         let object = self.object;
         let mut code_bytes = 0;
         let functions: Vec<Function> = self
@@ -390,15 +402,14 @@ impl Discovery<'_> {
                 Some(with_table_targets(object, function, &state.table_targets))
             })
             .collect();
-        Facts {
-            evaluations: functions.iter().map(|_| OnceLock::new()).collect(),
-            cuts: cuts::cuts(object, &functions, &pointers),
-            functions,
-            pointers,
-            regions,
-            code_bytes,
-        }
+        let cuts = cuts::cuts(object, &functions, &pointers);
+        Facts::new(object, functions, pointers, cuts, code_bytes)
     }
+}
+
+/// Whether a reference may show where code begins.
+fn leads_on(kind: ReferenceKind) -> bool {
+    matches!(kind, ReferenceKind::Call | ReferenceKind::Jump | ReferenceKind::Take)
 }
 
 /// The code of the last function that begins at or before `address`, if that reaches so far.
@@ -430,6 +441,7 @@ fn with_table_targets(object: &Object, mut function: Function, targets: &[Addres
                 at,
                 kind: ReferenceKind::Jump,
                 target: *target,
+                function: None,
             });
         }
         if function.indirect_jumps.is_empty() || function.calls_indirectly {
@@ -437,6 +449,7 @@ fn with_table_targets(object: &Object, mut function: Function, targets: &[Addres
                 at,
                 kind: ReferenceKind::Take,
                 target: *target,
+                function: None,
             });
         }
     }

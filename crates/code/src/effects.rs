@@ -9,7 +9,7 @@ use crate::state::State;
 use crate::value::{Loaded, Location, Pointer, Value};
 
 /// Stack arguments that a call's record keeps: as many as the widest known wrapper takes.
-const STACK_ARGUMENTS: i64 = 10;
+const STACK_ARGUMENTS: u16 = 10;
 
 /// What one function does, in terms of what its caller passes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,42 +60,40 @@ impl SystemCallEffect {
     }
 }
 
-/// What a caller passes: enough to find any [`Location`] of the callee.
+/// What a caller passes: enough to find any [`Location`] of the callee. What may be anything is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallEffect {
-    registers: [Value; Register::COUNT],
-    /// From the callee's first stack argument on.
-    stack: Vec<Value>,
-    /// The caller's own stack, by distance from its stack pointer at entry.
-    own_stack: BTreeMap<i64, (Value, Width)>,
+    places: Box<[(Location, Value)]>,
+    /// The caller's own stack, by distance from its stack pointer at entry; left out if no address of it is passed.
+    own_stack: Box<[(i64, Value, Width)]>,
 }
 
 impl CallEffect {
     /// What a callee finds; the return address is not on the stack yet if the instruction pushes it.
     pub(crate) fn at(state: &State, pushes_return: bool) -> Self {
         let first = if pushes_return { 0 } else { 8 };
-        Self {
-            registers: state.registers().clone(),
-            own_stack: state.own_stack(),
-            stack: (0..STACK_ARGUMENTS)
-                .map(|index| state.stack_value(first + 8 * index))
-                .collect(),
-        }
+        let registers =
+            Register::all().map(|register| (Location::Register(register), state.register(register).clone()));
+        let stack = (0..STACK_ARGUMENTS)
+            .map(|index| (Location::Stack(8 + 8 * index), state.stack_value(first + 8 * i64::from(index))));
+        let places: Box<[_]> = registers.chain(stack).filter(|(_, value)| *value != Value::Any).collect();
+        let of_stack = |(place, value): &(Location, Value)| {
+            matches!(value, Value::Frame(_)) && *place != Location::Register(Register::RSP)
+        };
+        let own_stack = if places.iter().any(of_stack) { state.own_stack() } else { Box::default() };
+        Self { places, own_stack }
     }
 
     pub(crate) fn join(&mut self, other: &Self) {
-        self.own_stack
-            .retain(|start, (value, width)| match other.own_stack.get(start) {
-                Some((theirs, same)) if width == same => {
-                    *value = value.join(theirs);
-                    true
-                }
-                _ => false,
-            });
-        let mine = self.registers.iter_mut().chain(&mut self.stack);
-        for (mine, theirs) in mine.zip(other.registers.iter().chain(&other.stack)) {
-            *mine = mine.join(theirs);
-        }
+        let joined = self.places.iter().map(|(place, value)| (*place, value.join(&other.value(*place))));
+        self.places = joined.filter(|(_, value)| *value != Value::Any).collect();
+        let joined = self.own_stack.iter().filter_map(|(start, value, width)| {
+            match other.own_stack.iter().find(|(theirs, ..)| theirs == start) {
+                Some((_, theirs, same)) if width == same => Some((*start, value.join(theirs), *width)),
+                _ => None,
+            }
+        });
+        self.own_stack = joined.collect();
     }
 
     /// What the callee finds behind a pointer that is passed to it.
@@ -105,10 +103,13 @@ impl CallEffect {
             return Value::Any;
         };
         match self.value(location) {
-            Value::Frame(base) => match self.own_stack.get(&base.wrapping_add_unsigned(loaded.offset)) {
-                Some((value, width)) if *width >= loaded.width => value.truncate(loaded.width),
-                _ => Value::Any,
-            },
+            Value::Frame(base) => {
+                let wanted = base.wrapping_add_unsigned(loaded.offset);
+                match self.own_stack.iter().find(|(start, ..)| *start == wanted) {
+                    Some((_, value, width)) if *width >= loaded.width => value.truncate(loaded.width),
+                    _ => Value::Any,
+                }
+            }
             pointer => pointer.behind(loaded.width).map_or(Value::Any, |behind| {
                 Value::Loaded(Loaded {
                     offset: behind.offset.wrapping_add(loaded.offset),
@@ -121,12 +122,8 @@ impl CallEffect {
     /// What the callee finds in `location` when it is entered.
     #[must_use]
     pub fn value(&self, location: Location) -> Value {
-        match location {
-            Location::Register(register) => self.registers[register.number()].clone(),
-            Location::Stack(distance) => match usize::from(distance).checked_sub(8) {
-                Some(above) if above % 8 == 0 => self.stack.get(above / 8).cloned().unwrap_or_default(),
-                _ => Value::Any,
-            },
-        }
+        let mut places = self.places.iter();
+        let found = places.find(|(place, _)| *place == location);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
     }
 }

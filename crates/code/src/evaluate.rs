@@ -9,8 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_elf::{Address, Object, RelocationValue};
-use confine_isa::{Decoder, Flow, Instruction, Operand, Operation, Register, Width};
+use confine_isa::{Flow, Operand, Operation, Register, Width};
 
+use crate::body::{Body, Step};
 use crate::effects::{CallEffect, Evaluation, SystemCallEffect};
 use crate::facts::{Facts, Function, Reference, ReferenceKind};
 use crate::go_frames::{self, GoFrames};
@@ -41,7 +42,7 @@ pub fn evaluate(object: &Object, facts: &Facts, function: usize) -> Option<Evalu
 struct Interpreter<'a> {
     object: &'a Object,
     function: &'a Function,
-    bytes: &'a [u8],
+    body: Body<'a>,
     convention: Convention,
     returning: Returning<'a>,
     frames: GoFrames<'a>,
@@ -50,7 +51,6 @@ struct Interpreter<'a> {
     states: BTreeMap<Address, State>,
     pending: BTreeSet<Address>,
     steps: u64,
-    operations: Vec<Operation>,
 }
 
 /// What happens at one instruction, told to whoever walks.
@@ -78,13 +78,10 @@ impl<'a> Interpreter<'a> {
         convention: Convention,
         returning: Returning<'a>,
     ) -> Self {
-        let size = usize::try_from(function.code.end - function.code.start).unwrap_or(0);
-        let held = object.bytes_at(function.code.start);
-        let bytes = held.get(..size.saturating_add(15)).unwrap_or(held);
         let mut interpreter = Self {
             object,
             function,
-            bytes,
+            body: Body::new(object, function),
             convention,
             frames: GoFrames::new(object, returning.facts()),
             returning,
@@ -92,7 +89,6 @@ impl<'a> Interpreter<'a> {
             states: BTreeMap::new(),
             pending: BTreeSet::new(),
             steps: 0,
-            operations: Vec::new(),
         };
         interpreter.find_leaders();
         interpreter
@@ -102,11 +98,12 @@ impl<'a> Interpreter<'a> {
     /// that is really taken adds its target again while walking.
     fn find_leaders(&mut self) {
         let function = self.function;
-        let mut decoder = Decoder::new(self.bytes, function.code.start);
-        while let Some(instruction) = decoder.next_instruction() {
-            if let Flow::Jump(target) | Flow::Branch(target, _) = instruction.flow() {
+        let mut address = function.code.start;
+        while let Some(step) = self.body.at(address) {
+            if let Flow::Jump(target) | Flow::Branch(target, _) = step.flow {
                 self.leaders.insert(target);
             }
+            address = step.end;
         }
         self.leaders.insert(function.code.start);
         self.leaders
@@ -115,7 +112,7 @@ impl<'a> Interpreter<'a> {
 
     /// Walks until no state changes; `None` when that takes too long.
     fn settle(&mut self) -> Option<()> {
-        let limit = STEPS_PER_BYTE * self.bytes.len() as u64 + 4096;
+        let limit = STEPS_PER_BYTE * self.body.bytes() + 4096;
         self.arrive(self.function.code.start, &State::at_entry());
         for entry in &self.function.unknown_entries {
             self.arrive(*entry, &State::unknown());
@@ -186,19 +183,16 @@ impl<'a> Interpreter<'a> {
         let Some(mut state) = self.states.get(&leader).cloned() else {
             return;
         };
-        let mut decoder = Decoder::new(self.bytes, self.function.code.start);
-        if !decoder.seek(leader) {
-            return;
-        }
-        while let Some(instruction) = decoder.next_instruction() {
+        let mut next = leader;
+        while let Some(step) = self.body.at(next) {
             self.steps += 1;
-            let next = instruction.end();
-            if !self.step(&instruction, &mut state, &mut tell) {
+            next = step.end;
+            if !self.step(&step, &mut state, &mut tell) {
                 return;
             }
             if !self.function.code.contains(&next) {
                 tell(
-                    instruction.address(),
+                    step.address,
                     Event::Call {
                         target: next,
                         state: &state,
@@ -216,16 +210,14 @@ impl<'a> Interpreter<'a> {
     /// Applies one instruction; whether control may go on to the next one.
     fn step(
         &mut self,
-        instruction: &Instruction,
+        step: &Step,
         state: &mut State,
         tell: &mut impl FnMut(Address, Event<'_>),
     ) -> bool {
-        let at = instruction.address();
-        match instruction.flow() {
+        let at = step.address;
+        match step.flow {
             Flow::Next => {
-                self.operations.clear();
-                instruction.lift(&mut self.operations);
-                for operation in &self.operations {
+                for operation in self.body.operations(step) {
                     tell_store(at, operation, state, self.object, tell);
                     apply(operation, state, self.object);
                 }

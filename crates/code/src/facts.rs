@@ -1,18 +1,23 @@
 //! What is known of an object once its machine code has been decoded.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use confine_elf::{Address, Machine, Object};
 use confine_isa::Decoder;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::effects::Evaluation;
 use crate::evaluate::evaluate;
+use crate::index::Index;
 use crate::pointers::Pointer;
-use crate::{cuts, discover, pointers};
+use crate::returning::Answers;
+use crate::{cuts, discover, layout, pointers};
 
 /// One object's functions and the pointers in its data; empty for an object of another processor.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Facts {
     /// Sorted by start, never overlapping. A function that is entered in its middle by calls from elsewhere is
     /// several of these, joined by references of kind [`ReferenceKind::Jump`].
@@ -21,10 +26,14 @@ pub struct Facts {
     pub pointers: Vec<Pointer>,
     /// Ranges of memory that hold data. Sorted, never overlapping.
     pub regions: Vec<Range<Address>>,
+    /// For each of them, whether it holds any pointer: most hold none, and lead nowhere.
+    pub(crate) pointing: Vec<bool>,
     /// Where one piece of such a range ends and another begins. Sorted.
     pub cuts: Vec<Address>,
     /// Bytes of machine code decoded.
     pub code_bytes: u64,
+    pub(crate) index: Index,
+    pub(crate) returning: Answers,
     /// What functions do, by function, computed when first asked for.
     pub(crate) evaluations: Vec<OnceLock<Option<Arc<Evaluation>>>>,
 }
@@ -61,10 +70,29 @@ pub struct Reference {
     pub kind: ReferenceKind,
     /// The address, in this object.
     pub target: Address,
+    /// The function whose code holds the address: looked up once, since every program that loads the object asks.
+    pub function: Option<FunctionIndex>,
+}
+
+/// An index into [`Facts::functions`]; an optional one takes four bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FunctionIndex(NonZeroU32);
+
+impl FunctionIndex {
+    pub(crate) fn new(index: usize) -> Option<Self> {
+        let behind = u32::try_from(index).ok()?.checked_add(1)?;
+        NonZeroU32::new(behind).map(Self)
+    }
+
+    /// The index.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0.get() - 1
+    }
 }
 
 /// What an instruction does with an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ReferenceKind {
     /// Calls it.
     Call,
@@ -105,6 +133,30 @@ impl Facts {
         discover::facts(object, pointers)
     }
 
+    /// The facts with what is looked up from them: which functions references lead to, and which data leads on.
+    pub(crate) fn new(
+        object: &Object,
+        mut functions: Vec<Function>,
+        pointers: Vec<Pointer>,
+        cuts: Vec<Address>,
+        code_bytes: u64,
+    ) -> Self {
+        let regions = layout::data_ranges(object);
+        let index = Index::new(functions.iter().map(|function| &function.code));
+        look_up_functions(&mut functions, &index);
+        Self {
+            evaluations: functions.iter().map(|_| OnceLock::new()).collect(),
+            returning: Answers::none_for(functions.len()),
+            pointing: regions.iter().map(|region| has_pointers(&pointers, region)).collect(),
+            cuts,
+            index,
+            functions,
+            pointers,
+            regions,
+            code_bytes,
+        }
+    }
+
     /// What a function does; `None` if there is no such function or it takes too long to settle. `object` is
     /// the one that these facts are of. Computed once, whoever asks.
     #[must_use]
@@ -134,13 +186,8 @@ impl Facts {
     /// The function whose code holds `address`.
     #[must_use]
     pub fn function_at(&self, address: Address) -> Option<usize> {
-        let index = self
-            .functions
-            .partition_point(|function| function.code.end <= address);
-        self.functions
-            .get(index)
-            .filter(|function| function.code.contains(&address))
-            .map(|_| index)
+        let code = |index: usize| self.functions.get(index).map(|function| &function.code);
+        self.index.find(address, self.functions.len(), code)
     }
 
     /// The data region that holds `address`.
@@ -151,6 +198,13 @@ impl Facts {
             .get(index)
             .filter(|region| region.contains(&address))
             .map(|_| index)
+    }
+
+    /// Whether `address` lies in data that holds pointers.
+    #[must_use]
+    pub fn points_on(&self, address: Address) -> bool {
+        let region = self.region_at(address).and_then(|region| self.pointing.get(region));
+        region.copied().unwrap_or(false)
     }
 
     /// What a reference to `address` may reach: the piece that begins there, with the header that C++ keeps before a
@@ -184,4 +238,22 @@ impl Facts {
         let to = self.pointers.partition_point(|pointer| pointer.at < range.end);
         self.pointers.get(from..to).unwrap_or(&[])
     }
+}
+
+fn has_pointers(pointers: &[Pointer], region: &Range<Address>) -> bool {
+    // One that begins before the region may end in it.
+    let from = region.start.saturating_sub(7);
+    let next = pointers.partition_point(|pointer| pointer.at < from);
+    pointers.get(next).is_some_and(|pointer| pointer.at < region.end)
+}
+
+/// Gives each reference to code the function that it leads to.
+fn look_up_functions(functions: &mut [Function], index: &Index) {
+    let code: Vec<Range<Address>> = functions.iter().map(|function| function.code.clone()).collect();
+    functions.par_iter_mut().for_each(|function| {
+        for reference in &mut function.references {
+            let found = index.find(reference.target, code.len(), |index| code.get(index));
+            reference.function = found.and_then(FunctionIndex::new);
+        }
+    });
 }

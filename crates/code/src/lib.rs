@@ -6,6 +6,7 @@
 //! computed once per content, in any order, on any thread.
 #![forbid(unsafe_code)]
 
+mod body;
 mod cuts;
 mod descend;
 mod discover;
@@ -13,6 +14,8 @@ mod effects;
 mod evaluate;
 mod facts;
 mod go_frames;
+mod index;
+mod kept;
 mod layout;
 mod pointers;
 mod returning;
@@ -23,6 +26,6 @@ mod value;
 
 pub use effects::{CallEffect, Evaluation, SystemCallEffect};
 pub use evaluate::evaluate;
-pub use facts::{Facts, Function, Reference, ReferenceKind};
+pub use facts::{Facts, Function, FunctionIndex, Reference, ReferenceKind};
 pub use pointers::Pointer as StoredPointer;
 pub use value::{Constants, Entry, Loaded, Location, Pointer, Value};

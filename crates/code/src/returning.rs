@@ -5,6 +5,7 @@
 //! search that grows too long) counts as returning, so the answer "no" can be relied on.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use confine_elf::{Address, Object};
 use confine_isa::{Decoder, Flow};
@@ -18,11 +19,30 @@ const DEPTH: u8 = 6;
 /// How many instructions of one function the search looks at: functions that do not return are short.
 const INSTRUCTIONS: usize = 2000;
 
-/// Answers for one object, remembered. The answer depends on the function and the depth alone, so that it is
-/// the same in whatever order questions come.
+/// Answers for one object's functions by depth, remembered for whoever asks next. An answer depends on the function
+/// and the depth alone, so that it is the same in whatever order questions come, on whichever threads.
+#[derive(Debug, Default)]
+pub(crate) struct Answers(Vec<[AtomicU8; DEPTH as usize + 1]>);
+
+/// How an answer is kept: not known yet is 0.
+const RETURNS: u8 = 1;
+const DOES_NOT_RETURN: u8 = 2;
+
+impl Answers {
+    pub(crate) fn none_for(functions: usize) -> Self {
+        Self((0..functions).map(|_| Default::default()).collect())
+    }
+
+    fn place(&self, function: usize, depth: u8) -> Option<&AtomicU8> {
+        self.0.get(function)?.get(usize::from(depth))
+    }
+}
+
+/// A search through one object.
 pub(crate) struct Returning<'a> {
     object: &'a Object,
     facts: &'a Facts,
+    /// Answers about addresses that are no function's start.
     known: FxHashMap<(Address, u8), bool>,
 }
 
@@ -48,11 +68,28 @@ impl<'a> Returning<'a> {
         let Some(deeper) = depth.checked_sub(1) else {
             return true;
         };
-        if let Some(known) = self.known.get(&(address, depth)) {
-            return *known;
+        let facts = self.facts;
+        let start = facts.function_at(address).filter(|index| {
+            let function = facts.functions.get(*index);
+            function.is_some_and(|function| function.code.start == address)
+        });
+        // Relaxed: the answer is all that is passed on.
+        let place = start.and_then(|function| facts.returning.place(function, depth));
+        let known = match place.map(|place| place.load(Ordering::Relaxed)) {
+            Some(RETURNS) => Some(true),
+            Some(DOES_NOT_RETURN) => Some(false),
+            _ => self.known.get(&(address, depth)).copied(),
+        };
+        if let Some(known) = known {
+            return known;
         }
         let answer = self.walk(address, deeper);
-        self.known.insert((address, depth), answer);
+        match place {
+            Some(place) => place.store(if answer { RETURNS } else { DOES_NOT_RETURN }, Ordering::Relaxed),
+            None => {
+                self.known.insert((address, depth), answer);
+            }
+        }
         answer
     }
 

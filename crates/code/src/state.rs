@@ -69,15 +69,9 @@ impl State {
     }
 
     /// What lies in the function's own stack, by distance from the stack pointer at entry.
-    pub(crate) fn own_stack(&self) -> BTreeMap<i64, (Value, Width)> {
+    pub(crate) fn own_stack(&self) -> Box<[(i64, Value, Width)]> {
         let slots = self.slots.iter();
-        slots
-            .map(|(start, slot)| (*start, (slot.value.clone(), slot.width)))
-            .collect()
-    }
-
-    pub(crate) fn registers(&self) -> &[Value; Register::COUNT] {
-        &self.registers
+        slots.map(|(start, slot)| (*start, slot.value.clone(), slot.width)).collect()
     }
 
     /// What the eight bytes at `distance` above the stack pointer hold.
@@ -342,36 +336,51 @@ impl State {
 
     /// Takes in what another way to the same point brings; whether anything changed.
     pub(crate) fn join(&mut self, other: &Self) -> bool {
-        let before = self.clone();
+        let mut changed = self.join_slots(other);
+        let mut escaped = self.escaped || other.escaped;
         for (mine, theirs) in self.registers.iter_mut().zip(&other.registers) {
+            if *mine == *theirs {
+                continue;
+            }
             let joined = mine.join(theirs);
             // A stack address that is no longer recognised may still be written through.
-            self.escaped |= joined == Value::Any
+            escaped |= joined == Value::Any
                 && (matches!(mine, Value::Frame(_)) || matches!(theirs, Value::Frame(_)));
+            changed |= joined != *mine;
             *mine = joined;
         }
-        let places: Vec<(i64, Width)> = self
+        changed |= escaped != self.escaped;
+        self.escaped = escaped;
+        if self.flags != other.flags && self.flags.is_some() {
+            self.flags = None;
+            changed = true;
+        }
+        changed
+    }
+
+    /// The same for what lies in the stack.
+    fn join_slots(&mut self, other: &Self) -> bool {
+        let intact = self.incoming_intact && other.incoming_intact;
+        if self.slots == other.slots && self.incoming_intact == intact {
+            return false;
+        }
+        let places: BTreeMap<i64, Width> = self
             .slots
             .iter()
             .chain(&other.slots)
             .map(|(start, slot)| (*start, slot.width))
-            .collect::<BTreeMap<_, _>>()
-            .into_iter()
             .collect();
         let mut slots = BTreeMap::new();
         for (start, width) in places {
-            let value = before.load(start, width).join(&other.load(start, width));
+            let value = self.load(start, width).join(&other.load(start, width));
             if start >= 0 || value != Value::Any {
                 slots.insert(start, Slot { value, width });
             }
         }
+        let changed = slots != self.slots || self.incoming_intact != intact;
         self.slots = slots;
-        self.incoming_intact &= other.incoming_intact;
-        self.escaped |= other.escaped;
-        if self.flags != other.flags {
-            self.flags = None;
-        }
-        *self != before
+        self.incoming_intact = intact;
+        changed
     }
 }
 

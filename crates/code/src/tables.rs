@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use confine_elf::{Address, Object, Placement};
+use rayon::slice::ParallelSliceMut;
 
 use crate::layout;
 
@@ -18,7 +19,7 @@ pub(crate) struct Mentions(Vec<Address>);
 
 impl Mentions {
     pub(crate) fn new(mut addresses: Vec<Address>) -> Self {
-        addresses.sort_unstable();
+        addresses.par_sort_unstable();
         addresses.dedup();
         Self(addresses)
     }

@@ -13,10 +13,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use crate::content::MAX_FILE;
+use crate::mapping;
 use crate::{Error, FileBytes, FileKind, Files, ReadError, Resolved};
 
 /// How many symbolic links one look-up may follow, as Linux does (`MAXSYMLINKS`, include/linux/namei.h).
 const MAX_LINKS: usize = 40;
+
+/// Files of this size and more are mapped: a library of a hundred megabytes is looked at in parts.
+const MAPPED: u64 = 64 << 10;
 
 /// A folder of the host as a root.
 #[derive(Debug)]
@@ -169,6 +173,9 @@ fn read_file(path: &Path) -> io::Result<FileBytes> {
     let too_large = || io::Error::other(format!("more bytes than the limit of {MAX_FILE} for one file"));
     if metadata.len() > MAX_FILE {
         return Err(too_large());
+    }
+    if metadata.len() >= MAPPED {
+        return mapping::map(&file);
     }
     let mut bytes = Vec::with_capacity(metadata.len() as usize);
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;

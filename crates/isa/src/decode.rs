@@ -208,6 +208,14 @@ impl Instruction {
         })
     }
 
+    /// The same for RIP-relative operands alone: all that is an address in an object which may lie anywhere.
+    #[must_use]
+    pub fn relative_mention(&self) -> Option<Mention> {
+        matches!(self.inner.memory_base(), Name::RIP | Name::EIP)
+            .then(|| self.memory_mention())
+            .flatten()
+    }
+
     /// A constant operand of four or eight bytes: in a program with fixed addresses it may be one of them.
     #[must_use]
     pub fn wide_constant(&self) -> Option<u64> {

@@ -1,6 +1,7 @@
 //! The objects of one program, in the loader's order.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use confine_assumption::{Assumption, Effect, Kind};
@@ -167,6 +168,20 @@ impl Linked {
     /// The canonical paths of all objects, in order.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.objects.iter().map(|object| object.path.as_str())
+    }
+
+    /// Everything that bindings depend on besides the objects' contents, in words that say the same only for the same.
+    #[must_use]
+    pub fn description(&self) -> String {
+        let mut text = format!("{:?} {:?}", self.search.flavour, self.start_up_count());
+        for object in &self.objects {
+            let LinkedObject {
+                path, reason, late, scope, ..
+            } = object;
+            // Writing to a string does not fail.
+            let _ = write!(text, "\n{path:?} {reason:?} {late} {scope:?}");
+        }
+        text
     }
 
     /// How many objects are in the global scope: they come first.

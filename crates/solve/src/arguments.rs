@@ -19,6 +19,7 @@ use confine_elf::{Address, SymbolKind};
 use confine_isa::{Arithmetic, Register, Width};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
 
 use crate::names;
 use crate::program::{Input, Node, Program};
@@ -41,7 +42,7 @@ pub struct Interface {
 }
 
 /// What reaches an interface at one place.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Passed {
     /// The interface's exported name.
     pub interface: String,

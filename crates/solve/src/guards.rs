@@ -85,7 +85,7 @@ fn callees<'p>(program: &'p Program<'_>, object: usize, node: Node) -> impl Iter
                 ReferenceKind::Call | ReferenceKind::Jump | ReferenceKind::Take
             )
         })
-        .filter_map(move |reference| program.node_at(object, reference.target))
+        .filter_map(move |reference| program.target(object, reference))
 }
 
 /// Functions without a symbol that the carriers lead to, and that nothing but the carriers, the setters and each other
@@ -125,16 +125,13 @@ fn helpers(
     }
     loop {
         let before = helpers.len();
-        for function in &facts.functions {
-            let Some(from) = program.node_at(object, function.code.start) else {
-                continue;
-            };
+        for (from, function) in program.functions(object) {
             if carriers.contains(&from) || setters.contains(&from) || helpers.contains(&from) {
                 continue;
             }
             for reference in &function.references {
                 if let Some(target) = program
-                    .node_at(object, reference.target)
+                    .target(object, reference)
                     .filter(|target| *target != from)
                 {
                     helpers.remove(&target);

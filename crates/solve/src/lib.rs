@@ -27,9 +27,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::Assumption;
 use confine_elf::Address;
+use serde::{Deserialize, Serialize};
 
 /// What was found about one program.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Solution {
     /// By call number.
     pub calls: BTreeMap<u32, Evidence>,
@@ -41,12 +42,23 @@ pub struct Solution {
     pub passed: Vec<Passed>,
     /// Names of exported functions that are reached, per object: what later loading depends on.
     pub reached_exports: BTreeSet<(usize, String)>,
+    /// How much code each object has, in the order of the program's objects.
+    pub code: Vec<CodeSize>,
     /// How much there was to do.
     pub statistics: Statistics,
 }
 
+/// How much code an object has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeSize {
+    /// Bytes that were decoded.
+    pub bytes: u64,
+    /// Functions that they are.
+    pub functions: u64,
+}
+
 /// A system call whose number is not known.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OpenCall {
     /// The object whose code gives the number, as an index into the program's objects.
     pub object: usize,
@@ -55,7 +67,7 @@ pub struct OpenCall {
 }
 
 /// Where a call is made, and how control gets there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// In how many places its number is decided.
     pub sites: usize,
@@ -69,7 +81,7 @@ pub struct Evidence {
 }
 
 /// Arguments that a call is made with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArgumentEvidence {
     /// What each may be.
     pub values: Arguments,
@@ -78,7 +90,7 @@ pub struct ArgumentEvidence {
 }
 
 /// One function on the way from a root to a system call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Index into the program's objects.
     pub object: usize,
@@ -91,7 +103,7 @@ pub struct Step {
 }
 
 /// Counts for `--stats`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statistics {
     /// Functions in all objects.
     pub functions: usize,
@@ -99,6 +111,21 @@ pub struct Statistics {
     pub reached: usize,
     /// Functions whose values were computed.
     pub evaluated: usize,
+}
+
+impl Solution {
+    /// The solution as bytes, for whoever keeps it.
+    #[must_use]
+    pub fn to_kept(&self) -> Vec<u8> {
+        // Nothing in these types can fail to become bytes; nothing is what cannot be read back.
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+
+    /// A solution from what [`Solution::to_kept`] made of it; `None` for anything else.
+    #[must_use]
+    pub fn from_kept(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
 }
 
 /// Solves one program.

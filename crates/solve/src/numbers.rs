@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
-use confine_code::Value;
+use confine_code::{Facts, Value};
 use confine_elf::{Address, SymbolKind};
 
 use crate::arguments::{Answer, Question, Tracer};
 use crate::program::{Input, Node, Program};
 use crate::reach::{Reach, Way};
 use crate::values::Given;
-use crate::{ArgumentEvidence, Evidence, OpenCall, Solution, Statistics, Step, arguments, names, values};
+use crate::{ArgumentEvidence, CodeSize, Evidence, OpenCall, Solution, Statistics, Step, arguments, names, values};
 
 /// How long a chain may grow before it is cut off in the middle; real ones have a few dozen steps.
 const LONGEST_CHAIN: usize = 256;
@@ -65,6 +65,7 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
         assumptions: found.assumptions(program, reach),
         passed: arguments::passed(program, reach, input, &mut tracer),
         reached_exports: reached_exports(program, reach),
+        code: program.facts.iter().map(|facts| code_size(facts)).collect(),
         statistics: Statistics {
             functions: program.function_count(),
             reached: reach.order.len(),
@@ -101,6 +102,13 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
         );
     }
     solution
+}
+
+fn code_size(facts: &Facts) -> CodeSize {
+    CodeSize {
+        bytes: facts.code_bytes,
+        functions: facts.functions.len() as u64,
+    }
 }
 
 /// How often wrappers whose address is taken may call each other.

@@ -1,8 +1,8 @@
 //! One program's objects with their facts, addressed by one running number per function.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use confine_code::Facts;
+use confine_code::{Facts, Reference};
 use confine_elf::{Address, Object, RelocationValue, SymbolKind};
 use confine_link::opaque::OpaqueState;
 use confine_link::{Binding, Linked, LinkedObject, LoadReason};
@@ -62,6 +62,8 @@ pub(crate) struct Program<'a> {
     first: Vec<u32>,
     /// Whether any object stands in for another one on better processors.
     has_variants: bool,
+    /// For each object, what its dynamic symbols bind to, looked up when first asked for.
+    bindings: Vec<Vec<OnceLock<Binding>>>,
 }
 
 /// What a stored or mentioned value designates.
@@ -75,6 +77,10 @@ pub(crate) enum Designation {
         address: Address,
         size: u64,
     },
+}
+
+fn unbound(object: &LinkedObject) -> Vec<OnceLock<Binding>> {
+    object.elf.dynamic_symbols.iter().map(|_| OnceLock::new()).collect()
 }
 
 impl Node {
@@ -96,7 +102,15 @@ impl<'a> Program<'a> {
             linked: input.linked,
             facts: input.facts,
             first,
+            bindings: input.linked.objects.iter().map(unbound).collect(),
         }
+    }
+
+    /// What a symbol of an object binds to.
+    pub(crate) fn resolve(&self, object: usize, symbol: u32) -> Binding {
+        let known = self.bindings.get(object).and_then(|bindings| bindings.get(symbol as usize));
+        let resolve = || self.linked.resolve(object, symbol);
+        known.map_or_else(resolve, |known| *known.get_or_init(resolve))
     }
 
     pub(crate) fn function_count(&self) -> usize {
@@ -118,18 +132,41 @@ impl<'a> Program<'a> {
         &self.facts[object].functions[index]
     }
 
+    /// Every function of an object.
+    pub(crate) fn functions(&self, object: usize) -> impl Iterator<Item = (Node, &'a confine_code::Function)> {
+        let nodes = (self.first[object]..).map(Node);
+        nodes.zip(&self.facts[object].functions)
+    }
+
     pub(crate) fn node_at(&self, object: usize, address: Address) -> Option<Node> {
         let index = self.facts.get(object)?.function_at(address)?;
         Some(Node(self.first[object] + u32::try_from(index).ok()?))
     }
 
-    /// What an address of an object is: code, data, or neither.
-    pub(crate) fn designate(&self, object: usize, address: Address) -> Option<Designation> {
-        if let Some(node) = self.node_at(object, address) {
-            return Some(Designation::Function(node));
+    /// The function that a reference in `object` leads to.
+    pub(crate) fn target(&self, object: usize, reference: &Reference) -> Option<Node> {
+        Some(Node(self.first[object] + reference.function?.get()))
+    }
+
+    /// What a reference in `object` mentions.
+    pub(crate) fn mentioned(&self, object: usize, reference: &Reference) -> Option<Designation> {
+        match self.target(object, reference) {
+            Some(node) => Some(Designation::Function(node)),
+            None => self.data_at(object, reference.target),
         }
-        self.facts.get(object)?.region_at(address)?;
-        Some(Designation::Data {
+    }
+
+    /// What an address of an object is: code, data that leads on, or neither.
+    pub(crate) fn designate(&self, object: usize, address: Address) -> Option<Designation> {
+        match self.node_at(object, address) {
+            Some(node) => Some(Designation::Function(node)),
+            None => self.data_at(object, address),
+        }
+    }
+
+    fn data_at(&self, object: usize, address: Address) -> Option<Designation> {
+        let leads_on = self.facts.get(object)?.points_on(address);
+        leads_on.then_some(Designation::Data {
             object,
             address,
             size: 0,
@@ -144,7 +181,7 @@ impl<'a> Program<'a> {
                 self.designate(object, address).into_iter().collect()
             }
             RelocationValue::Symbol { symbol, addend } => {
-                self.designate_symbol(self.linked.resolve(object, symbol), addend)
+                self.designate_symbol(self.resolve(object, symbol), addend)
             }
             RelocationValue::Copy { symbol } => {
                 self.designate_symbol(self.linked.resolve_copy(object, symbol), 0)

@@ -164,7 +164,7 @@ impl Search<'_, '_> {
             let functions = &self.program.facts[object].functions;
             for reference in functions.iter().flat_map(|function| &function.references) {
                 if reference.kind == ReferenceKind::Take
-                    && let Some(node) = self.program.node_at(object, reference.target)
+                    && let Some(node) = self.program.target(object, reference)
                 {
                     self.found_root(node, format!("its address is taken at {:#x}", reference.at));
                 }
@@ -209,7 +209,7 @@ impl Search<'_, '_> {
         let RelocationValue::Symbol { symbol, .. } = value else {
             return false;
         };
-        let Binding::Defined { object, symbol, .. } = self.program.linked.resolve(object, symbol) else {
+        let Binding::Defined { object, symbol, .. } = self.program.resolve(object, symbol) else {
             return false;
         };
         let symbol = self.program.elf(object).dynamic_symbols.get(symbol as usize);
@@ -277,10 +277,10 @@ impl Search<'_, '_> {
     }
 
     fn follow(&mut self, object: usize, from: Node, reference: &Reference) {
-        let Reference { at, kind, target } = *reference;
+        let Reference { at, kind, target, .. } = *reference;
         match kind {
             ReferenceKind::Call | ReferenceKind::Jump => {
-                if let Some(node) = self.program.node_at(object, target) {
+                if let Some(node) = self.program.target(object, reference) {
                     let caller = Caller {
                         node: from,
                         at,
@@ -316,10 +316,10 @@ impl Search<'_, '_> {
             // A comparison tells nobody what it compared: glibc's handler for cancelled threads looks whether it
             // interrupted the instructions around a system call so.
             ReferenceKind::Compare(_) | ReferenceKind::Write(_) => {}
-            ReferenceKind::Take if self.is_thread_local_slot(object, target) => {}
-            ReferenceKind::Take => match self.program.designate(object, target) {
+            ReferenceKind::Take => match self.program.mentioned(object, reference) {
                 Some(Designation::Function(node))
                     if self.guards.is_configured(self.program, object, node) => {}
+                Some(Designation::Data { .. }) if self.is_thread_local_slot(object, target) => {}
                 Some(designation) => self.mentioned(designation, from, at),
                 None => {}
             },
@@ -350,7 +350,7 @@ impl Search<'_, '_> {
             let RelocationValue::Symbol { symbol, .. } = pointer.value else {
                 continue;
             };
-            if self.program.linked.resolve(object, symbol) == Binding::Missing
+            if self.program.resolve(object, symbol) == Binding::Missing
                 && let Some(symbol) = self.program.elf(object).dynamic_symbols.get(symbol as usize)
             {
                 self.reach.missing.insert((object, symbol.name.clone()));

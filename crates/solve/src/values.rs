@@ -14,6 +14,7 @@ use confine_code::{Loaded, Pointer, Value};
 use confine_elf::Address;
 use confine_kernel::arguments;
 use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
 
 use crate::arguments::{LEVELS, Tracer};
 use crate::program::Node;
@@ -22,7 +23,7 @@ use crate::program::Node;
 const TUPLES: usize = 4096;
 
 /// What one argument can be.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum Values {
     /// Anything, or not worth a restriction.
     #[default]

@@ -1,10 +1,12 @@
 //! The subcommands, one module each.
 
+mod cache;
 mod generate;
 mod inspect;
 mod profile;
 mod why;
 
+pub use cache::cache;
 pub use generate::{completions, man};
 pub use inspect::inspect;
 pub use profile::profile;

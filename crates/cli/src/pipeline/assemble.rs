@@ -78,19 +78,19 @@ pub fn report(image: &Image, config: &Config, options: &Options, analysis: &Anal
 
 fn objects(analysis: &Analysis<'_>) -> Vec<Object> {
     let mut objects: BTreeMap<&str, Object> = BTreeMap::new();
-    for loaded in analysis
-        .programs
-        .iter()
-        .flat_map(|program| &program.linked.objects)
-    {
-        let Some(analysed) = analysis.objects.get(&loaded.path) else {
+    let loaded = analysis.programs.iter().flat_map(|program| {
+        let objects = program.linked.objects.iter();
+        objects.zip(&program.solution.code)
+    });
+    for (loaded, code) in loaded {
+        let Some(sha256) = analysis.objects.sha256(&loaded.path) else {
             continue;
         };
         let object = objects.entry(&loaded.path).or_insert_with(|| Object {
             path: loaded.path.clone(),
-            sha256: analysed.sha256.clone(),
+            sha256,
             bytes: loaded.elf.bytes.len() as u64,
-            code_bytes: analysed.facts.code_bytes,
+            code_bytes: code.bytes,
             kind: ObjectKind::SharedObject,
         });
         if loaded.reason == LoadReason::Program {
