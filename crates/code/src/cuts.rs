@@ -1,8 +1,8 @@
 //! Where data is cut into pieces that are reached as a whole.
 //!
-//! Abstraction: a piece is a section, cut where one object surely or very likely ends and another begins. Only sections that
-//! are never written while the program runs are cut: tables of constants, where the addresses of functions that
-//! nobody needs would otherwise come along. A cut lies
+//! Abstraction: a piece is a section, cut where one object surely or very likely ends and another begins, so that the
+//! addresses of functions that nobody needs do not come along. Whether the section is written while the program runs
+//! does not matter: what is written there are addresses that code took or that other data held. A cut lies
 //!
 //! - where a symbol begins that no other symbol covers, or
 //! - where an address begins that code takes or data holds, if it is a multiple of [`ALIGNMENT`], and no function
@@ -29,13 +29,13 @@ pub(crate) const ALIGNMENT: u64 = 32;
 
 /// The cuts, sorted.
 pub(crate) fn cuts(object: &Object, functions: &[Function], pointers: &[Pointer]) -> Vec<Address> {
-    let constant: Vec<Range<Address>> = layout::constant_sections(object);
-    let is_constant = |address: Address| layout::range_at(&constant, address).is_some();
+    let sections: Vec<Range<Address>> = layout::initialised_sections(object);
+    let is_initialised = |address: Address| layout::range_at(&sections, address).is_some();
     let certain = symbol_starts(object);
     let mut cuts: BTreeSet<Address> = certain
         .iter()
         .copied()
-        .filter(|start| is_constant(*start))
+        .filter(|start| is_initialised(*start))
         .collect();
     let taken = functions.iter().flat_map(|function| &function.references);
     let taken = taken
@@ -48,10 +48,10 @@ pub(crate) fn cuts(object: &Object, functions: &[Function], pointers: &[Pointer]
     cuts.extend(
         taken
             .chain(held)
-            .filter(|address| address.is_multiple_of(ALIGNMENT) && is_constant(*address)),
+            .filter(|address| address.is_multiple_of(ALIGNMENT) && is_initialised(*address)),
     );
-    let mut doubtful = mentioned_on_both_sides(functions, &cuts, is_constant);
-    for section in &constant {
+    let mut doubtful = mentioned_on_both_sides(functions, &cuts, is_initialised);
+    for section in &sections {
         doubtful.extend(Slots::of(object, section, pointers).inside_arrays(&cuts));
     }
     cuts.retain(|cut| certain.contains(cut) || !doubtful.contains(cut));
@@ -81,7 +81,7 @@ fn symbol_starts(object: &Object) -> BTreeSet<Address> {
 fn mentioned_on_both_sides(
     functions: &[Function],
     cuts: &BTreeSet<Address>,
-    is_constant: impl Fn(Address) -> bool,
+    is_initialised: impl Fn(Address) -> bool,
 ) -> BTreeSet<Address> {
     let mut doubtful = BTreeSet::new();
     let mut mentioned = Vec::new();
@@ -94,7 +94,7 @@ fn mentioned_on_both_sides(
         mentioned.extend(
             references
                 .map(|reference| reference.target)
-                .filter(|target| is_constant(*target)),
+                .filter(|target| is_initialised(*target)),
         );
         mentioned.sort_unstable();
         mentioned.dedup();

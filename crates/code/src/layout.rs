@@ -59,17 +59,14 @@ pub(crate) fn data_ranges(object: &Object) -> Vec<Range<Address>> {
     disjoint(ranges)
 }
 
-/// Sections of data that nothing writes once the loader is done. Sorted.
-pub(crate) fn constant_sections(object: &Object) -> Vec<Range<Address>> {
-    let constant = object.sections.iter().filter(|section| {
-        let range = &section.addresses;
-        let finished = object.read_only_after_relocation.as_ref();
-        let segment = object.segment_at(range.start);
-        let is_constant = segment.is_some_and(|segment| !segment.writable)
-            || finished.is_some_and(|finished| finished.start <= range.start && range.end <= finished.end);
-        !section.executable && !section.thread_local && is_constant
-    });
-    disjoint(constant.map(|section| section.addresses.clone()).collect())
+/// Sections of data that the file gives contents. Sorted.
+pub(crate) fn initialised_sections(object: &Object) -> Vec<Range<Address>> {
+    let held = object
+        .sections
+        .iter()
+        .filter(|section| !section.executable && !section.thread_local)
+        .filter(|section| !object.bytes_at(section.addresses.start).is_empty());
+    disjoint(held.map(|section| section.addresses.clone()).collect())
 }
 
 /// Sorted; where two overlap, the later one keeps what the earlier does not have.

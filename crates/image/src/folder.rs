@@ -4,11 +4,12 @@
 //! root file system means a path inside of it. Special files are never opened. The folder is taken to hold still
 //! while it is read.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustix::fs::OFlags;
 
@@ -26,9 +27,12 @@ const MAPPED: u64 = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
+    /// Folders that were walked to before, by the path that was asked for: many files are looked for in few folders.
+    folders: RwLock<HashMap<String, Option<Arc<Place>>>>,
 }
 
 /// Something inside the root, links followed.
+#[derive(Debug)]
 struct Place {
     /// As the host names it; names that are not UTF-8 are kept.
     host: PathBuf,
@@ -45,10 +49,40 @@ impl Folder {
         if !root_folder.is_dir() {
             return Err(io(io::ErrorKind::NotADirectory.into()));
         }
-        Ok(Self { root: root_folder })
+        Ok(Self {
+            root: root_folder,
+            folders: RwLock::default(),
+        })
     }
 
+    /// What lies at a path, links followed.
     fn walk(&self, path: &str) -> Option<Place> {
+        match path.rsplit_once('/') {
+            Some((folder, name)) if !matches!(name, "" | "." | "..") => {
+                let folder = self.folder(folder)?;
+                let (host, metadata) = child(&folder.host, name)?;
+                if metadata.is_symlink() {
+                    return self.walk_all(path);
+                }
+                let path = format!("{}/{name}", folder.path.trim_end_matches('/'));
+                Some(Place { host, path, metadata })
+            }
+            _ => self.walk_all(path),
+        }
+    }
+
+    /// A folder, which is remembered.
+    fn folder(&self, path: &str) -> Option<Arc<Place>> {
+        let known = self.folders.read().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+        known.unwrap_or_else(|| {
+            let found = self.walk_all(path).filter(|place| place.metadata.is_dir()).map(Arc::new);
+            let mut folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
+            folders.insert(path.to_owned(), found.clone());
+            found
+        })
+    }
+
+    fn walk_all(&self, path: &str) -> Option<Place> {
         let root = Place {
             host: self.root.clone(),
             path: String::new(),

@@ -2,6 +2,7 @@
 
 use confine_elf::Symbol;
 use confine_image::Files;
+use rayon::prelude::*;
 
 use crate::linked::{Linked, LoadReason};
 use crate::store::ObjectStore;
@@ -89,6 +90,15 @@ impl Linked {
             self.sort_assumptions();
         }
         Some(object)
+    }
+
+    /// Reads what will be asked for in parallel; the results wait in the store.
+    pub fn prefetch_late(&self, files: &dyn Files, store: &ObjectStore, requests: &[LateRequest]) {
+        requests.par_iter().for_each(|request| {
+            if self.known(&request.name).is_none() {
+                self.find(files, store, &request.name, request.caller);
+            }
+        });
     }
 
     /// The exported symbols of an object that these roots mean, as indices into its dynamic symbols.

@@ -403,12 +403,16 @@ impl Search<'_, '_> {
     /// Data is reached: `size` bytes if that is certain, else the piece around the address.
     fn found_data(&mut self, object: usize, address: Address, size: u64, by: Option<(Node, Address)>) {
         let mut pending = vec![(object, address, size)];
+        let mut stored = by.is_none();
         while let Some((object, address, size)) = pending.pop() {
             let facts = &self.program.facts[object];
             let Some(range) = (if size > 0 {
                 Some(address..address.saturating_add(size))
             } else {
-                let mentions = |start| by.is_some_and(|(node, _)| self.program.function(node).takes(start));
+                // Compilers fold indices and bounds into the addresses that code takes, not into those that they store.
+                let mentions = |start| {
+                    stored || by.is_some_and(|(node, _)| self.program.function(node).takes(start))
+                };
                 facts.piece_at(address, mentions)
             }) else {
                 continue;
@@ -416,6 +420,7 @@ impl Search<'_, '_> {
             if !self.pieces.insert((object, range.start, range.end)) {
                 continue;
             }
+            stored = true;
             for pointer in facts.pointers_in(range) {
                 for designation in self.program.designate_stored(object, pointer.value) {
                     match designation {

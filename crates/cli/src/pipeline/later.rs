@@ -111,7 +111,9 @@ fn is_one_of(passed: &Passed, interfaces: &[(&str, usize)]) -> bool {
 pub fn load(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram) -> bool {
     let mut roots = program.late_roots.clone();
     let before = program.linked.objects.len();
-    for request in wanted(files, store, program) {
+    let requests = wanted(files, store, program);
+    program.linked.prefetch_late(files, store, &requests);
+    for request in requests {
         let Some(object) = program.linked.load_late(files, store, &request) else {
             continue;
         };

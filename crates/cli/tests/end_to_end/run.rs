@@ -11,6 +11,8 @@ use confine_report::Report;
 /// A command with its arguments.
 pub fn confine(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_confine"));
+    // Not the user's own cache; the tests share one, as runs of a user do.
+    command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     command.args(arguments);
     command
 }

@@ -17,10 +17,15 @@ fn a_script_brings_its_shell_and_the_program_that_it_executes() {
     let image = Image::with_script(programs);
     let archive = format!("docker-archive:{}", image.archive(None, None).display());
     let mut seen = Vec::new();
-    for threads in ["1", "2", "2"] {
+    // Without a cache, with an empty one, and with all in it.
+    let cache = tempfile::tempdir().unwrap();
+    for (threads, cached) in [("1", false), ("2", false), ("2", true), ("1", true), ("2", true)] {
         let (profile, report) = (image.beside().join("profile"), image.beside().join("report"));
         let mut command = confine(&["profile", &archive, "--output"]);
-        command.arg(&profile).arg("--report").arg(&report);
+        command.arg(&profile).arg("--report").arg(&report).env("XDG_CACHE_HOME", cache.path());
+        if !cached {
+            command.arg("--no-cache");
+        }
         let (stdout, stderr) = ends_with(0, command.env("RAYON_NUM_THREADS", threads));
         assert_eq!(stdout, "");
         assert!(stderr.contains("system calls allowed"), "{stderr}");

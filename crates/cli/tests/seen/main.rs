@@ -113,6 +113,7 @@ fn said<'p>(mut programs: impl Iterator<Item = &'p str>) -> Said {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.json");
     let mut command = Command::new(env!("CARGO_BIN_EXE_confine"));
+    command.env("XDG_CACHE_HOME", folder.path());
     command
         .args(["profile", "dir:/", "--runtime", "any", "-q", "-o"])
         .arg(folder.path().join("profile.json"));
