@@ -76,7 +76,7 @@ impl Headers {
         for line in &group.lines {
             source += &format!("{line}\n");
         }
-        let listed = self.compiler(&source, &["-E", "-dD"])?;
+        let listed = self.compiler(&source, &["-E".to_owned(), "-dD".to_owned()])?;
         ensure!(
             listed.code == Some(0),
             "the headers cannot be read: {}",
@@ -106,20 +106,19 @@ impl Headers {
         expression: &str,
     ) -> anyhow::Result<Vec<(String, Option<u64>)>> {
         let lines = source.lines().count();
-        let tried = program(source, &names, expression);
-        let tried = self.compiler(&tried, &["-c", "-o", "/dev/null"])?;
-        let broken = broken_lines(&tried.stderr);
-        let mut constants: Vec<String> = names.clone();
-        for line in broken.iter().rev() {
-            let index = line
-                .checked_sub(lines + 1)
-                .filter(|index| *index < constants.len());
-            let index = index.with_context(|| format!("the headers are broken: {}", tried.stderr))?;
-            constants.remove(index);
-        }
         let binary = self.scratch.path().join("values");
-        let built = program(source, &constants, expression);
-        let built = self.compiler(&built, &["-o", &binary.to_string_lossy()])?;
+        let output = ["-o".to_owned(), binary.to_string_lossy().into_owned()];
+        let build = |names: &[String]| self.compiler(&program(source, names, expression), &output);
+        let mut constants = names.clone();
+        let mut built = build(&constants)?;
+        if built.code != Some(0) {
+            for line in broken_lines(&built.stderr).iter().rev() {
+                let index = line.checked_sub(lines + 1);
+                let index = index.filter(|index| *index < constants.len());
+                constants.remove(index.with_context(|| format!("the headers are broken: {}", built.stderr))?);
+            }
+            built = build(&constants)?;
+        }
         ensure!(
             built.code == Some(0),
             "the constants cannot be compiled: {}",
@@ -136,7 +135,7 @@ impl Headers {
         Ok(valued.collect())
     }
 
-    fn compiler(&self, source: &str, arguments: &[&str]) -> anyhow::Result<confine_engine::Finished> {
+    fn compiler(&self, source: &str, arguments: &[String]) -> anyhow::Result<confine_engine::Finished> {
         let file = self.scratch.path().join("constants.c");
         std::fs::write(&file, source).context("write a C file")?;
         let mut compiler = Invocation::new("gcc").args(["-w", "-fmax-errors=0", "-fno-diagnostics-color"]);
@@ -154,7 +153,8 @@ fn program(source: &str, names: &[String], expression: &str) -> String {
     for (index, name) in names.iter().enumerate() {
         let value = expression.replace("{}", name);
         program += &format!(
-            "static const unsigned long long value_{index} = sizeof({value}) == 4 ? (unsigned){value} : (unsigned long long){value};\n"
+            "static const unsigned long long value_{index} = \
+             sizeof({value}) == 4 ? (unsigned)({value}) : (unsigned long long)({value});\n"
         );
     }
     program += "extern int printf(const char *, ...);\nint main(void) {\n";
