@@ -120,7 +120,7 @@ fn unknown(call: &SystemCall, index: u32, fact: &Argument, word: &str) -> String
     );
     if !known.is_empty() {
         let names: Vec<&str> = known.into_iter().map(|(_, name)| name).collect();
-        text += &format!("; nearest are {}", names.join(", "));
+        text += &format!("; nearest: {}", names.join(", "));
     }
     text
 }
@@ -186,11 +186,11 @@ mod tests {
             ("ioctl=0x100005413", "the kernel reads 32 bits of cmd"),
             (
                 "ioctl=TCGET",
-                "expected a number like 21523 or 0x5413 or a name of cmd, found \"TCGET\"; nearest are TCGETA, TCGETS, TCGETX",
+                "expected a number like 21523 or 0x5413 or a name of cmd, found \"TCGET\"; nearest: TCGETA, TCGETS, TCGETX",
             ),
             (
                 "socket=af_inet",
-                "expected a number like 21523 or 0x5413 or a name of family, found \"af_inet\"; nearest are AF_INET, AF_INET6, AF_LLC",
+                "expected a number like 21523 or 0x5413 or a name of family, found \"af_inet\"; nearest: AF_INET, AF_INET6, AF_NETROM",
             ),
             (
                 "mmap.prot=PROT_READ|WORLD",
