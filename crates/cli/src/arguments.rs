@@ -7,6 +7,7 @@ use clap_complete::Shell;
 use confine_image::Platform;
 use confine_kernel::Runtime;
 
+use crate::asked::{self, AskedCall};
 use crate::options::AddressTaken;
 
 /// What every help text ends with.
@@ -121,19 +122,10 @@ pub struct WhyArguments {
     #[command(flatten)]
     pub analysis: AnalysisArguments,
 
-    /// The system call, by name or number; with a value of one of its arguments, as ioctl=0x5413, setsockopt.optname=2
-    /// or mmap.prot=7: that value
-    #[arg(value_name = "CALL[.ARGUMENT][=VALUE]", value_parser = asked_call)]
+    /// The system call, by name or number; with a value of one of its arguments, as ioctl=TCGETS, ioctl=0x5401,
+    /// setsockopt.optname=SO_REUSEADDR or 'mmap.prot=PROT_READ|PROT_EXEC': that value
+    #[arg(value_name = "CALL[.ARGUMENT][=VALUE]", value_parser = asked::call)]
     pub call: AskedCall,
-}
-
-/// A system call, or a value of one of its arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AskedCall {
-    /// The call's name.
-    pub name: &'static str,
-    /// Index of the argument, and its value.
-    pub value: Option<(u32, u64)>,
 }
 
 /// Flags of `confine cache`.
@@ -297,60 +289,6 @@ impl From<RuntimeName> for Runtime {
     }
 }
 
-fn call(text: &str) -> Result<&'static confine_kernel::SystemCall, String> {
-    let found = match text.parse() {
-        Ok(number) => confine_kernel::call(number),
-        Err(_) => confine_kernel::call_named(text),
-    };
-    found.ok_or_else(|| {
-        format!(
-            "x86-64 has no such system call as of Linux {}",
-            confine_kernel::LINUX_VERSION
-        )
-    })
-}
-
-fn asked_call(text: &str) -> Result<AskedCall, String> {
-    let Some((place, value)) = text.split_once('=') else {
-        return call(text).map(|call| AskedCall {
-            name: call.name,
-            value: None,
-        });
-    };
-    let (call, argument) = match place.split_once('.') {
-        Some((name, argument)) => (call(name)?, Some(argument)),
-        None => (call(place)?, None),
-    };
-    let restrictable = (0..).zip(confine_kernel::arguments(call.number));
-    let mut restrictable = restrictable.filter(|(_, fact)| fact.kind.is_restrictable());
-    let found = restrictable
-        .clone()
-        .find(|(_, fact)| argument.is_none_or(|name| fact.name == name));
-    let (index, fact) = found.ok_or_else(|| {
-        let names: Vec<&str> = restrictable.by_ref().map(|(_, fact)| fact.name).collect();
-        match names.as_slice() {
-            [] => format!("{} has no argument whose values are restricted", call.name),
-            names => format!(
-                "expected one of the arguments of {}: {}",
-                call.name,
-                names.join(", ")
-            ),
-        }
-    })?;
-    let number = match value.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16).ok(),
-        None => value.parse().ok(),
-    };
-    let number = number.ok_or_else(|| format!("expected a number like 21523 or 0x5413, found {value:?}"))?;
-    if number & !fact.mask() != 0 {
-        return Err(format!("the kernel reads {} bits of {}", fact.width, fact.name));
-    }
-    Ok(AskedCall {
-        name: call.name,
-        value: Some((index, number)),
-    })
-}
-
 fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -377,50 +315,6 @@ mod tests {
     #[test]
     fn the_declaration_is_sound() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn calls_have_names_and_numbers() {
-        for (text, expected) in [
-            ("setuid", Some(105)),
-            ("105", Some(105)),
-            ("337", None),
-            ("SETUID", None),
-            ("-1", None),
-        ] {
-            assert_eq!(call(text).ok().map(|call| call.number), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn values_are_asked_by_argument() {
-        for (text, expected) in [
-            ("ioctl", Ok(("ioctl", None))),
-            ("ioctl=0x5413", Ok(("ioctl", Some((1, 0x5413))))),
-            ("16=21523", Ok(("ioctl", Some((1, 0x5413))))),
-            ("setsockopt.optname=2", Ok(("setsockopt", Some((2, 2))))),
-            ("mmap.prot=7", Ok(("mmap", Some((2, 7))))),
-            (
-                "mmap.len=7",
-                Err("expected one of the arguments of mmap: prot, flags"),
-            ),
-            (
-                "getpid=1",
-                Err("getpid has no argument whose values are restricted"),
-            ),
-            ("ioctl=0x100005413", Err("the kernel reads 32 bits of cmd")),
-            (
-                "ioctl=TCGETS",
-                Err("expected a number like 21523 or 0x5413, found \"TCGETS\""),
-            ),
-        ] {
-            let found = asked_call(text).map(|asked| (asked.name, asked.value));
-            assert_eq!(
-                found.as_ref().map_err(String::as_str),
-                expected.as_ref().map_err(|text| *text),
-                "{text}"
-            );
-        }
     }
 
     #[test]

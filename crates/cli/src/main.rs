@@ -6,6 +6,7 @@
 
 mod analysis;
 mod arguments;
+mod asked;
 mod commands;
 mod options;
 mod output;

@@ -1,13 +1,14 @@
 //! What the kernel, the engine and the container runtimes bring along, as data with its source and version.
 //!
-//! In: nothing. Out: the system calls of an architecture ([`calls`]), their arguments ([`arguments`]), what
-//! Docker's default profile allows ([`docker_default`]) and what must be allowed around the image's programs
-//! ([`runtime_calls`]). The data lies in `data/*.tsv`, is read while this crate compiles, and a malformed row
+//! In: nothing. Out: the system calls of an architecture ([`calls`]), their arguments ([`arguments`]) and the names of
+//! their values ([`describe`]), what Docker's default profile allows ([`docker_default`]) and what must be allowed around
+//! the image's programs ([`runtime_calls`]). The data lies in `data/*.tsv`, is read while this crate compiles, and a malformed row
 //! does not compile. Must not know: anything about images, programs or policies.
 #![forbid(unsafe_code)]
 
 mod arguments;
 mod calls;
+mod constants;
 mod engine;
 mod runtime;
 mod tsv;
@@ -15,6 +16,9 @@ mod tsv;
 pub use arguments::{Argument, ArgumentKind, arguments};
 pub use calls::{
     LINUX_VERSION, SystemCall, Version, call, call_named, calls, in_linux_5_4, in_published_table, name,
+};
+pub use constants::{
+    Known, Meaning, constant_named, constant_names, constants_combine, describe, describe_mask,
 };
 pub use engine::{DOCKER_DEFAULT_VERSION, DefaultCall, docker_default};
 pub use runtime::{RUNTIME_TABLE_VERSION, Requester, Runtime, RuntimeCall, runtime_calls};

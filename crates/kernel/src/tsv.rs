@@ -52,6 +52,30 @@ pub(crate) const fn same(left: &str, right: &str) -> bool {
     at == left.len() && at == right.len()
 }
 
+/// Whether `left` is not behind `right` in the order of bytes.
+pub(crate) const fn ordered(left: &str, right: &str) -> bool {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    let mut at = 0;
+    while at < left.len() && at < right.len() && left[at] == right[at] {
+        at += 1;
+    }
+    at == left.len() || (at < right.len() && left[at] < right[at])
+}
+
+/// A hexadecimal number with `0x` in front.
+pub(crate) const fn hexadecimal(cell: &str) -> u64 {
+    let (prefix, digits) = cell.split_at(2);
+    let number = u64::from_str_radix(digits, 16);
+    assert!(
+        same(prefix, "0x") && number.is_ok(),
+        "a cell is not a hexadecimal number"
+    );
+    match number {
+        Ok(number) => number,
+        Err(_) => 0,
+    }
+}
+
 /// A decimal number.
 pub(crate) const fn decimal(cell: &str) -> u32 {
     let number = u32::from_str_radix(cell, 10);
@@ -96,6 +120,7 @@ mod tests {
         assert_eq!(count(TEXT), 2);
         assert_eq!(rows::<2, 2>(TEXT), [["1", "one"], ["2", "two"]]);
         assert_eq!(decimal("40"), 40);
+        assert_eq!(hexadecimal("0x4f"), 0x4f);
     }
 
     #[test]
@@ -107,6 +132,14 @@ mod tests {
             ("b", "a", false),
         ] {
             assert_eq!(same(left, right), expected, "{left:?} {right:?}");
+        }
+        for (left, right, expected) in [
+            ("", "a", true),
+            ("a", "a", true),
+            ("a", "ab", true),
+            ("b", "ab", false),
+        ] {
+            assert_eq!(ordered(left, right), expected, "{left:?} {right:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What an image runs, loads and calls, and what could not be resolved: the tables of `confine inspect`.
 
 use crate::text::{count, heading, size, strong, table};
-use crate::{Call, Found, Object, ObjectKind, Program, Report};
+use crate::{Call, Found, Object, ObjectKind, Program, Report, values};
 
 /// How much of a content hash the table shows; the whole one is in the JSON.
 const SHORT_HASH: usize = 12;
@@ -116,7 +116,7 @@ fn places(report: &Report, width: Option<u16>) -> Option<String> {
                 program.path.clone(),
                 call.name.clone(),
                 call.sites.to_string(),
-                values(call),
+                known_values(call),
                 way.collect::<Vec<_>>().join(" → "),
             ]
         })
@@ -133,22 +133,11 @@ fn places(report: &Report, width: Option<u16>) -> Option<String> {
 const SHOWN_COMBINATIONS: usize = 8;
 
 /// What is known of a call's arguments, in words; nothing if they may be anything.
-fn values(call: &Call) -> String {
+fn known_values(call: &Call) -> String {
     let combinations = call.arguments.iter();
     let shown = combinations
         .filter(|one| !one.restrictions.is_empty())
-        .map(|one| {
-            let restrictions = one.restrictions.iter().map(|restriction| {
-                let values: Vec<String> = restriction.values.iter().map(ToString::to_string).collect();
-                let whole = restriction.mask.0 & u64::from(u32::MAX) == u64::from(u32::MAX);
-                let mask = match whole {
-                    true => String::new(),
-                    false => format!("&{}", restriction.mask),
-                };
-                format!("{}{mask}={}", restriction.name, values.join("|"))
-            });
-            restrictions.collect::<Vec<_>>().join(" ")
-        });
+        .map(|one| values::combination(&call.name, one));
     let mut lines: Vec<String> = shown.collect();
     if lines.len() > SHOWN_COMBINATIONS {
         let more = lines.len() - SHOWN_COMBINATIONS;

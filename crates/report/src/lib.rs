@@ -15,6 +15,7 @@ mod model;
 #[cfg(test)]
 mod sample;
 mod text;
+mod values;
 mod why;
 mod word;
 

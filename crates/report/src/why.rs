@@ -1,16 +1,16 @@
 //! Why a call is allowed, or that it is denied: the read-out of `confine why`.
 
 use crate::text::{count, strong};
-use crate::{Allowed, Call, Program, Report, Step};
+use crate::{Allowed, Call, Program, Report, Step, values};
 
 /// Everything that the report knows about the call of that name, which the caller has found to be a call; with
-/// `value` about one value of one of its arguments, by index.
+/// `values` about these values of some of its arguments, by index.
 #[must_use]
-pub fn why(report: &Report, name: &str, value: Option<(u32, u64)>) -> String {
-    if let Some((index, value)) = value
+pub fn why(report: &Report, name: &str, values: &[(u32, u64)]) -> String {
+    if !values.is_empty()
         && let Some(allowed) = report.allowed.iter().find(|allowed| allowed.name == name)
     {
-        return why_value(report, allowed, index, value);
+        return why_values(report, allowed, values);
     }
     if !report.allowed.iter().any(|allowed| allowed.name == name) {
         return format!(
@@ -41,22 +41,22 @@ pub fn why(report: &Report, name: &str, value: Option<(u32, u64)>) -> String {
     sections.join("\n")
 }
 
-fn why_value(report: &Report, allowed: &Allowed, index: u32, value: u64) -> String {
+fn why_values(report: &Report, allowed: &Allowed, values: &[(u32, u64)]) -> String {
     let Allowed { name, arguments, .. } = allowed;
-    let shown = format!("{name} with {value:#x} as argument {index}");
+    let shown = format!("{name} with {}", values::asked(name, values));
     if arguments.is_empty() {
         let any = format!(
             "{} is allowed, as {name} is with any arguments\n\n",
             strong(&shown)
         );
-        return any + &why(report, name, None);
+        return any + &why(report, name, &[]);
     }
     let combinations = report.programs.iter().flat_map(|program| {
         let calls = program.calls.iter().filter(|call| call.name == *name);
         calls.flat_map(move |call| call.arguments.iter().map(move |one| (program, one)))
     });
     let mut sections: Vec<String> = combinations
-        .filter(|(_, combination)| combination.admits(&[(index, value)]))
+        .filter(|(_, combination)| combination.admits(values))
         .map(|(program, combination)| {
             let makes = format!("{} makes it; a shortest way there:\n", strong(&program.path));
             makes + &steps(report, &combination.chain)
@@ -132,20 +132,16 @@ mod tests {
             chain,
         }];
         for (name, value, expected) in [
-            ("setuid", 33, "setuid with 0x21 as argument 0 is allowed\n\n"),
-            (
-                "setuid",
-                34,
-                "setuid with 0x22 as argument 0 is denied: no program",
-            ),
+            ("setuid", 33, "setuid with uid=0x21 is allowed\n\n"),
+            ("setuid", 34, "setuid with uid=0x22 is denied: no program"),
             (
                 "write",
                 1,
-                "write with 0x1 as argument 0 is allowed, as write is with any arguments\n\nwrite is allowed",
+                "write with fd=0x1 is allowed, as write is with any arguments\n\nwrite is allowed",
             ),
             ("reboot", 1, "reboot is denied: no program"),
         ] {
-            let text = anstream::adapter::strip_str(&why(&report, name, Some((0, value)))).to_string();
+            let text = anstream::adapter::strip_str(&why(&report, name, &[(0, value)])).to_string();
             assert!(text.starts_with(expected), "{text}");
         }
     }
@@ -176,7 +172,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                anstream::adapter::strip_str(&why(&report, name, None)).to_string(),
+                anstream::adapter::strip_str(&why(&report, name, &[])).to_string(),
                 expected
             );
         }

@@ -9,7 +9,7 @@ pub fn why(arguments: &WhyArguments) -> anyhow::Result<Outcome> {
     terminal::print(&confine_report::why(
         &report,
         arguments.call.name,
-        arguments.call.value,
+        &arguments.call.values,
     ))?;
     Ok(Outcome::Done)
 }
