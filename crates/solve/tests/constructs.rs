@@ -9,6 +9,8 @@
 //! - `// passes: CALL ARGUMENT=VALUE,… …`: each combination of these is admitted;
 //! - `// refuses: CALL ARGUMENT=VALUE,… …`: none of these is;
 //! - `// library: FILE FLAG…`: is built from this fixture's neighbour as a shared library beside it;
+//! - `// cases: NAME…`: each build is made and run once for each, with `CASE` defined as it, since a place that passes
+//!   anything hides what others lack;
 //! - `// build: COMPILER FLAG…`: once for each way to build it;
 //! - `// imprecise: COMPILER FLAG…`: built so, the solution still holds more than expected, never less;
 //!   `CONFINE_UPDATE=1` makes a `build` of what now meets the expectation.
@@ -33,7 +35,7 @@ use confine_engine::strace::Calls;
 use confine_solve::{Solution, Step, Values};
 
 use build::{build, fixtures};
-use expectation::{Build, Expectation, Given};
+use expectation::{Expectation, Given};
 use solved::{admits, observe, solution};
 
 /// One test for each fixture, and one that none was forgotten.
@@ -45,7 +47,7 @@ macro_rules! fixtures {
         fn every_fixture_is_a_test() {
             let tested: BTreeSet<&str> =
                 [$(concat!(stringify!($name), ".", stringify!($extension))),*].into_iter().collect();
-            let helpers = ["bare.h", "libc.h", "arguments.h", "copied_library.c"];
+            let helpers = ["bare.h", "libc.h", "arguments.h", "assembly.h", "copied_library.c"];
             for entry in fs::read_dir(fixtures()).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 assert!(tested.contains(name.as_str()) || helpers.contains(&name.as_str()), "{name} is never built");
@@ -116,6 +118,9 @@ fixtures! {
     structure_entered_in_the_middle.c
     tail_call.c
     unreferenced_function.c
+    values_after_compares.S
+    values_after_stores.S
+    values_after_string_instructions.S
     values_among_variable_arguments.c
     values_behind_structure.c
     values_by_tail_call.c
@@ -135,10 +140,12 @@ fixtures! {
     values_narrowed.c
     values_negative.c
     values_negative_of_64_bits.c
+    values_of_arithmetic.S
     values_of_clone.c
     values_of_memory_calls.c
     values_of_prctl.c
     values_of_two_calls.c
+    values_of_widths.S
     values_on_a_growing_stack.c
     values_on_the_stack.c
     values_open_by_a_pointer.c
@@ -162,9 +169,13 @@ fn check(fixture: &str) {
     let source = fixtures().join(fixture);
     let expectation = Expectation::read(&fs::read_to_string(&source).unwrap());
     let mut failures = Vec::new();
-    for Build { command, imprecise } in &expectation.builds {
+    let commands = expectation.builds.iter().flat_map(|build| {
+        let commands = build.commands(&expectation.cases).into_iter();
+        commands.map(|command| (command, build.imprecise))
+    });
+    for (command, imprecise) in commands {
         let folder = tempfile::tempdir().unwrap();
-        let Some(program) = build(fixture, command, &expectation.libraries, folder.path()) else {
+        let Some(program) = build(fixture, &command, &expectation.libraries, folder.path()) else {
             println!("skipped: {} is missing", command[0]);
             continue;
         };

@@ -13,6 +13,7 @@ pub struct Expectation {
     pub passes: Vec<Given>,
     pub refuses: Vec<Given>,
     pub libraries: Vec<Library>,
+    pub cases: Vec<String>,
     pub builds: Vec<Build>,
 }
 
@@ -54,6 +55,7 @@ impl Expectation {
                     source: words().next().unwrap(),
                     flags: words().skip(1).collect(),
                 }),
+                "cases" => expectation.cases.extend(words()),
                 "build" | "imprecise" => expectation.builds.push(Build {
                     command: words().collect(),
                     imprecise: kind == "imprecise",
@@ -62,10 +64,26 @@ impl Expectation {
             }
         }
         assert!(!expectation.builds.is_empty(), "no way to build it");
+        let mut builds = expectation.builds.iter();
+        assert!(
+            expectation.cases.is_empty() || builds.all(|build| !build.imprecise),
+            "cases are only held against what is seen"
+        );
         for call in expectation.allowed.iter().chain(&expectation.denied) {
             assert!(call_named(call).is_some(), "no system call: {call}");
         }
         expectation
+    }
+}
+
+impl Build {
+    /// The command for each of the cases; one for none.
+    pub fn commands(&self, cases: &[String]) -> Vec<Vec<String>> {
+        if cases.is_empty() {
+            return vec![self.command.clone()];
+        }
+        let with = |case: &String| [self.command.as_slice(), &[format!("-DCASE={case}")]].concat();
+        cases.iter().map(with).collect()
     }
 }
 
