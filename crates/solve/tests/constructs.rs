@@ -99,6 +99,22 @@ fixtures! {
     libc_syscall_function_open.c
     libc_syscall_function_table.c
     libc_thread.c
+    libc_values_after_long_jump.c
+    libc_values_after_signal.c
+    libc_values_behind_pointer.c
+    libc_values_clone.c
+    libc_values_fcntl.c
+    libc_values_fopen.c
+    libc_values_in_thread_local.c
+    libc_values_ioctl.c
+    libc_values_lock.c
+    libc_values_memory.c
+    libc_values_open.c
+    libc_values_open_flags.c
+    libc_values_prctl.c
+    libc_values_process.c
+    libc_values_socket.c
+    libc_values_syscall_function.c
     libc_vfork.c
     number_behind_taken_wrapper.c
     number_computed.c
@@ -136,6 +152,8 @@ fixtures! {
     values_in_constant_global.c
     values_in_global.c
     values_in_loop.c
+    values_in_reused_argument_slots.c
+    values_in_shared_variable.c
     values_level_with_option.c
     values_narrowed.c
     values_negative.c
@@ -143,6 +161,7 @@ fixtures! {
     values_of_arithmetic.S
     values_of_clone.c
     values_of_memory_calls.c
+    values_of_nested_function.c
     values_of_prctl.c
     values_of_two_calls.c
     values_of_widths.S
@@ -153,6 +172,7 @@ fixtures! {
     values_over_a_call.c
     values_request_constant.c
     values_returned.c
+    values_returned_in_memory.c
     values_slot_changed_through_pointer.c
     values_slot_written_in_parts.c
     values_socket_tuples.c
