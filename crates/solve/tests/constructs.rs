@@ -47,7 +47,8 @@ macro_rules! fixtures {
         fn every_fixture_is_a_test() {
             let tested: BTreeSet<&str> =
                 [$(concat!(stringify!($name), ".", stringify!($extension))),*].into_iter().collect();
-            let helpers = ["bare.h", "libc.h", "arguments.h", "assembly.h", "copied_library.c"];
+            let helpers = ["bare.h", "libc.h", "arguments.h", "assembly.h", "copied_library.c", "library_of_versions.c",
+                "library_of_versions.map"];
             for entry in fs::read_dir(fixtures()).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 assert!(tested.contains(name.as_str()) || helpers.contains(&name.as_str()), "{name} is never built");
@@ -84,18 +85,30 @@ fixtures! {
     constant_tables.c
     copy_relocation.c
     exceptions.cc
+    go_constant_calls.go
+    go_files_and_network.go
+    go_goroutines.go
+    go_raw_calls.go
     jump_table.c
     jump_table_two_level.c
     libc_calls.c
+    libc_cancellation.c
+    libc_clock.c
+    libc_clock_fall_back.c
     libc_constructors.c
     libc_context.c
+    libc_exit_handlers.c
     libc_indirect_function.c
     libc_long_jump.c
+    libc_no_stubs.c
     libc_packed_relocations.c
     libc_qsort_callback.c
+    libc_resumed_call.c
     libc_signal_handler.c
+    libc_spawn.c
     libc_syscall_function.c
     libc_syscall_function_by_pointer.c
+    libc_syscall_function_in_loop.c
     libc_syscall_function_open.c
     libc_syscall_function_table.c
     libc_thread.c
@@ -116,6 +129,7 @@ fixtures! {
     libc_values_socket.c
     libc_values_syscall_function.c
     libc_vfork.c
+    nested_function_on_the_stack.c
     number_behind_taken_wrapper.c
     number_computed.c
     number_from_switch.c
@@ -124,15 +138,23 @@ fixtures! {
     number_passed_to_start.S
     number_passed_to_thread.c
     number_through_wrapper.c
+    own_indirect_functions.c
     pointer_in_global.c
     pointer_on_heap.c
     pointers_around_a_reference.c
     pointers_in_array.c
     pointers_in_structs.c
+    pointers_unaligned.c
     relative_function_table.c
+    rust_files_and_processes.rs
+    rust_panic.rs
+    rust_panic_caught.rs
+    rust_threads.rs
+    rust_trait_objects.rs
     static_objects.cc
     structure_entered_in_the_middle.c
     tail_call.c
+    thread_on_own_stack.c
     unreferenced_function.c
     values_after_compares.S
     values_after_stores.S
@@ -181,6 +203,8 @@ fixtures! {
     values_structure_copied.c
     values_variable_arguments.c
     values_widened.c
+    versioned_symbols.c
+    virtual_bases.cc
     virtual_functions.cc
     weak_symbol.c
 }

@@ -63,15 +63,15 @@ fn rust(source: &Path, program: &Path, flags: &[String]) -> Command {
 }
 
 /// Without a module and without the network; the packages of Go itself are built once.
-fn go(source: &Path, program: &Path, flags: &[String]) -> Command {
+fn go(source: &Path, program: &Path, words: &[String]) -> Command {
+    let (build, flags) = words.split_first().unwrap();
     let mut command = Command::new("go");
     command
-        .arg("build")
+        .arg(build)
         .arg("-o")
         .arg(program)
         .args(flags)
-        .arg(source);
-    command
+        .arg(source)
         .env("GOCACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("go"))
         .envs([
             ("CGO_ENABLED", "0"),
