@@ -76,6 +76,7 @@ fixtures! {
     assembly_number_passed_by_falling_through.S
     assembly_number_through_stack.S
     assembly_pointer_compared.S
+    assembly_pointers.S
     assembly_slot_overwritten.S
     assembly_stops_at_halt.S
     callback_argument.c

@@ -77,6 +77,7 @@ pub fn observe(program: &Path, folder: &Path) -> strace::Calls {
     let traced = Command::new("timeout")
         .args(["20", "strace", "-f", "-qq", "-e", strace::RAW, "-o"])
         .args([&log, program])
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
