@@ -90,8 +90,10 @@ fixtures! {
     go_files_and_network.go
     go_goroutines.go
     go_raw_calls.go
+    handler_that_continues_elsewhere.c
     jump_table.c
     jump_table_two_level.c
+    libc_abort.c
     libc_calls.c
     libc_cancellation.c
     libc_clock.c
@@ -101,18 +103,24 @@ fixtures! {
     libc_exit_handlers.c
     libc_indirect_function.c
     libc_long_jump.c
+    libc_names_and_network.c
     libc_no_stubs.c
     libc_packed_relocations.c
+    libc_priority_lock.c
     libc_qsort_callback.c
     libc_resumed_call.c
+    libc_robust_and_shared_locks.c
     libc_signal_handler.c
     libc_spawn.c
+    libc_streams_and_folders.c
     libc_syscall_function.c
     libc_syscall_function_by_pointer.c
     libc_syscall_function_in_loop.c
     libc_syscall_function_open.c
     libc_syscall_function_table.c
     libc_thread.c
+    libc_timers.c
+    libc_user_of_all_threads.c
     libc_values_after_long_jump.c
     libc_values_after_signal.c
     libc_values_behind_pointer.c
@@ -147,6 +155,8 @@ fixtures! {
     pointers_in_structs.c
     pointers_unaligned.c
     relative_function_table.c
+    return_address_changed.c
+    returns_twice.c
     rust_files_and_processes.rs
     rust_panic.rs
     rust_panic_caught.rs
