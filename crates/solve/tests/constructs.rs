@@ -59,6 +59,7 @@ macro_rules! fixtures {
 
 fixtures! {
     array_entered_at_its_second_element.c
+    assembly_computed_jumps.S
     assembly_falls_through.S
     assembly_high_half_of_number.S
     assembly_jumps_into_the_middle.S
@@ -171,7 +172,9 @@ fixtures! {
     values_after_stores.S
     values_after_string_instructions.S
     values_among_variable_arguments.c
+    values_behind_changed_pointers.c
     values_behind_structure.c
+    values_by_conventions.c
     values_by_tail_call.c
     values_conditional_move.c
     values_conditional_of_two.c
@@ -192,6 +195,7 @@ fixtures! {
     values_negative.c
     values_negative_of_64_bits.c
     values_of_arithmetic.S
+    values_of_changed_variables.c
     values_of_clone.c
     values_of_memory_calls.c
     values_of_nested_function.c
