@@ -86,6 +86,7 @@ fixtures! {
     computed_goto_relative.c
     constant_tables.c
     copy_relocation.c
+    coroutines.cc
     exceptions.cc
     go_constant_calls.go
     go_files_and_network.go
@@ -103,6 +104,7 @@ fixtures! {
     libc_context.c
     libc_exit_handlers.c
     libc_indirect_function.c
+    libc_interposed.c
     libc_long_jump.c
     libc_names_and_network.c
     libc_no_stubs.c
@@ -166,6 +168,7 @@ fixtures! {
     static_objects.cc
     structure_entered_in_the_middle.c
     tail_call.c
+    thread_local_objects.cc
     thread_on_own_stack.c
     unreferenced_function.c
     values_after_compares.S
