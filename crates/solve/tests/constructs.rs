@@ -88,9 +88,11 @@ fixtures! {
     copy_relocation.c
     coroutines.cc
     exceptions.cc
+    go_closures_and_methods.go
     go_constant_calls.go
     go_files_and_network.go
     go_goroutines.go
+    go_numbers_in_table.go
     go_raw_calls.go
     handler_that_continues_elsewhere.c
     jump_table.c
@@ -141,6 +143,7 @@ fixtures! {
     libc_values_socket.c
     libc_values_syscall_function.c
     libc_vfork.c
+    loop_that_an_exception_ends.cc
     nested_function_on_the_stack.c
     number_behind_taken_wrapper.c
     number_computed.c
@@ -160,6 +163,7 @@ fixtures! {
     relative_function_table.c
     return_address_changed.c
     returns_twice.c
+    rust_bare.rs
     rust_files_and_processes.rs
     rust_panic.rs
     rust_panic_caught.rs
