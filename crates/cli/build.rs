@@ -19,18 +19,30 @@ fn main() -> io::Result<()> {
             collect(&crates.join(name).join(folder), &mut files)?;
         }
     }
-    println!("cargo::rerun-if-changed={}", crates.join("../Cargo.lock").display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        crates.join("../Cargo.lock").display()
+    );
     files.sort();
     let mut digest = Sha256::new();
     for path in &files {
-        let name = path.strip_prefix(&crates).unwrap_or(path).to_string_lossy().into_owned();
+        let name = path
+            .strip_prefix(&crates)
+            .unwrap_or(path)
+            .to_string_lossy()
+            .into_owned();
         let contents = fs::read(path)?;
         for part in [name.as_bytes(), &contents] {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
         }
     }
-    let digest: String = digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = digest
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     println!("cargo::rustc-env=CONFINE_ANALYSIS={digest}");
     Ok(())
 }

@@ -14,14 +14,21 @@ use crate::Error;
 /// # Errors
 /// When neither variable names a folder.
 pub fn user_folder() -> Result<PathBuf, Error> {
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute = |name: &str| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
     base.map(|base| base.join("confine")).ok_or(Error::NoFolder)
 }
 
 /// Makes a folder for the user alone, or sees that one which is there is.
 pub(crate) fn make_private(path: &Path) -> Result<(), Error> {
-    let io = |source| Error::Io { path: path.to_owned(), source };
+    let io = |source| Error::Io {
+        path: path.to_owned(),
+        source,
+    };
     let parent = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(io)?;
     match DirBuilder::new().mode(0o700).create(path) {

@@ -60,7 +60,14 @@ mod tests {
             });
             key.finish()
         };
-        let keys = [key(&[]), key(&[""]), key(&["ab"]), key(&["a", "b"]), key(&["", "ab"]), KeyBuilder::new("kin").finish()];
+        let keys = [
+            key(&[]),
+            key(&[""]),
+            key(&["ab"]),
+            key(&["a", "b"]),
+            key(&["", "ab"]),
+            KeyBuilder::new("kin").finish(),
+        ];
         for (index, one) in keys.iter().enumerate() {
             assert!(!keys[..index].contains(one), "{index}");
         }

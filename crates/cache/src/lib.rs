@@ -78,7 +78,10 @@ impl Cache {
     /// When the folder cannot be made, or others than the user may write it.
     pub fn open(root: &Path, limit: u64) -> Result<Self, Error> {
         folder::make_private(root)?;
-        Ok(Self { root: root.to_owned(), limit })
+        Ok(Self {
+            root: root.to_owned(),
+            limit,
+        })
     }
 
     /// Where it is.
@@ -100,7 +103,9 @@ impl Cache {
         let mut held = fs::read(&path).ok()?;
         let start = MAGIC.len() + DIGEST;
         let (head, value) = held.split_at_checked(start)?;
-        if head.get(..MAGIC.len()) != Some(MAGIC.as_slice()) || head.get(MAGIC.len()..) != Some(&digest(key, value)) {
+        if head.get(..MAGIC.len()) != Some(MAGIC.as_slice())
+            || head.get(MAGIC.len()..) != Some(&digest(key, value))
+        {
             return None;
         }
         note_use(&path);
@@ -114,7 +119,10 @@ impl Cache {
     /// When it cannot be written; the cache is as it was then.
     pub fn put(&self, key: &Key, value: &[u8]) -> Result<(), Error> {
         let path = self.path(key);
-        let io = |source| Error::Io { path: path.clone(), source };
+        let io = |source| Error::Io {
+            path: path.clone(),
+            source,
+        };
         let folder = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(folder).map_err(io)?;
         let file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
@@ -163,7 +171,11 @@ impl Cache {
 
 /// Of key and value, so that a file under another key's name is no value of that key.
 fn digest(key: &Key, value: &[u8]) -> [u8; DIGEST] {
-    Sha256::new().chain_update(key.bytes()).chain_update(value).finalize().into()
+    Sha256::new()
+        .chain_update(key.bytes())
+        .chain_update(value)
+        .finalize()
+        .into()
 }
 
 /// Renews the time of an entry's last use. Where that fails the entry merely seems older.
@@ -235,13 +247,20 @@ mod tests {
         for (age, name) in [(30, "oldest"), (20, "older"), (10, "newer"), (0, "newest")] {
             cache.put(&key(name), &[0; 1000]).unwrap();
             let used = SystemTime::now() - Duration::from_secs(age * 24 * 60 * 60);
-            fs::File::options().append(true).open(cache.path(&key(name))).unwrap().set_modified(used).unwrap();
+            fs::File::options()
+                .append(true)
+                .open(cache.path(&key(name)))
+                .unwrap()
+                .set_modified(used)
+                .unwrap();
         }
         // Looking at it is using it.
         assert!(cache.get(&key("oldest")).is_some());
         cache.trim();
-        let left: Vec<&str> =
-            ["oldest", "older", "newer", "newest"].into_iter().filter(|name| cache.get(&key(name)).is_some()).collect();
+        let left: Vec<&str> = ["oldest", "older", "newer", "newest"]
+            .into_iter()
+            .filter(|name| cache.get(&key(name)).is_some())
+            .collect();
         assert_eq!(left, ["oldest", "newer", "newest"]);
         assert_eq!(cache.clear().entries, 3);
         assert_eq!(cache.usage(), Usage::default());

@@ -33,7 +33,9 @@ pub(crate) fn entries(root: &Path) -> Vec<Entry> {
 /// Removes the oldest entries until the others take at most `limit` bytes.
 pub(crate) fn to(root: &Path, limit: u64) {
     let mut entries = entries(root);
-    let mut bytes = entries.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.bytes));
+    let mut bytes = entries
+        .iter()
+        .fold(0_u64, |sum, entry| sum.saturating_add(entry.bytes));
     if bytes <= limit && limit > 0 {
         return;
     }

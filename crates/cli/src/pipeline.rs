@@ -175,15 +175,18 @@ impl<'a> Analysis<'a> {
         let distinct: BTreeMap<&str, &confine_link::LinkedObject> =
             objects.map(|object| (object.path.as_str(), object)).collect();
         let distinct: Vec<_> = distinct.into_values().collect();
-        let decode = |object: &&confine_link::LinkedObject| self.objects.facts(object).decode_once(&object.elf);
+        let decode =
+            |object: &&confine_link::LinkedObject| self.objects.facts(object).decode_once(&object.elf);
         distinct.par_iter().with_max_len(1).map(decode).sum()
     }
 
     /// Solves programs, as far as their solutions were not kept.
     fn solve(&mut self, unsolved: &[usize], progress: &dyn Progress, statistics: &mut Statistics) {
         let interfaces = later::interfaces();
-        let questions: Vec<Question> =
-            unsolved.iter().map(|index| self.question(&self.programs[*index])).collect();
+        let questions: Vec<Question> = unsolved
+            .iter()
+            .map(|index| self.question(&self.programs[*index]))
+            .collect();
         let asked: Vec<(usize, &Question)> = unsolved.iter().copied().zip(&questions).collect();
         let input = |index: usize, question| self.input(&self.programs[index], question, &interfaces);
         let kept: Vec<(Option<Key>, Option<Solution>)> = statistics.time("look into the cache", || {
@@ -196,10 +199,14 @@ impl<'a> Analysis<'a> {
                 })
                 .collect()
         });
-        let open = asked.iter().zip(&kept).filter(|(_, (_, solution))| solution.is_none());
+        let open = asked
+            .iter()
+            .zip(&kept)
+            .filter(|(_, (_, solution))| solution.is_none());
         let open: Vec<usize> = open.map(|((index, _), _)| *index).collect();
         statistics.time("decode", || {
-            self.objects.decode(open.iter().map(|index| &self.programs[*index]), progress);
+            self.objects
+                .decode(open.iter().map(|index| &self.programs[*index]), progress);
         });
         progress.begin("solving", open.len() as u64);
         let solutions: Vec<Solution> = statistics.time("solve", || {
@@ -210,7 +217,8 @@ impl<'a> Analysis<'a> {
                     kept.unwrap_or_else(|| {
                         let mut input = input(*index, question);
                         let objects = input.linked.objects.iter();
-                        let facts: Vec<Arc<Facts>> = objects.map(|object| self.objects.facts(object)).collect();
+                        let facts: Vec<Arc<Facts>> =
+                            objects.map(|object| self.objects.facts(object)).collect();
                         input.facts = &facts;
                         let solution = solve(&input);
                         self.objects.keep(key.as_ref(), &solution);

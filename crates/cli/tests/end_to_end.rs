@@ -7,10 +7,10 @@
 
 #[path = "end_to_end/answers.rs"]
 mod answers;
-#[path = "end_to_end/cache.rs"]
-mod cache;
 #[path = "end_to_end/bad_input.rs"]
 mod bad_input;
+#[path = "end_to_end/cache.rs"]
+mod cache;
 #[path = "end_to_end/image.rs"]
 mod image;
 #[path = "end_to_end/open_numbers.rs"]

@@ -293,7 +293,8 @@ impl<'a> Descent<'a> {
 
     /// The length of the instruction that was decoded at `address`, if one was.
     fn length_at(&self, address: Address) -> Option<u8> {
-        self.scratch.lengths
+        self.scratch
+            .lengths
             .get(self.offset(address)?)
             .copied()
             .filter(|length| *length != 0)

@@ -284,6 +284,13 @@ impl Discovery<'_> {
         {
             return self.add_start(address);
         }
+        // Where no table tells functions apart, what others jump to looks like a function where compilers put one.
+        if self.described_range(address).is_none() && self.looks_like_start(address) {
+            return self.add_start(address);
+        }
+        let Some((_, around)) = self.pieces.range_mut(..=address).next_back() else {
+            return;
+        };
         // Noted even where straight flow comes by: it comes with other values.
         if let Err(position) = around.entries.binary_search(&address) {
             around.entries.insert(position, address);
@@ -295,6 +302,15 @@ impl Discovery<'_> {
                 around.decoded = None;
             }
         }
+    }
+
+    /// Whether a function may begin here: at a multiple of 16, behind a return, a jump or padding.
+    fn looks_like_start(&self, address: Address) -> bool {
+        // ret; the nops and traps that pad; the last byte of longer nops is zero.
+        let before = address
+            .checked_sub(1)
+            .and_then(|before| self.object.bytes_at(before).first());
+        address.is_multiple_of(16) && matches!(before, Some(0xc3 | 0x90 | 0xcc | 0x0b | 0x00))
     }
 
     /// The address of code becomes a value, in code or in data: the start of a function, unless it lies inside
@@ -409,7 +425,10 @@ impl Discovery<'_> {
 
 /// Whether a reference may show where code begins.
 fn leads_on(kind: ReferenceKind) -> bool {
-    matches!(kind, ReferenceKind::Call | ReferenceKind::Jump | ReferenceKind::Take)
+    matches!(
+        kind,
+        ReferenceKind::Call | ReferenceKind::Jump | ReferenceKind::Take
+    )
 }
 
 /// The code of the last function that begins at or before `address`, if that reaches so far.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use confine_elf::Address;
 use confine_isa::{Register, Width};
 
-use crate::state::State;
+use crate::state::{State, is_argument};
 use crate::value::{Loaded, Location, Pointer, Value};
 
 /// Stack arguments that a call's record keeps: as many as the widest known wrapper takes.
@@ -24,6 +24,11 @@ pub struct Evaluation {
     pub stores: BTreeMap<Address, Value>,
     /// Stores behind pointers whose origin is known.
     pub stores_behind: BTreeSet<Loaded>,
+    /// Pointers from which the address of a store was made in a way that is not known.
+    pub stores_near: BTreeSet<Pointer>,
+    /// Addresses of functions that the function mentions, and of slots that hold such addresses, that may be known
+    /// elsewhere: it does more with them than calling and comparing them.
+    pub given_away: BTreeSet<Address>,
 }
 
 /// A `syscall` instruction.
@@ -66,6 +71,10 @@ pub struct CallEffect {
     places: Box<[(Location, Value)]>,
     /// The caller's own stack, by distance from its stack pointer at entry; left out if no address of it is passed.
     own_stack: Box<[(i64, Value, Width)]>,
+    /// Addresses of the caller's own stack may be known elsewhere before the call.
+    gave_stack_away: bool,
+    /// It is a call, and not a jump to another function or a part of this one.
+    comes_back: bool,
 }
 
 impl CallEffect {
@@ -74,18 +83,37 @@ impl CallEffect {
         let first = if pushes_return { 0 } else { 8 };
         let registers =
             Register::all().map(|register| (Location::Register(register), state.register(register).clone()));
-        let stack = (0..STACK_ARGUMENTS)
-            .map(|index| (Location::Stack(8 + 8 * index), state.stack_value(first + 8 * i64::from(index))));
-        let places: Box<[_]> = registers.chain(stack).filter(|(_, value)| *value != Value::Any).collect();
+        let stack = (0..STACK_ARGUMENTS).map(|index| {
+            (
+                Location::Stack(8 + 8 * index),
+                state.stack_value(first + 8 * i64::from(index)),
+            )
+        });
+        let places: Box<[_]> = registers
+            .chain(stack)
+            .filter(|(_, value)| *value != Value::Any)
+            .collect();
         let of_stack = |(place, value): &(Location, Value)| {
             matches!(value, Value::Frame(_)) && *place != Location::Register(Register::RSP)
         };
-        let own_stack = if places.iter().any(of_stack) { state.own_stack() } else { Box::default() };
-        Self { places, own_stack }
+        let own_stack = if places.iter().any(of_stack) {
+            state.own_stack()
+        } else {
+            Box::default()
+        };
+        Self {
+            places,
+            own_stack,
+            gave_stack_away: state.has_escaped(),
+            comes_back: pushes_return,
+        }
     }
 
     pub(crate) fn join(&mut self, other: &Self) {
-        let joined = self.places.iter().map(|(place, value)| (*place, value.join(&other.value(*place))));
+        let joined = self
+            .places
+            .iter()
+            .map(|(place, value)| (*place, value.join(&other.value(*place))));
         self.places = joined.filter(|(_, value)| *value != Value::Any).collect();
         let joined = self.own_stack.iter().filter_map(|(start, value, width)| {
             match other.own_stack.iter().find(|(theirs, ..)| theirs == start) {
@@ -94,6 +122,32 @@ impl CallEffect {
             }
         });
         self.own_stack = joined.collect();
+        self.gave_stack_away |= other.gave_stack_away;
+        self.comes_back &= other.comes_back;
+    }
+
+    /// What is given to the callee, but for what may be anything: a callee that comes back looks at the places of
+    /// arguments alone, a part of the same function that is jumped to at every register.
+    pub fn given(&self) -> impl Iterator<Item = (Location, &Value)> {
+        let places = self.places.iter().map(|(place, value)| (*place, value));
+        places.filter(|(place, _)| match place {
+            Location::Register(register) => !self.comes_back || is_argument(*register),
+            Location::Stack(_) => true,
+        })
+    }
+
+    /// The addresses of the caller's own stack that are passed, by their distance from its stack pointer at entry.
+    pub fn stack_addresses(&self) -> impl Iterator<Item = (Location, i64)> {
+        self.places.iter().filter_map(|(place, value)| match value {
+            Value::Frame(base) if *place != Location::Register(Register::RSP) => Some((*place, *base)),
+            _ => None,
+        })
+    }
+
+    /// Whether addresses of the caller's own stack may have been known elsewhere before the call.
+    #[must_use]
+    pub fn gave_stack_away(&self) -> bool {
+        self.gave_stack_away
     }
 
     /// What the callee finds behind a pointer that is passed to it.

@@ -9,16 +9,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_elf::{Address, Object, RelocationValue};
-use confine_isa::{Flow, Operand, Operation, Register, Width};
+use confine_isa::{Flow, Memory, Operand, Operation, Register, Width};
 
 use crate::body::{Body, Step};
 use crate::effects::{CallEffect, Evaluation, SystemCallEffect};
 use crate::facts::{Facts, Function, Reference, ReferenceKind};
 use crate::go_frames::{self, GoFrames};
 use crate::returning::Returning;
-use crate::state::{Convention, State};
+use crate::state::{Callable, Convention, State};
 use crate::transfer::apply;
-use crate::value::{Loaded, Value};
+use crate::twice;
+use crate::value::{Loaded, Pointer, Value};
 
 /// An evaluation gives up after this many instructions for each one in the function: loops whose sets grow one
 /// by one stay far below, and what gives up is reported as open.
@@ -50,6 +51,7 @@ struct Interpreter<'a> {
     leaders: BTreeSet<Address>,
     states: BTreeMap<Address, State>,
     pending: BTreeSet<Address>,
+    given_away: BTreeSet<Address>,
     steps: u64,
 }
 
@@ -63,6 +65,8 @@ enum Event<'s> {
     Store(&'s Value),
     /// Something is stored behind a pointer whose origin is known.
     StoreBehind(Loaded),
+    /// Something is stored at an address that was made from such a pointer in a way that is not known.
+    StoreNear(Pointer),
     /// Control goes into another function, whose return address (if there is one) is not on the stack yet.
     Call {
         target: Address,
@@ -88,6 +92,7 @@ impl<'a> Interpreter<'a> {
             leaders: BTreeSet::new(),
             states: BTreeMap::new(),
             pending: BTreeSet::new(),
+            given_away: BTreeSet::new(),
             steps: 0,
         };
         interpreter.find_leaders();
@@ -113,9 +118,10 @@ impl<'a> Interpreter<'a> {
     /// Walks until no state changes; `None` when that takes too long.
     fn settle(&mut self) -> Option<()> {
         let limit = STEPS_PER_BYTE * self.body.bytes() + 4096;
-        self.arrive(self.function.code.start, &State::at_entry());
+        let callable = Callable::of(self.object);
+        self.arrive(self.function.code.start, &State::at_entry(&callable));
         for entry in &self.function.unknown_entries {
-            self.arrive(*entry, &State::unknown());
+            self.arrive(*entry, &State::unknown(&callable));
         }
         while let Some(leader) = self.pending.pop_first() {
             self.walk(leader, |_, _| {});
@@ -151,6 +157,9 @@ impl<'a> Interpreter<'a> {
                 Event::StoreBehind(place) => {
                     evaluation.stores_behind.insert(place);
                 }
+                Event::StoreNear(pointer) => {
+                    evaluation.stores_near.insert(pointer);
+                }
                 Event::Call {
                     target,
                     state,
@@ -162,6 +171,7 @@ impl<'a> Interpreter<'a> {
                 }
             });
         }
+        evaluation.given_away = std::mem::take(&mut self.given_away);
         evaluation
     }
 
@@ -183,37 +193,29 @@ impl<'a> Interpreter<'a> {
         let Some(mut state) = self.states.get(&leader).cloned() else {
             return;
         };
+        self.walk_on(leader, &mut state, &mut tell);
+        self.given_away.extend(state.given_away());
+    }
+
+    fn walk_on(&mut self, leader: Address, state: &mut State, tell: &mut impl FnMut(Address, Event<'_>)) {
         let mut next = leader;
         while let Some(step) = self.body.at(next) {
             self.steps += 1;
             next = step.end;
-            if !self.step(&step, &mut state, &mut tell) {
+            if !self.step(&step, state, tell) {
                 return;
             }
             if !self.function.code.contains(&next) {
-                tell(
-                    step.address,
-                    Event::Call {
-                        target: next,
-                        state: &state,
-                        pushes_return: false,
-                    },
-                );
-                return;
+                return self.go(step.address, next, state, tell);
             }
             if self.leaders.contains(&next) {
-                return self.arrive(next, &state);
+                return self.arrive(next, state);
             }
         }
     }
 
     /// Applies one instruction; whether control may go on to the next one.
-    fn step(
-        &mut self,
-        step: &Step,
-        state: &mut State,
-        tell: &mut impl FnMut(Address, Event<'_>),
-    ) -> bool {
+    fn step(&mut self, step: &Step, state: &mut State, tell: &mut impl FnMut(Address, Event<'_>)) -> bool {
         let at = step.address;
         match step.flow {
             Flow::Next => {
@@ -228,8 +230,9 @@ impl<'a> Interpreter<'a> {
                 false
             }
             Flow::Branch(target, condition) => {
-                if let Some(taken) = state.assume(condition) {
-                    self.go(at, target, &taken, tell);
+                if let Some(mut taken) = state.assume(condition) {
+                    self.go(at, target, &mut taken, tell);
+                    self.given_away.extend(taken.given_away());
                 }
                 match state.assume(condition.negated()) {
                     Some(other) => {
@@ -248,30 +251,45 @@ impl<'a> Interpreter<'a> {
                         pushes_return: true,
                     },
                 );
-                state.give_arguments(self.convention);
+                self.before_call(state);
+                if self.convention == Convention::SystemV {
+                    state.give_changeable(self.convention);
+                }
                 let incoming = match self.convention {
                     Convention::Go => self.frames.incoming_bytes(target),
                     Convention::SystemV => 0,
                 };
                 state.after_call(self.convention, incoming);
+                // Go has no such functions, but many that look who called them.
+                if self.convention == Convention::SystemV
+                    && twice::returns_twice(self.object, self.returning.facts(), target)
+                {
+                    state.return_twice();
+                }
                 self.returning.may_return(target)
             }
             Flow::IndirectCall(operand) => {
-                tell(at, self.leaving(&operand, state, true));
-                state.give_arguments(self.convention);
+                let target = self.target(&operand, state);
+                tell(at, leaving(target, state, true));
+                self.before_computed(&operand, target, state);
+                self.before_call(state);
                 state.after_call(self.convention, go_frames::UNKNOWN);
+                if target.is_some_and(|slot| twice::slot_returns_twice(self.object, slot)) {
+                    state.return_twice();
+                }
                 true
             }
             Flow::IndirectJump(operand) => {
-                let event = self.leaving(&operand, state, false);
-                if matches!(event, Event::Call { .. }) {
-                    tell(at, event);
-                    return false;
-                }
+                let target = self.target(&operand, state);
                 let function = self.function;
                 // A tail call, unless the function's own tables tell where its jumps go.
-                if function.jump_targets.is_empty() {
-                    tell(at, event);
+                if target.is_some() || function.jump_targets.is_empty() {
+                    tell(at, leaving(target, state, false));
+                }
+                self.before_computed(&operand, target, state);
+                if target.is_some() {
+                    state.leave(false);
+                    return false;
                 }
                 for target in &function.jump_targets {
                     self.arrive(*target, state);
@@ -291,12 +309,16 @@ impl<'a> Interpreter<'a> {
                         },
                     );
                 }
+                state.leave(false);
                 false
             }
             Flow::SystemCall => {
                 tell(at, Event::SystemCall(state));
                 let number = state.register(Register::RAX);
-                if number.constants().is_some_and(|numbers| numbers.iter().all(|number| !confine_kernel::returns(*number))) {
+                if number
+                    .constants()
+                    .is_some_and(|numbers| numbers.iter().all(|number| !confine_kernel::returns(*number)))
+                {
                     return false;
                 }
                 for register in [Register::RAX, Register::RCX, Register::R11] {
@@ -309,33 +331,59 @@ impl<'a> Interpreter<'a> {
                 true
             }
             Flow::ForeignSystemCall => {
+                state.leave(false);
                 state.after_call(Convention::Go, 0);
                 true
             }
-            Flow::Return | Flow::Stop => false,
+            Flow::Return => {
+                state.leave(true);
+                false
+            }
+            Flow::Stop => false,
         }
     }
 
-    /// Control goes where an operand says: through a slot of the object, or to a computed address.
-    fn leaving<'s>(&self, operand: &Operand, state: &'s State, pushes_return: bool) -> Event<'s> {
-        match operand.slot().or_else(|| self.imported(operand, state)) {
-            Some(target) => Event::Call {
-                target,
-                state,
-                pushes_return,
-            },
-            None => Event::IndirectCall { state, pushes_return },
+    /// What a callee may come to know, and the places of this function where control may go on instead of behind the call.
+    fn before_call(&mut self, state: &mut State) {
+        state.give_arguments(self.convention);
+        let function = self.function;
+        if !function.unknown_entries.is_empty()
+            && let Some(pad) = state.at_landing_pad(self.convention)
+        {
+            for entry in &function.unknown_entries {
+                self.arrive(*entry, &pad);
+            }
         }
     }
 
-    /// The slot that a register's value was loaded from, if the loader binds that slot to a symbol.
-    fn imported(&self, operand: &Operand, state: &State) -> Option<Address> {
-        let Operand::Register(register) = operand else {
-            return None;
-        };
-        let Value::Variable { address, add: 0 } = *state.register(*register) else {
-            return None;
-        };
+    /// Control goes to an address that is computed: what that may be is called, and not by a name.
+    fn before_computed(&self, operand: &Operand, target: Option<Address>, state: &mut State) {
+        if target.is_none() {
+            let value = state.read(operand, Width::Quad, self.object);
+            state.give(&value);
+            if let Operand::Register(register) = operand {
+                state.reveal(*register);
+            }
+        }
+    }
+
+    /// The one place that an operand leads to: a slot of the object, or a function whose address it holds.
+    fn target(&self, operand: &Operand, state: &State) -> Option<Address> {
+        operand
+            .slot()
+            .or_else(|| match state.read(operand, Width::Quad, self.object) {
+                Value::Variable { address, add: 0 } => self.imported(address),
+                Value::Addresses(addresses) => {
+                    let address = addresses.only()?;
+                    let elsewhere = self.object.is_code(address) && !self.function.code.contains(&address);
+                    elsewhere.then_some(address)
+                }
+                _ => None,
+            })
+    }
+
+    /// A slot, if the loader binds it to a symbol.
+    fn imported(&self, address: Address) -> Option<Address> {
         let relocations = &self.object.relocations;
         let index = relocations.partition_point(|relocation| relocation.at < address);
         let relocation = relocations
@@ -344,7 +392,13 @@ impl<'a> Interpreter<'a> {
         matches!(relocation.value, RelocationValue::Symbol { .. }).then_some(address)
     }
 
-    fn go(&mut self, at: Address, target: Address, state: &State, tell: &mut impl FnMut(Address, Event<'_>)) {
+    fn go(
+        &mut self,
+        at: Address,
+        target: Address,
+        state: &mut State,
+        tell: &mut impl FnMut(Address, Event<'_>),
+    ) {
         if self.function.code.contains(&target) {
             self.leaders.insert(target);
             self.arrive(target, state);
@@ -357,7 +411,20 @@ impl<'a> Interpreter<'a> {
                     pushes_return: false,
                 },
             );
+            state.leave(false);
         }
+    }
+}
+
+/// Control goes to a function by its address or through its slot, or to a computed address.
+fn leaving(target: Option<Address>, state: &State, pushes_return: bool) -> Event<'_> {
+    match target {
+        Some(target) => Event::Call {
+            target,
+            state,
+            pushes_return,
+        },
+        None => Event::IndirectCall { state, pushes_return },
     }
 }
 
@@ -391,17 +458,56 @@ fn tell_store(
             vector: Some(15),
             ..
         } if !object.go_functions.is_empty() => (memory, Width::Quad, Value::constant(0)),
-        Operation::ClobberMemory { memory, .. } => (memory, Width::Quad, Value::Any),
+        Operation::ClobberMemory { memory, bytes, .. } => {
+            tell_wide_store(at, memory, *bytes, state, tell);
+            (memory, Width::Quad, Value::Any)
+        }
+        Operation::ClobberAllMemory => {
+            // Strings are stored where RDI points to.
+            if let Some(place) = state.register(Register::RDI).behind(Width::Byte) {
+                tell(at, Event::StoreNear(place.pointer));
+            }
+            return;
+        }
         _ => return,
     };
     let address = state.address(memory);
     match address {
         Value::Addresses(_) if width == Width::Quad => tell(at, Event::Store(&value)),
-        _ => {
-            if let Some(place) = address.behind(width) {
-                tell(at, Event::StoreBehind(place));
+        _ => match address.behind(width) {
+            Some(place) => tell(at, Event::StoreBehind(place)),
+            None => {
+                let parts = memory
+                    .base
+                    .into_iter()
+                    .chain(memory.index.map(|(index, _)| index));
+                for place in parts.filter_map(|part| state.register(part).behind(width)) {
+                    tell(at, Event::StoreNear(place.pointer));
+                }
             }
-        }
+        },
+    }
+}
+
+/// A store of more than eight bytes, as several.
+fn tell_wide_store(
+    at: Address,
+    memory: &Memory,
+    bytes: u64,
+    state: &State,
+    tell: &mut impl FnMut(Address, Event<'_>),
+) {
+    /// The widest store of an instruction.
+    const WIDEST: u64 = 64;
+    let Some(place) = state.address(memory).behind(Width::Quad) else {
+        return;
+    };
+    if bytes > WIDEST {
+        return tell(at, Event::StoreNear(place.pointer));
+    }
+    for further in (8..bytes).step_by(8) {
+        let offset = place.offset.wrapping_add(further);
+        tell(at, Event::StoreBehind(Loaded { offset, ..place }));
     }
 }
 

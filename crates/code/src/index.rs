@@ -88,7 +88,13 @@ mod tests {
 
     #[test]
     fn every_address_is_found_as_a_search_finds_it() {
-        let near = [0x1000..0x1001, 0x1001..0x1040, 0x1040..0x1040, 0x1050..0x1200, 0x1240..0x1241];
+        let near = [
+            0x1000..0x1001,
+            0x1001..0x1040,
+            0x1040..0x1040,
+            0x1050..0x1200,
+            0x1240..0x1241,
+        ];
         let far = [0x10..0x20, 1 << 60..(1 << 60) + 16];
         for (ranges, addresses) in [
             (near.as_slice(), 0xff0..0x1300),

@@ -69,20 +69,34 @@ impl Facts {
             Some(function)
         });
         let functions = functions.collect::<Option<Vec<Function>>>()?;
-        Some(Self::new(object, functions, pointers::find(object), kept.cuts, kept.code_bytes))
+        Some(Self::new(
+            object,
+            functions,
+            pointers::find(object),
+            kept.cuts,
+            kept.code_bytes,
+        ))
     }
 }
 
 impl KeptFunction {
     fn of(function: &Function, end: Address) -> Self {
         let start = function.code.start;
-        let offsets =
-            |addresses: &[Address]| addresses.iter().map(|address| address.wrapping_sub(start)).collect();
+        let offsets = |addresses: &[Address]| {
+            addresses
+                .iter()
+                .map(|address| address.wrapping_sub(start))
+                .collect()
+        };
         let mut before = start;
         let references = function.references.iter().map(|reference| {
             let gap = reference.at.wrapping_sub(before);
             before = reference.at;
-            (gap, reference.kind, reference.target.wrapping_sub(reference.at).cast_signed())
+            (
+                gap,
+                reference.kind,
+                reference.target.wrapping_sub(reference.at).cast_signed(),
+            )
         });
         Self {
             gap: start.wrapping_sub(end),
@@ -101,8 +115,12 @@ impl KeptFunction {
     fn restored(self, end: Address) -> Option<Function> {
         let start = end.checked_add(self.gap)?;
         let code: Range<Address> = start..start.checked_add(self.length)?;
-        let addresses =
-            |offsets: Vec<u64>| offsets.into_iter().map(|offset| start.wrapping_add(offset)).collect();
+        let addresses = |offsets: Vec<u64>| {
+            offsets
+                .into_iter()
+                .map(|offset| start.wrapping_add(offset))
+                .collect()
+        };
         let mut at = start;
         let references = self.references.into_iter().map(|(gap, kind, distance)| {
             at = at.wrapping_add(gap);

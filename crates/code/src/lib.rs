@@ -22,6 +22,7 @@ mod returning;
 mod state;
 mod tables;
 mod transfer;
+mod twice;
 mod value;
 
 pub use effects::{CallEffect, Evaluation, SystemCallEffect};

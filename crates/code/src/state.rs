@@ -7,9 +7,11 @@
 //! has it, is not given away as long as that slot is known and only read as a whole. Misses: a callee that writes its
 //! caller's frame without having been given an address into it, which no compiler emits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::discriminant;
+use std::ops::Range;
 
-use confine_elf::{Address, Object};
+use confine_elf::{Address, Object, Placement, RelocationValue};
 use confine_isa::{Condition, Memory, Operand, Register, Width};
 
 use crate::value::{Constants, Entry, Location, Value};
@@ -24,7 +26,62 @@ pub(crate) struct State {
     incoming_intact: bool,
     /// An address of the stack may be known elsewhere.
     escaped: bool,
+    /// Addresses of functions, and of slots that hold them, that may be known elsewhere.
+    given_away: BTreeSet<Address>,
+    /// The same that a register may hold after a join in which it was not recognised any more: given away if the
+    /// register is ever read.
+    hidden: BTreeSet<(Register, Address)>,
+    callable: Callable,
     flags: Option<Compare>,
+}
+
+/// Where an object's functions and the slots for those of other objects lie: what is worth following.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Callable {
+    code: Range<Address>,
+    slots: Range<Address>,
+    /// Where addresses are final, they are plain numbers.
+    fixed: bool,
+}
+
+impl Callable {
+    pub(crate) fn of(object: &Object) -> Self {
+        let around = |ranges: &mut dyn Iterator<Item = &Range<Address>>| {
+            ranges.fold(Address::MAX..0, |all, range| {
+                all.start.min(range.start)..all.end.max(range.end)
+            })
+        };
+        let code = object.segments.iter().filter(|segment| segment.executable);
+        let slots = object.relocations.iter().filter(|relocation| {
+            matches!(
+                relocation.value,
+                RelocationValue::Symbol { .. } | RelocationValue::Resolved(_)
+            )
+        });
+        let slots = slots.map(|relocation| relocation.at);
+        Self {
+            code: around(&mut code.map(|segment| &segment.addresses)),
+            slots: slots.clone().min().unwrap_or(0)..slots.max().map_or(0, |last| last.saturating_add(1)),
+            fixed: object.placement == Placement::Fixed,
+        }
+    }
+
+    /// The addresses that a value may be and that are worth following.
+    fn followed(&self, value: &Value) -> Vec<Address> {
+        match value {
+            Value::Constants(_) if !self.fixed => Vec::new(),
+            Value::Addresses(addresses) | Value::Constants(addresses) => {
+                let addresses = addresses.as_slice().iter().copied();
+                addresses.filter(|address| self.holds(address)).collect()
+            }
+            Value::Variable { address, .. } if self.slots.contains(address) => vec![*address],
+            _ => Vec::new(),
+        }
+    }
+
+    fn holds(&self, address: &Address) -> bool {
+        self.code.contains(address) || self.slots.contains(address)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +93,14 @@ struct Slot {
 impl Slot {
     fn holds_stack_address(&self) -> bool {
         matches!(self.value, Value::Frame(_))
+    }
+
+    /// Whether it may hold something that is followed.
+    fn holds_address(&self) -> bool {
+        matches!(
+            self.value,
+            Value::Frame(_) | Value::Addresses(_) | Value::Constants(_) | Value::Variable { .. }
+        )
     }
 }
 
@@ -49,8 +114,8 @@ struct Compare {
 
 impl State {
     /// Where a caller comes in: every register and incoming slot holds what the caller put there.
-    pub(crate) fn at_entry() -> Self {
-        let mut state = Self::unknown();
+    pub(crate) fn at_entry(callable: &Callable) -> Self {
+        let mut state = Self::unknown(callable);
         for register in Register::all() {
             state.registers[register.number()] = Value::Entry(Entry::unchanged(Location::Register(register)));
         }
@@ -61,24 +126,79 @@ impl State {
     }
 
     /// Where control comes in from nobody knows where.
-    pub(crate) fn unknown() -> Self {
+    pub(crate) fn unknown(callable: &Callable) -> Self {
         Self {
             registers: std::array::from_fn(|_| Value::Any),
             slots: BTreeMap::new(),
             incoming_intact: false,
             escaped: true,
+            given_away: BTreeSet::new(),
+            hidden: BTreeSet::new(),
+            callable: callable.clone(),
             flags: None,
         }
+    }
+
+    /// Somebody else may know this value from now on, or it is not recognised any more where it still is.
+    pub(crate) fn give(&mut self, value: &Value) {
+        self.escaped |= matches!(value, Value::Frame(_));
+        self.given_away.extend(self.callable.followed(value));
+    }
+
+    /// A register is read: what it may hide may be anywhere.
+    pub(crate) fn reveal(&mut self, register: Register) {
+        if self.hidden.is_empty() {
+            return;
+        }
+        let hidden = self.hidden.iter().filter(|(holder, _)| *holder == register);
+        self.given_away.extend(hidden.map(|(_, address)| *address));
+        self.hidden.retain(|(holder, _)| *holder != register);
+    }
+
+    /// Registers are read by somebody else.
+    fn give_registers(&mut self, registers: impl Iterator<Item = Register>) {
+        let registers: Vec<Register> = registers.collect();
+        for register in registers {
+            let value = self.register(register).clone();
+            self.give(&value);
+            self.reveal(register);
+        }
+    }
+
+    fn give_all(&mut self, values: Vec<Value>) {
+        for value in values {
+            self.give(&value);
+        }
+    }
+
+    fn give_slots(&mut self, which: impl Fn(i64, &Slot) -> bool) {
+        let slots = self
+            .slots
+            .iter()
+            .filter(|(start, slot)| slot.holds_address() && which(**start, slot));
+        self.give_all(slots.map(|(_, slot)| slot.value.clone()).collect());
+    }
+
+    /// Addresses of functions and of their slots that may be known elsewhere.
+    pub(crate) fn given_away(&self) -> &BTreeSet<Address> {
+        &self.given_away
     }
 
     pub(crate) fn register(&self, register: Register) -> &Value {
         &self.registers[register.number()]
     }
 
+    /// Whether an address of the stack may be known elsewhere.
+    pub(crate) fn has_escaped(&self) -> bool {
+        self.escaped
+    }
+
     /// What lies in the function's own stack, by distance from the stack pointer at entry.
     pub(crate) fn own_stack(&self) -> Box<[(i64, Value, Width)]> {
         let slots = self.slots.iter();
-        slots.map(|(start, slot)| (*start, slot.value.clone(), slot.width)).collect()
+        slots
+            .map(|(start, slot)| (*start, slot.value.clone(), slot.width))
+            .collect()
     }
 
     /// What the eight bytes at `distance` above the stack pointer hold.
@@ -92,6 +212,9 @@ impl State {
     pub(crate) fn set_register(&mut self, register: Register, value: Value) {
         if self.flags.is_some_and(|flags| flags.left == register) {
             self.flags = None;
+        }
+        if !self.hidden.is_empty() {
+            self.hidden.retain(|(holder, _)| *holder != register);
         }
         self.registers[register.number()] = value;
     }
@@ -162,17 +285,16 @@ impl State {
 
     fn store(&mut self, memory: &Memory, value: Value, width: Width) {
         if memory.segment {
-            self.escaped |= matches!(value, Value::Frame(_));
-            return;
+            return self.give(&value);
         }
         match self.address(memory) {
             Value::Frame(offset) => {
                 self.forget_slots(offset, width.bytes());
                 self.slots.insert(offset, Slot { value, width });
             }
-            Value::Addresses(_) => self.escaped |= matches!(value, Value::Frame(_)),
+            Value::Addresses(_) => self.give(&value),
             _ => {
-                self.escaped |= matches!(value, Value::Frame(_));
+                self.give(&value);
                 self.forget_after_unknown_store(memory);
             }
         }
@@ -202,7 +324,7 @@ impl State {
 
     /// All memory may have changed.
     pub(crate) fn forget_memory(&mut self) {
-        self.escaped |= self.slots.values().any(Slot::holds_stack_address);
+        self.give_slots(|_, _| true);
         self.slots.clear();
         self.incoming_intact = false;
     }
@@ -216,10 +338,12 @@ impl State {
             .map(|(start, _)| *start)
             .collect();
         for start in hit {
-            let whole = |slot: &Slot| offset <= start && start.saturating_add_unsigned(slot.width.bytes()) <= end;
-            let slot = self.slots.remove(&start);
+            let whole =
+                |slot: &Slot| offset <= start && start.saturating_add_unsigned(slot.width.bytes()) <= end;
             // What is left of an address is not recognised any more.
-            self.escaped |= slot.is_some_and(|slot| slot.holds_stack_address() && !whole(&slot));
+            if let Some(slot) = self.slots.remove(&start).filter(|slot| !whole(slot)) {
+                self.give(&slot.value);
+            }
         }
         // An incoming slot that is not listed would be read as what the caller put there, and another one would pass for
         // one that nobody wrote.
@@ -265,60 +389,114 @@ impl State {
         }
         self.flags = None;
         self.forget_if_escaped();
+        self.forget_below();
         if convention == Convention::Go {
             self.forget_outgoing(outgoing);
         }
     }
 
-    /// A value was made from these; where that hides that it points into the stack, it may point anywhere there.
+    /// A value was made from these; where that hides that it is an address made from theirs, that may be anywhere.
     pub(crate) fn note_derived(&mut self, sources: &[Operand], result: &Value) {
-        let from_stack = sources.iter().any(|source| match source {
-            Operand::Register(register) => matches!(self.register(*register), Value::Frame(_)),
-            Operand::Constant(_) | Operand::Memory(_) => false,
-        });
-        self.escaped |= from_stack && !matches!(result, Value::Frame(_) | Value::Constants(_));
+        for source in sources {
+            let value = match source {
+                Operand::Register(register) => self.register(*register).clone(),
+                Operand::Memory(memory) => match self.address(memory) {
+                    Value::Frame(offset) => match self.slots.get(&offset) {
+                        Some(slot) => slot.value.clone(),
+                        None => continue,
+                    },
+                    _ => continue,
+                },
+                Operand::Constant(_) => continue,
+            };
+            if !matches!(result, Value::Constants(_)) && discriminant(&value) != discriminant(result) {
+                self.give(&value);
+            }
+        }
     }
 
     /// Somebody else is given the registers in which `convention` passes arguments, and what lies on the stack where
     /// it passes others.
     pub(crate) fn give_arguments(&mut self, convention: Convention) {
-        let mut given = Register::all().filter(|register| convention.passes(*register));
-        self.escaped |= given.any(|register| matches!(self.register(register), Value::Frame(_)))
-            || self.passes_stack_address(convention);
+        // Functions without a symbol may have conventions of their own, but none that needs a function's address.
+        let given = Register::all().filter(|register| convention.passes(*register));
+        let given = given.filter(|register| {
+            is_argument(*register)
+                || convention == Convention::Go
+                || matches!(self.register(*register), Value::Frame(_))
+        });
+        let given: Vec<Register> = given.collect();
+        let passes_stack = given
+            .iter()
+            .any(|given| matches!(self.register(*given), Value::Frame(_)));
+        self.give_registers(given.into_iter());
+        self.give_all(self.passed_on_stack(convention));
+        if passes_stack {
+            self.give_slots(|_, _| true);
+        }
     }
 
-    /// Whether an address of the stack is among the arguments on the stack: those lie without a gap from the stack
-    /// pointer on, so that there are none above a place that was never written.
-    fn passes_stack_address(&self, convention: Convention) -> bool {
+    /// The addresses among the arguments on the stack: those lie without a gap from the stack pointer on, so that there
+    /// are none above a place that was never written.
+    fn passed_on_stack(&self, convention: Convention) -> Vec<Value> {
+        let of = |slot: &Slot| slot.holds_address().then(|| slot.value.clone());
         let Value::Frame(top) = *self.register(Register::RSP) else {
-            return self.slots.values().any(Slot::holds_stack_address);
+            return self.slots.values().filter_map(of).collect();
         };
         if convention == Convention::Go {
-            return self.slots.range(top..).any(|(_, slot)| slot.holds_stack_address());
+            return self.slots.range(top..).filter_map(|(_, slot)| of(slot)).collect();
         }
         let places = (0..).map(|index| top.saturating_add(8 * index));
-        let mut written = places.map_while(|place| self.slots.get(&place));
-        written.any(Slot::holds_stack_address)
+        let written = places.map_while(|place| self.slots.get(&place));
+        written.filter_map(of).collect()
+    }
+
+    /// Control leaves the function for good, or for a part of it that is looked at alone.
+    pub(crate) fn leave(&mut self, returns: bool) {
+        let results = [Register::RAX, Register::RDX];
+        let left = Register::all().filter(|register| !returns || results.contains(register));
+        self.give_registers(left.filter(|register| *register != Register::RSP));
+        if !returns {
+            self.give_slots(|_, _| true);
+        }
+    }
+
+    /// A callee of the same object may leave registers alone that others would change, and its compiler may know that.
+    pub(crate) fn give_changeable(&mut self, convention: Convention) {
+        self.give_registers(Register::all().filter(|register| convention.clobbers(*register)));
+    }
+
+    /// Control may go on from here at a place of the function where nothing is known, a landing pad: the state there, with
+    /// what the registers that survive calls may hide; nothing if they hide nothing. The stack is not known there at all.
+    pub(crate) fn at_landing_pad(&mut self, convention: Convention) -> Option<Self> {
+        self.give_slots(|_, slot| !slot.holds_stack_address());
+        let mut pad = Self::unknown(&self.callable);
+        let kept = |register: &Register| !convention.clobbers(*register) && *register != Register::RSP;
+        for register in Register::all().filter(kept) {
+            pad.hide(register, self.register(register));
+        }
+        pad.hidden
+            .extend(self.hidden.iter().filter(|(register, _)| kept(register)));
+        (!pad.hidden.is_empty()).then_some(pad)
     }
 
     /// So many bytes are read by something that does not keep an address recognisable.
     pub(crate) fn note_read(&mut self, memory: &Memory, bytes: u64) {
-        let mut holding = self.slots.iter().filter(|(_, slot)| slot.holds_stack_address());
-        self.escaped |= match self.address(memory) {
-            _ if memory.segment => false,
-            Value::Frame(offset) => holding.any(|(start, slot)| {
-                *start < offset.saturating_add_unsigned(bytes)
+        match self.address(memory) {
+            _ if memory.segment => {}
+            Value::Frame(offset) => self.give_slots(|start, slot| {
+                start < offset.saturating_add_unsigned(bytes)
                     && offset < start.saturating_add_unsigned(slot.width.bytes())
             }),
-            Value::Addresses(_) | Value::Constants(_) => false,
+            Value::Addresses(_) | Value::Constants(_) => {}
             // Only what was made from a stack address can lead here.
-            _ => holding.next().is_some(),
-        };
+            _ => self.give_slots(|_, _| true),
+        }
     }
 
     /// Any memory may be read so.
     pub(crate) fn note_any_read(&mut self) {
-        self.escaped |= self.slots.values().any(Slot::holds_stack_address);
+        self.give_slots(|_, _| true);
     }
 
     /// The same for an operand of an operation, which takes an address as a whole.
@@ -328,7 +506,10 @@ impl State {
         };
         if let Value::Frame(offset) = self.address(memory)
             && width == Width::Quad
-            && self.slots.get(&offset).is_some_and(|slot| slot.width == Width::Quad)
+            && self
+                .slots
+                .get(&offset)
+                .is_some_and(|slot| slot.width == Width::Quad)
         {
             return;
         }
@@ -342,12 +523,24 @@ impl State {
         }
     }
 
+    /// What lies below the stack pointer is the callee's.
+    fn forget_below(&mut self) {
+        if let Value::Frame(top) = *self.register(Register::RSP) {
+            self.slots = self.slots.split_off(&top);
+        }
+    }
+
+    /// Control comes back here a second time, with the stack as it is then.
+    pub(crate) fn return_twice(&mut self) {
+        self.escaped = true;
+        self.forget_memory();
+    }
+
     fn forget_outgoing(&mut self, bytes: i64) {
         match *self.register(Register::RSP) {
             Value::Frame(top) => {
                 let end = top.saturating_add(bytes).min(0);
-                let mut lost = self.slots.range(top..end.max(top));
-                self.escaped |= lost.any(|(_, slot)| slot.holds_stack_address());
+                self.give_slots(|start, _| (top..end).contains(&start));
                 self.slots.retain(|start, _| *start < top || *start >= end);
             }
             _ => self.forget_memory(),
@@ -399,21 +592,32 @@ impl State {
 
     /// Takes in what another way to the same point brings; whether anything changed.
     pub(crate) fn join(&mut self, other: &Self) -> bool {
-        let mut changed = self.join_slots(other);
-        let mut escaped = self.escaped || other.escaped;
-        for (mine, theirs) in self.registers.iter_mut().zip(&other.registers) {
+        let mut lost = Vec::new();
+        let mut changed = self.join_slots(other, &mut lost);
+        let mut hidden = Vec::new();
+        let registers = Register::all().zip(self.registers.iter_mut().zip(&other.registers));
+        for (register, (mine, theirs)) in registers {
             if *mine == *theirs {
                 continue;
             }
             let joined = mine.join(theirs);
-            // A stack address that is no longer recognised may still be written through.
-            escaped |= joined == Value::Any
-                && (matches!(mine, Value::Frame(_)) || matches!(theirs, Value::Frame(_)));
+            for value in [&*mine, theirs] {
+                if discriminant(value) != discriminant(&joined) {
+                    hidden.push((register, value.clone()));
+                }
+            }
             changed |= joined != *mine;
             *mine = joined;
         }
-        changed |= escaped != self.escaped;
-        self.escaped = escaped;
+        let before = (self.escaped, self.given_away.len(), self.hidden.len());
+        self.escaped |= other.escaped;
+        self.given_away.extend(&other.given_away);
+        self.hidden.extend(&other.hidden);
+        self.give_all(lost);
+        for (register, value) in hidden {
+            self.hide(register, &value);
+        }
+        changed |= before != (self.escaped, self.given_away.len(), self.hidden.len());
         if self.flags != other.flags && self.flags.is_some() {
             self.flags = None;
             changed = true;
@@ -421,8 +625,16 @@ impl State {
         changed
     }
 
-    /// The same for what lies in the stack.
-    fn join_slots(&mut self, other: &Self) -> bool {
+    /// A register holds this or something else. A stack address may be written through at once.
+    fn hide(&mut self, register: Register, value: &Value) {
+        self.escaped |= matches!(value, Value::Frame(_));
+        let followed = self.callable.followed(value);
+        self.hidden
+            .extend(followed.into_iter().map(|address| (register, address)));
+    }
+
+    /// The same for what lies in the stack; what is not recognised any more goes to `lost`.
+    fn join_slots(&mut self, other: &Self, lost: &mut Vec<Value>) -> bool {
         let intact = self.incoming_intact && other.incoming_intact;
         if self.slots == other.slots && self.incoming_intact == intact {
             return false;
@@ -434,19 +646,31 @@ impl State {
             .map(|(start, slot)| (*start, slot.width))
             .collect();
         let mut slots = BTreeMap::new();
-        let mut lost = false;
         for (start, width) in places {
-            let value = self.load(start, width).join(&other.load(start, width));
-            let held = |state: &Self| state.slots.get(&start).is_some_and(Slot::holds_stack_address);
-            lost |= (held(self) || held(other)) && !matches!(value, Value::Frame(_));
+            let (mine, theirs) = (self.load(start, width), other.load(start, width));
+            let value = mine.join(&theirs);
+            let held = [self, other].map(|state| state.slots.get(&start).map(|slot| &slot.value));
+            held.into_iter()
+                .flatten()
+                .for_each(|held| lose(lost, &value, [held, held]));
             slots.insert(start, Slot { value, width });
         }
-        let changed = slots != self.slots || self.incoming_intact != intact || lost && !self.escaped;
-        self.escaped |= lost;
+        let changed = slots != self.slots || self.incoming_intact != intact;
         self.slots = slots;
         self.incoming_intact = intact;
         changed
     }
+}
+
+/// Notes those of two values that are not recognised any more in what they became.
+fn lose(lost: &mut Vec<Value>, joined: &Value, before: [&Value; 2]) {
+    // A stack address that is no longer recognised may still be written through, a function still be called.
+    lost.extend(
+        before
+            .into_iter()
+            .filter(|value| discriminant(*value) != discriminant(joined))
+            .cloned(),
+    );
 }
 
 /// Which registers a call leaves alone.
@@ -456,6 +680,21 @@ pub(crate) enum Convention {
     SystemV,
     /// Go's: only RSP survives.
     Go,
+}
+
+/// Whether a callee may look for what it is given in this register: the six of the System V psABI, and R10, which is
+/// the static chain.
+pub(crate) fn is_argument(register: Register) -> bool {
+    matches!(
+        register,
+        Register::RDI
+            | Register::RSI
+            | Register::RDX
+            | Register::RCX
+            | Register::R8
+            | Register::R9
+            | Register::R10
+    )
 }
 
 impl Convention {

@@ -11,6 +11,9 @@ use crate::value::Value;
 
 /// Applies an operation; `object` is where constant data is read from.
 pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
+    for register in operation.reads().into_iter().flatten() {
+        state.reveal(register);
+    }
     match operation {
         Operation::Copy { from, width, .. } | Operation::Select { from, width, .. } => {
             state.note_operand(from, *width);

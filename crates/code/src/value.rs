@@ -335,7 +335,9 @@ impl Value {
                 _ => self.each(other, |left, right| shift(left, right, width, |l, r| l >> r)),
             },
             Arithmetic::ShiftRightSigned => self.each(other, |left, right| {
-                shift(width.sign_extend(left), right, width, |l, r| (l.cast_signed() >> r).cast_unsigned())
+                shift(width.sign_extend(left), right, width, |l, r| {
+                    (l.cast_signed() >> r).cast_unsigned()
+                })
             }),
         };
         result.truncate(width)

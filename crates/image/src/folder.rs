@@ -73,9 +73,17 @@ impl Folder {
 
     /// A folder, which is remembered.
     fn folder(&self, path: &str) -> Option<Arc<Place>> {
-        let known = self.folders.read().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+        let known = self
+            .folders
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(path)
+            .cloned();
         known.unwrap_or_else(|| {
-            let found = self.walk_all(path).filter(|place| place.metadata.is_dir()).map(Arc::new);
+            let found = self
+                .walk_all(path)
+                .filter(|place| place.metadata.is_dir())
+                .map(Arc::new);
             let mut folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
             folders.insert(path.to_owned(), found.clone());
             found

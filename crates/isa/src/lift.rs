@@ -289,7 +289,10 @@ fn clobber(instruction: &Instruction, out: &mut Vec<Operation>) {
     let info = factory.info(instruction);
     for index in 0..instruction.op_count() {
         let named = instruction.op_kind(index) == OpKind::Register && reads(info.op_access(index));
-        if let Some(register) = named.then(|| full_register(instruction.op_register(index))).flatten() {
+        if let Some(register) = named
+            .then(|| full_register(instruction.op_register(index)))
+            .flatten()
+        {
             out.push(Operation::ReadRegister(register));
         }
     }
@@ -345,7 +348,11 @@ fn stored_vector(instruction: &Instruction) -> Option<u8> {
 fn used_place(used: &UsedMemory) -> Option<Memory> {
     let segment = matches!(used.segment(), Name::FS | Name::GS);
     let displacement = used.displacement();
-    let part = |name: Name| register(name).filter(|(_, width)| *width == Width::Quad).map(|(register, _)| register);
+    let part = |name: Name| {
+        register(name)
+            .filter(|(_, width)| *width == Width::Quad)
+            .map(|(register, _)| register)
+    };
     let base = match used.base() {
         // The displacement of a relative operand is the whole address.
         Name::None | Name::RIP => None,

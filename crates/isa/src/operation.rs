@@ -208,7 +208,53 @@ impl Condition {
     }
 }
 
+impl Operand {
+    /// The registers that make up its address, or itself.
+    fn registers(&self) -> [Option<Register>; 2] {
+        match self {
+            Self::Register(register) => [Some(*register), None],
+            Self::Constant(_) => [None, None],
+            Self::Memory(memory) => memory.registers(),
+        }
+    }
+}
+
+impl Memory {
+    fn registers(&self) -> [Option<Register>; 2] {
+        [self.base, self.index.map(|(index, _)| index)]
+    }
+}
+
 impl Operation {
+    /// The registers whose contents matter to it, comparisons left out: they pass nothing on.
+    #[must_use]
+    pub fn reads(&self) -> [Option<Register>; 4] {
+        let two = |left: [Option<Register>; 2], right: [Option<Register>; 2]| {
+            [left[0], left[1], right[0], right[1]]
+        };
+        let of_place = |place: &Operand| match place {
+            Operand::Memory(memory) => memory.registers(),
+            _ => [None, None],
+        };
+        match self {
+            Self::Copy { to, from, .. } => two(of_place(to), from.registers()),
+            Self::Extend { from, .. } => two(from.registers(), [None, None]),
+            Self::Address { memory, .. }
+            | Self::ClobberMemory { memory, .. }
+            | Self::ReadMemory { memory, .. } => two(memory.registers(), [None, None]),
+            Self::Arithmetic { place, source, .. } => two(place.registers(), source.registers()),
+            Self::Select { to, from, .. } => two([Some(*to), None], from.registers()),
+            Self::OneOf { to, .. } => two(of_place(to), [None, None]),
+            Self::Swap { left, right } => [Some(*left), Some(*right), None, None],
+            Self::ReadRegister(register) => [Some(*register), None, None, None],
+            Self::Compare { .. }
+            | Self::ForgetFlags
+            | Self::ReadAllMemory
+            | Self::Clobber(_)
+            | Self::ClobberAllMemory => [None; 4],
+        }
+    }
+
     /// How many bytes it takes off the stack pointer, if that is what it does.
     #[must_use]
     pub fn stack_subtraction(&self) -> Option<u64> {

@@ -176,7 +176,11 @@ impl Linked {
         let mut text = format!("{:?} {:?}", self.search.flavour, self.start_up_count());
         for object in &self.objects {
             let LinkedObject {
-                path, reason, late, scope, ..
+                path,
+                reason,
+                late,
+                scope,
+                ..
             } = object;
             // Writing to a string does not fail.
             let _ = write!(text, "\n{path:?} {reason:?} {late} {scope:?}");

@@ -21,6 +21,7 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
+use crate::changes;
 use crate::names;
 use crate::program::{Input, Node, Program};
 use crate::reach::{Caller, Reach};
@@ -234,18 +235,12 @@ impl<'p, 'a> Tracer<'p, 'a> {
     }
 
     fn ask_callers(&self, question: &Question) -> Vec<Question> {
-        if let Value::Loaded(loaded) = question.value
-            && self.may_overwrite(question.node, loaded)
-        {
-            return vec![question.becomes(question.node, Value::Any, None)];
-        }
         let calls = self.calls_of(question.node).into_iter();
         calls
             .map(|(caller, call)| {
-                let value = match (&question.value, call) {
-                    (Value::Loaded(loaded), Some(call)) => call.behind(*loaded),
-                    (value, Some(call)) => value.instantiate(|location| call.value(location)),
-                    (_, None) => Value::Any,
+                let value = match call {
+                    Some(call) => self.at_caller(question.node, &question.value, call),
+                    None => Value::Any,
                 };
                 question.becomes(caller.node, value, Some(caller.at))
             })
@@ -301,15 +296,17 @@ impl<'p, 'a> Tracer<'p, 'a> {
         questions
     }
 
-    /// Whether a function stores to the place that `loaded` names.
-    pub(crate) fn may_overwrite(&self, node: Node, loaded: Loaded) -> bool {
-        let Some(evaluation) = self.evaluation(node) else {
-            return true;
-        };
-        let end = |place: &Loaded| place.offset.wrapping_add(place.width.bytes());
-        evaluation.stores_behind.iter().any(|store| {
-            store.pointer == loaded.pointer && store.offset < end(&loaded) && loaded.offset < end(store)
-        })
+    /// What a value in terms of `node`'s entry is in terms of the entry of the caller that makes this call.
+    pub(crate) fn at_caller(&self, node: Node, value: &Value, call: &CallEffect) -> Value {
+        match value {
+            Value::Loaded(loaded) if changes::may_change(self.program, node, *loaded, call) => Value::Any,
+            Value::Loaded(loaded) => call.behind(*loaded),
+            value => value.instantiate(|location| call.value(location)),
+        }
+    }
+
+    fn may_overwrite(&self, node: Node, loaded: Loaded) -> bool {
+        changes::may_overwrite(self.program, node, loaded)
     }
 }
 

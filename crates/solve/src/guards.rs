@@ -130,10 +130,7 @@ fn helpers(
                 continue;
             }
             for reference in &function.references {
-                if let Some(target) = program
-                    .target(object, reference)
-                    .filter(|target| *target != from)
-                {
+                if let Some(target) = program.target(object, reference).filter(|target| *target != from) {
                     helpers.remove(&target);
                 }
             }

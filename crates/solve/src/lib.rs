@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod changes;
 mod guards;
 mod names;
 mod numbers;

@@ -14,7 +14,9 @@ use crate::arguments::{Answer, Question, Tracer};
 use crate::program::{Input, Node, Program};
 use crate::reach::{Reach, Way};
 use crate::values::Given;
-use crate::{ArgumentEvidence, CodeSize, Evidence, OpenCall, Solution, Statistics, Step, arguments, names, values};
+use crate::{
+    ArgumentEvidence, CodeSize, Evidence, OpenCall, Solution, Statistics, Step, arguments, names, values,
+};
 
 /// How long a chain may grow before it is cut off in the middle; real ones have a few dozen steps.
 const LONGEST_CHAIN: usize = 256;

@@ -80,7 +80,12 @@ pub(crate) enum Designation {
 }
 
 fn unbound(object: &LinkedObject) -> Vec<OnceLock<Binding>> {
-    object.elf.dynamic_symbols.iter().map(|_| OnceLock::new()).collect()
+    object
+        .elf
+        .dynamic_symbols
+        .iter()
+        .map(|_| OnceLock::new())
+        .collect()
 }
 
 impl Node {
@@ -108,7 +113,10 @@ impl<'a> Program<'a> {
 
     /// What a symbol of an object binds to.
     pub(crate) fn resolve(&self, object: usize, symbol: u32) -> Binding {
-        let known = self.bindings.get(object).and_then(|bindings| bindings.get(symbol as usize));
+        let known = self
+            .bindings
+            .get(object)
+            .and_then(|bindings| bindings.get(symbol as usize));
         let resolve = || self.linked.resolve(object, symbol);
         known.map_or_else(resolve, |known| *known.get_or_init(resolve))
     }
@@ -133,7 +141,10 @@ impl<'a> Program<'a> {
     }
 
     /// Every function of an object.
-    pub(crate) fn functions(&self, object: usize) -> impl Iterator<Item = (Node, &'a confine_code::Function)> {
+    pub(crate) fn functions(
+        &self,
+        object: usize,
+    ) -> impl Iterator<Item = (Node, &'a confine_code::Function)> {
         let nodes = (self.first[object]..).map(Node);
         nodes.zip(&self.facts[object].functions)
     }

@@ -7,7 +7,7 @@
 //! pointers of a section for one that is used. Misses: addresses that a program computes from parts (no
 //! compiler emits that), and code that it writes itself.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use confine_code::{Reference, ReferenceKind};
 use confine_elf::{Address, Object, RelocationValue, SymbolKind};
@@ -28,6 +28,9 @@ pub(crate) struct Reach {
     known: Vec<bool>,
     /// For each function, who calls it or jumps to it by name.
     callers: Vec<Vec<Caller>>,
+    /// Functions that make system calls and whose address code mentions: by whom, and as which address or through
+    /// which slot. Whether that gives the address away is looked at once everything is reached.
+    mentions: BTreeMap<Node, BTreeSet<(Node, Address)>>,
     /// Reached functions in the order in which they were.
     pub(crate) order: Vec<Node>,
     /// Symbols that reached code uses and nothing defines: object, name.
@@ -93,6 +96,7 @@ pub(crate) fn reach(program: &Program<'_>, input: &Input<'_>) -> Reach {
             taken: vec![false; count],
             known: vec![false; count],
             callers: vec![Vec::new(); count],
+            mentions: BTreeMap::new(),
             order: Vec::new(),
             missing: BTreeSet::new(),
         },
@@ -108,6 +112,7 @@ pub(crate) fn reach(program: &Program<'_>, input: &Input<'_>) -> Reach {
     while search.release() {
         search.run();
     }
+    search.settle_mentions();
     for callers in &mut search.reach.callers {
         callers.sort_unstable();
         callers.dedup();
@@ -310,7 +315,7 @@ impl Search<'_, '_> {
             }
             ReferenceKind::Read(bytes) => {
                 for designation in self.designations_at(object, target, bytes.into()) {
-                    self.mentioned(designation, from, at);
+                    self.mentioned(designation, from, reference);
                 }
             }
             // A comparison tells nobody what it compared: glibc's handler for cancelled threads looks whether it
@@ -320,7 +325,7 @@ impl Search<'_, '_> {
                 Some(Designation::Function(node))
                     if self.guards.is_configured(self.program, object, node) => {}
                 Some(Designation::Data { .. }) if self.is_thread_local_slot(object, target) => {}
-                Some(designation) => self.mentioned(designation, from, at),
+                Some(designation) => self.mentioned(designation, from, reference),
                 None => {}
             },
         }
@@ -385,11 +390,18 @@ impl Search<'_, '_> {
         });
     }
 
-    fn mentioned(&mut self, designation: Designation, from: Node, at: Address) {
+    fn mentioned(&mut self, designation: Designation, from: Node, reference: &Reference) {
+        let at = reference.at;
         match designation {
             Designation::Function(node) => {
-                self.reach.taken[node.index()] = true;
-                self.reach.known[node.index()] = true;
+                let (object, _) = self.program.locate(from);
+                let is_go = !self.program.elf(object).go_functions.is_empty();
+                if is_go || self.program.function(node).system_calls.is_empty() {
+                    self.take(node);
+                } else {
+                    let mentions = self.reach.mentions.entry(node).or_default();
+                    mentions.insert((from, reference.target));
+                }
                 self.found(node, || Way::Taken { from, at });
             }
             Designation::Data {
@@ -397,6 +409,42 @@ impl Search<'_, '_> {
                 address,
                 size,
             } => self.found_data(object, address, size, Some((from, at))),
+        }
+    }
+
+    fn take(&mut self, node: Node) {
+        self.reach.taken[node.index()] = true;
+        self.reach.known[node.index()] = true;
+    }
+
+    /// Code that mentions a function's address only to call it there and then, or to compare it, is as good as a call
+    /// by name: std of Rust keeps `syscall` in a register over a loop, musl compares with the bounds of its wrapper.
+    fn settle_mentions(&mut self) {
+        let program = self.program;
+        for (node, mentions) in std::mem::take(&mut self.reach.mentions) {
+            let code = &program.function(node).code;
+            let mut calls = Vec::new();
+            let mut given_away = self.reach.is_taken(node);
+            for (from, address) in mentions {
+                let (object, index) = program.locate(from);
+                let Some(evaluation) = program.facts[object].evaluation(program.elf(object), index) else {
+                    given_away = true;
+                    break;
+                };
+                let own = program.locate(node).0 == object;
+                let mut inside = evaluation.given_away.range(code.clone());
+                given_away |= evaluation.given_away.contains(&address) || own && inside.next().is_some();
+                let by_it = evaluation.calls.keys().filter(|(_, target)| *target == address);
+                calls.extend(by_it.map(|(at, target)| Caller {
+                    node: from,
+                    at: *at,
+                    target: *target,
+                }));
+            }
+            if given_away {
+                self.take(node);
+            }
+            self.reach.callers[node.index()].extend(calls);
         }
     }
 
@@ -410,9 +458,8 @@ impl Search<'_, '_> {
                 Some(address..address.saturating_add(size))
             } else {
                 // Compilers fold indices and bounds into the addresses that code takes, not into those that they store.
-                let mentions = |start| {
-                    stored || by.is_some_and(|(node, _)| self.program.function(node).takes(start))
-                };
+                let mentions =
+                    |start| stored || by.is_some_and(|(node, _)| self.program.function(node).takes(start));
                 facts.piece_at(address, mentions)
             }) else {
                 continue;

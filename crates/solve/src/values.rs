@@ -226,9 +226,10 @@ impl Tuple {
         });
         for (index, argument) in self.arguments.iter_mut().enumerate() {
             let dropped = matters.is_some_and(|bits| bits >> index & 1 == 0);
+            // What lies in memory may change between where it is written and where it is read.
             let unknown = matches!(
                 argument,
-                Value::Addresses(_) | Value::Frame(_) | Value::Variable { .. }
+                Value::Addresses(_) | Value::Frame(_) | Value::Variable { .. } | Value::Loaded(_)
             );
             if dropped || unknown {
                 *argument = Value::Any;
@@ -248,9 +249,7 @@ impl Tuple {
             .map(|(caller, call)| {
                 let passed = |value: &Value| match (value, call) {
                     (value, _) if !depends(value) => value.clone(),
-                    (Value::Loaded(loaded), _) if tracer.may_overwrite(self.node, *loaded) => Value::Any,
-                    (Value::Loaded(loaded), Some(call)) => call.behind(*loaded),
-                    (value, Some(call)) => value.instantiate(|location| call.value(location)),
+                    (value, Some(call)) => tracer.at_caller(self.node, value, call),
                     (_, None) => Value::Any,
                 };
                 let steps = std::iter::once((caller.node, caller.at));

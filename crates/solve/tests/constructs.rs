@@ -128,6 +128,7 @@ fixtures! {
     libc_user_of_all_threads.c
     libc_values_after_long_jump.c
     libc_values_after_signal.c
+    libc_values_after_second_return.c
     libc_values_behind_pointer.c
     libc_values_clone.c
     libc_values_fcntl.c
@@ -145,6 +146,8 @@ fixtures! {
     libc_vfork.c
     loop_that_an_exception_ends.cc
     nested_function_on_the_stack.c
+    number_after_second_return.c
+    number_behind_changed_pointer.c
     number_behind_taken_wrapper.c
     number_computed.c
     number_from_switch.c
@@ -180,6 +183,7 @@ fixtures! {
     values_after_string_instructions.S
     values_among_variable_arguments.c
     values_behind_changed_pointers.c
+    values_behind_pointers_that_callees_change.c
     values_behind_structure.c
     values_by_conventions.c
     values_by_tail_call.c

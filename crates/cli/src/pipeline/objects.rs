@@ -94,23 +94,34 @@ impl<'a> Objects<'a> {
     pub fn decode<'p>(&self, programs: impl Iterator<Item = &'p AnalysedProgram>, progress: &dyn Progress) {
         let mut missing = BTreeMap::new();
         for object in programs.flat_map(|program| &program.linked.objects) {
-            if self.known.get(&object.path).is_some_and(|known| known.facts.get().is_none()) {
+            if self
+                .known
+                .get(&object.path)
+                .is_some_and(|known| known.facts.get().is_none())
+            {
                 missing.insert(object.path.clone(), Arc::clone(&object.elf));
             }
         }
         progress.begin("decoding", missing.len() as u64);
-        largest_first(missing).into_par_iter().with_max_len(1).for_each(|(path, elf)| {
-            if let Some(object) = self.known.get(&path) {
-                object.facts.get_or_init(|| Arc::new(self.facts_of(object, &elf)));
-            }
-            progress.step();
-        });
+        largest_first(missing)
+            .into_par_iter()
+            .with_max_len(1)
+            .for_each(|(path, elf)| {
+                if let Some(object) = self.known.get(&path) {
+                    object.facts.get_or_init(|| Arc::new(self.facts_of(object, &elf)));
+                }
+                progress.step();
+            });
     }
 
     /// The facts of an object, which [`Objects::decode`] has seen to.
     pub fn facts(&self, object: &LinkedObject) -> Arc<Facts> {
         let known = self.known.get(&object.path);
-        let facts = known.map(|known| known.facts.get_or_init(|| Arc::new(self.facts_of(known, &object.elf))));
+        let facts = known.map(|known| {
+            known
+                .facts
+                .get_or_init(|| Arc::new(self.facts_of(known, &object.elf)))
+        });
         facts.map(Arc::clone).unwrap_or_default()
     }
 
@@ -137,7 +148,8 @@ impl<'a> Objects<'a> {
     pub fn key(&self, input: &Input<'_>) -> Option<Key> {
         self.cache?;
         let mut key = KeyBuilder::new("solution");
-        key.add(ANALYSIS.as_bytes()).add(input.linked.description().as_bytes());
+        key.add(ANALYSIS.as_bytes())
+            .add(input.linked.description().as_bytes());
         for object in &input.linked.objects {
             key.add(&self.known.get(&object.path)?.digest);
         }
@@ -150,7 +162,8 @@ impl<'a> Objects<'a> {
             arguments,
             ..
         } = input;
-        let asked = format!("{late_roots:?} {address_taken:?} {opaque:?} {configured:?} {interfaces:?} {arguments}");
+        let asked =
+            format!("{late_roots:?} {address_taken:?} {opaque:?} {configured:?} {interfaces:?} {arguments}");
         key.add(asked.as_bytes());
         Some(key.finish())
     }

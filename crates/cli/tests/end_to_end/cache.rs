@@ -9,7 +9,10 @@ use crate::run::{confine, ends_with};
 
 /// The files of a cache.
 fn entries(cache: &Path) -> Vec<PathBuf> {
-    let folders = fs::read_dir(cache.join("confine")).into_iter().flatten().flatten();
+    let folders = fs::read_dir(cache.join("confine"))
+        .into_iter()
+        .flatten()
+        .flatten();
     let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
     files.map(|file| file.path()).collect()
 }
@@ -62,9 +65,15 @@ fn a_cache_is_shown_and_emptied() {
     let count = entries(cache.path()).len();
     let info = run(&["cache", "info"]);
     assert!(info.contains(&format!("{count} entries, ")), "{info}");
-    assert!(info.contains(&format!("{}/confine\n", cache.path().display())), "{info}");
+    assert!(
+        info.contains(&format!("{}/confine\n", cache.path().display())),
+        "{info}"
+    );
     let cleared = run(&["cache", "clear"]);
-    assert!(cleared.starts_with(&format!("removed {count} entries, ")), "{cleared}");
+    assert!(
+        cleared.starts_with(&format!("removed {count} entries, ")),
+        "{cleared}"
+    );
     assert_eq!(entries(cache.path()), Vec::<PathBuf>::new());
 }
 

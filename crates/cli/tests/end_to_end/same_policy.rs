@@ -22,7 +22,11 @@ fn a_script_brings_its_shell_and_the_program_that_it_executes() {
     for (threads, cached) in [("1", false), ("2", false), ("2", true), ("1", true), ("2", true)] {
         let (profile, report) = (image.beside().join("profile"), image.beside().join("report"));
         let mut command = confine(&["profile", &archive, "--output"]);
-        command.arg(&profile).arg("--report").arg(&report).env("XDG_CACHE_HOME", cache.path());
+        command
+            .arg(&profile)
+            .arg("--report")
+            .arg(&report)
+            .env("XDG_CACHE_HOME", cache.path());
         if !cached {
             command.arg("--no-cache");
         }
