@@ -93,6 +93,7 @@ fn computed(operation: Arithmetic, left: u64, right: u64, width: Width) -> u64 {
         Arithmetic::ExclusiveOr => left ^ right,
         Arithmetic::ShiftLeft => left << count,
         Arithmetic::ShiftRight => left >> count,
+        Arithmetic::ShiftRightSigned => (width.sign_extend(left).cast_signed() >> count).cast_unsigned(),
         Arithmetic::Multiply => left.wrapping_mul(right),
     };
     result & width.mask()
@@ -179,6 +180,7 @@ fn operation() -> impl Strategy<Value = Arithmetic> {
         Arithmetic::ExclusiveOr,
         Arithmetic::ShiftLeft,
         Arithmetic::ShiftRight,
+        Arithmetic::ShiftRightSigned,
         Arithmetic::Multiply,
     ])
 }
