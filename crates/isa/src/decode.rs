@@ -2,6 +2,7 @@
 
 use iced_x86::{Code, FlowControl, Mnemonic, OpKind, Register as Name};
 
+use crate::conditions;
 use crate::lift;
 use crate::operation::{Condition, Operand, Operation};
 
@@ -141,7 +142,7 @@ impl Instruction {
                 Flow::Jump(instruction.near_branch_target())
             }
             FlowControl::ConditionalBranch | FlowControl::XbeginXabortXend if is_near(instruction) => {
-                Flow::Branch(instruction.near_branch_target(), lift::condition(instruction))
+                Flow::Branch(instruction.near_branch_target(), conditions::condition(instruction))
             }
             FlowControl::Call if is_near(instruction) => Flow::Call(instruction.near_branch_target()),
             FlowControl::Call => match instruction.mnemonic() {
@@ -190,7 +191,8 @@ impl Instruction {
         let plain = instruction.is_ip_rel_memory_operand()
             || (instruction.memory_base() == Name::None && instruction.memory_index() == Name::None);
         let bytes = u8::try_from(instruction.memory_size().size()).unwrap_or(u8::MAX);
-        let access = if !plain || instruction.mnemonic() == Mnemonic::Lea || bytes == 0 {
+        let indexed = !plain || lift::indexes_bits(instruction);
+        let access = if indexed || instruction.mnemonic() == Mnemonic::Lea || bytes == 0 {
             Access::Taken
         } else if position == 0 && is_plain_store(instruction.mnemonic()) {
             Access::Written(bytes)
