@@ -9,6 +9,7 @@ use confine_elf::{Address, Object, Placement};
 use confine_isa::{Access, Decoder, Flow, Instruction};
 
 use crate::facts::{Function, Reference, ReferenceKind};
+use crate::layout;
 
 /// A piece of code to decode.
 #[derive(Debug, Clone)]
@@ -212,7 +213,10 @@ impl<'a> Descent<'a> {
                 self.function.foreign_system_calls.push(at);
                 self.fall_through(at, next)
             }
-            Flow::Return | Flow::Stop => None,
+            Flow::Breakpoint if layout::goes_on_behind(self.object, self.piece.code.end, next) => {
+                self.fall_through(at, next)
+            }
+            Flow::Return | Flow::Breakpoint | Flow::Stop => None,
         }
     }
 

@@ -228,6 +228,10 @@ impl<'a> Interpreter<'a> {
                 false
             }
             Flow::Branch(target, condition) => {
+                // `loop` counts, and where a transaction fails there is a reason.
+                for operation in self.body.operations(step) {
+                    apply(operation, state, self.object);
+                }
                 if let Some(taken) = state.assume(condition) {
                     self.go(at, target, &taken, tell);
                 }
@@ -312,7 +316,7 @@ impl<'a> Interpreter<'a> {
                 state.after_call(Convention::Go, 0);
                 true
             }
-            Flow::Return | Flow::Stop => false,
+            Flow::Return | Flow::Breakpoint | Flow::Stop => false,
         }
     }
 

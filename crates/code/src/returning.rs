@@ -12,6 +12,7 @@ use confine_isa::{Decoder, Flow};
 use rustc_hash::FxHashMap;
 
 use crate::facts::Facts;
+use crate::layout;
 
 /// How many calls deep the search goes.
 const DEPTH: u8 = 6;
@@ -128,10 +129,15 @@ impl<'a> Returning<'a> {
                 Flow::Next | Flow::SystemCall | Flow::ForeignSystemCall | Flow::IndirectCall(_) => {
                     pending.push(instruction.end());
                 }
+                Flow::Breakpoint
+                    if layout::goes_on_behind(self.object, function.code.end, instruction.end()) =>
+                {
+                    pending.push(instruction.end());
+                }
                 Flow::Jump(target) => pending.push(target),
                 Flow::Branch(target, _) => pending.extend([instruction.end(), target]),
                 Flow::Call(target) if self.search(target, depth) => pending.push(instruction.end()),
-                Flow::Call(_) | Flow::Stop => {}
+                Flow::Call(_) | Flow::Breakpoint | Flow::Stop => {}
                 Flow::Return | Flow::IndirectJump(_) => return true,
             }
         }

@@ -39,6 +39,9 @@ pub enum Flow {
     SystemCall,
     /// Into the kernel by another architecture's door (`int 0x80`, `sysenter`), then to the next instruction.
     ForeignSystemCall,
+    /// To the next instruction, once whoever handles the signal of a breakpoint has returned (`int3`); as
+    /// padding, which the same byte is, nowhere.
+    Breakpoint,
     /// Nowhere: a trap, a halt, or bytes that are no instruction.
     Stop,
 }
@@ -166,7 +169,7 @@ impl Instruction {
             {
                 Flow::ForeignSystemCall
             }
-            FlowControl::Interrupt if instruction.mnemonic() == Mnemonic::Int3 => Flow::Stop,
+            FlowControl::Interrupt if instruction.mnemonic() == Mnemonic::Int3 => Flow::Breakpoint,
             FlowControl::Interrupt | FlowControl::XbeginXabortXend => Flow::Next,
             FlowControl::Exception | FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch => {
                 Flow::Stop

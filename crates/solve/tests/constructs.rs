@@ -98,6 +98,7 @@ fixtures! {
     jump_table.c
     jump_table_two_level.c
     libc_abort.c
+    libc_breakpoint.c
     libc_calls.c
     libc_cancellation.c
     libc_clock.c
@@ -154,6 +155,7 @@ fixtures! {
     number_passed_to_thread.c
     number_through_wrapper.c
     own_indirect_functions.c
+    plain_debug_trap.c
     pointer_in_global.c
     pointer_on_heap.c
     pointers_around_a_reference.c
