@@ -18,6 +18,7 @@ mod index;
 mod kept;
 mod layout;
 mod pointers;
+mod return_address;
 mod returning;
 mod state;
 mod tables;

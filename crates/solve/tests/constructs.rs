@@ -80,6 +80,7 @@ fixtures! {
     assembly_pointers.S
     assembly_slot_overwritten.S
     assembly_stops_at_halt.S
+    call_never_left.c
     callback_argument.c
     cold_part.c
     computed_goto.c
@@ -92,8 +93,10 @@ fixtures! {
     go_constant_calls.go
     go_files_and_network.go
     go_goroutines.go
+    go_loop_that_recovers.go
     go_numbers_in_table.go
     go_raw_calls.go
+    go_recovers.go
     handler_that_continues_elsewhere.c
     jump_table.c
     jump_table_two_level.c
@@ -171,6 +174,8 @@ fixtures! {
     rust_panic_caught.rs
     rust_threads.rs
     rust_trait_objects.rs
+    speculation_thunks_callback_argument.c
+    speculation_thunks_tail_call.c
     static_objects.cc
     structure_entered_in_the_middle.c
     tail_call.c
