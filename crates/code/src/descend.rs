@@ -30,6 +30,10 @@ pub(crate) struct Decoded {
     boundaries: Vec<u64>,
     /// It widens signed four-byte offsets, as relative tables need.
     pub(crate) widens_offsets: bool,
+    /// It returns to an address that it just put on the stack, or far.
+    pub(crate) jumps_by_return: bool,
+    /// Addresses of code that it mentions in a way in which no number does, where other mentions are in doubt.
+    pub(crate) certain: Vec<Address>,
     pub(crate) bytes: u64,
 }
 
@@ -113,6 +117,10 @@ struct Descent<'a> {
     scratch: &'a mut Scratch,
     function: Function,
     widens_offsets: bool,
+    jumps_by_return: bool,
+    /// The instruction before, in straight-line flow, left a value on the top of the stack.
+    top_is_set: bool,
+    certain: Vec<Address>,
     bytes: u64,
 }
 
@@ -141,6 +149,9 @@ impl<'a> Descent<'a> {
                 unknown_entries: Vec::new(),
             },
             widens_offsets: false,
+            jumps_by_return: false,
+            top_is_set: false,
+            certain: Vec::new(),
             bytes: 0,
         }
     }
@@ -148,6 +159,7 @@ impl<'a> Descent<'a> {
     fn follow(&mut self, entry: Address) {
         self.scratch.pending.push(entry);
         while let Some(mut address) = self.scratch.pending.pop() {
+            self.top_is_set = false;
             while let Some(next) = self.step(address) {
                 address = next;
             }
@@ -173,6 +185,8 @@ impl<'a> Descent<'a> {
         self.bytes += u64::from(length);
         let flow = instruction.flow();
         self.note_mentions(&instruction, &flow);
+        self.jumps_by_return |= flow == Flow::Return && (self.top_is_set || instruction.returns_far());
+        self.top_is_set = instruction.sets_top_of_stack();
         self.note_flow(&instruction, flow)
     }
 
@@ -254,7 +268,12 @@ impl<'a> Descent<'a> {
         };
         if let Some(mention) = mention {
             match mention.access {
-                Access::Taken => self.refer(at, ReferenceKind::Take, mention.address),
+                Access::Taken => {
+                    self.refer(at, ReferenceKind::Take, mention.address);
+                    if fixed && !mention.absolute && self.object.is_code(mention.address) {
+                        self.certain.push(mention.address);
+                    }
+                }
                 Access::Read(bytes) if !through => {
                     self.refer(at, ReferenceKind::Read(bytes), mention.address)
                 }
@@ -265,6 +284,11 @@ impl<'a> Descent<'a> {
                 }
                 Access::Written(bytes) => self.refer(at, ReferenceKind::Write(bytes), mention.address),
                 Access::Read(_) => {}
+            }
+        }
+        if let Some(distance) = instruction.distance() {
+            for table in self.object.offset_tables() {
+                self.refer(at, ReferenceKind::Take, table.wrapping_add(distance));
             }
         }
         if fixed && let Some(constant) = instruction.wide_constant() {
@@ -297,7 +321,8 @@ impl<'a> Descent<'a> {
 
     /// The length of the instruction that was decoded at `address`, if one was.
     fn length_at(&self, address: Address) -> Option<u8> {
-        self.scratch.lengths
+        self.scratch
+            .lengths
             .get(self.offset(address)?)
             .copied()
             .filter(|length| *length != 0)
@@ -325,6 +350,8 @@ impl<'a> Descent<'a> {
             function: self.function,
             boundaries,
             widens_offsets: self.widens_offsets,
+            jumps_by_return: self.jumps_by_return,
+            certain: self.certain,
             bytes: self.bytes,
         }
     }

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use confine_elf::{Address, Object, Placement, RelocationValue, SymbolKind, UnwindFunction};
+use confine_elf::{Address, Object, Placement, RelocationValue};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
@@ -20,7 +20,10 @@ use crate::descend::{self, Decoded, Piece, Scratch};
 use crate::facts::{Facts, Function, Reference, ReferenceKind};
 use crate::layout;
 use crate::pointers::Pointer;
+use crate::starts;
 use crate::tables::{self, Mentions};
+
+mod labels;
 
 /// Decodes `object`, whose data holds `pointers`.
 pub(crate) fn facts(object: &Object, pointers: Vec<Pointer>) -> Facts {
@@ -29,74 +32,22 @@ pub(crate) fn facts(object: &Object, pointers: Vec<Pointer>) -> Facts {
         code: layout::code_ranges(object),
         pieces: BTreeMap::new(),
     };
-    discovery.begin(known_starts(object));
+    discovery.begin(starts::known(object));
     discovery.decode_changed();
     let stored: Vec<Address> = pointers.iter().filter_map(code_address).collect();
     loop {
         for target in &stored {
-            discovery.add_mentioned(*target);
+            discovery.add_mentioned(*target, false);
         }
         discovery.decode_changed();
-        if !discovery.add_tables() {
+        // Both, each time: a function that jumps by returning may use tables.
+        let jumping = discovery.add_jumps_by_return();
+        if !discovery.add_tables() && !jumping {
             break;
         }
         discovery.decode_changed();
     }
     discovery.finish(pointers)
-}
-
-/// Where functions begin by what the file says of itself.
-fn known_starts(object: &Object) -> Vec<Address> {
-    let mut starts: Vec<Address> = object
-        .unwind
-        .iter()
-        .map(|function| unwind_code(function).start)
-        .collect();
-    starts.extend(object.go_functions.iter().map(|function| function.code.start));
-    starts.extend(
-        object
-            .dynamic_symbols
-            .iter()
-            .chain(&object.symbols)
-            .filter(|symbol| {
-                symbol.defined && matches!(symbol.kind, SymbolKind::Function | SymbolKind::Indirect)
-            })
-            .map(|symbol| symbol.address),
-    );
-    starts.extend(linkage_stubs(object));
-    starts.push(object.entry);
-    starts.extend(object.dynamic.init.into_iter().chain(object.dynamic.fini));
-    starts.sort_unstable();
-    starts.dedup();
-    starts
-}
-
-/// The stubs of the procedure linkage table: unwind data describes the whole table as one function, and a stub
-/// that is only ever jumped to would pass for a part of its neighbour (x86-64 psABI, procedure linkage table).
-fn linkage_stubs(object: &Object) -> Vec<Address> {
-    let tables = object
-        .sections
-        .iter()
-        .filter(|section| section.executable && section.name.starts_with(".plt"));
-    tables
-        .flat_map(|section| {
-            // Stubs that only jump take 8 bytes; those with a landing mark or for lazy binding take 16.
-            let only_jumps = section.name == ".plt.got"
-                && object
-                    .bytes_at(section.addresses.start)
-                    .starts_with(&[0xff, 0x25]);
-            // A section's header may claim more than the file holds.
-            let start = section.addresses.start;
-            let held = start.saturating_add(object.bytes_at(start).len() as u64);
-            (start..section.addresses.end.min(held)).step_by(if only_jumps { 8 } else { 16 })
-        })
-        .collect()
-}
-
-/// The code that unwind data describes. Unwinding looks up the byte before a return address, so the entry of a
-/// signal trampoline, to which handlers return without a call, is made to begin one byte early.
-fn unwind_code(function: &UnwindFunction) -> Range<Address> {
-    function.code.start.saturating_add(function.signal_frame.into())..function.code.end
 }
 
 fn code_address(pointer: &Pointer) -> Option<Address> {
@@ -122,8 +73,20 @@ struct State {
     sweep: bool,
     /// It was seen to jump to computed addresses.
     jumps: bool,
+    /// It does so by returning to an address that it or a function that it jumps to puts on the stack.
+    jumps_by_return: bool,
+    /// It is a start only because something makes its address a value, and no table describes it.
+    only_mentioned: bool,
     /// `None` until it has been decoded as it now stands.
     decoded: Option<Decoded>,
+}
+
+impl State {
+    /// Whether it jumps to computed addresses as it was decoded last.
+    fn goes_anywhere(&self) -> bool {
+        let decoded = self.decoded.as_ref();
+        self.jumps_by_return || decoded.is_some_and(|decoded| !decoded.function.indirect_jumps.is_empty())
+    }
 }
 
 impl Discovery<'_> {
@@ -162,6 +125,8 @@ impl Discovery<'_> {
                 })
                 .collect();
             let mut revealed = Vec::new();
+            let mut jumping = Vec::new();
+            let mut certain = Vec::new();
             let mut known = FxHashSet::default();
             for ((piece, _), decoded) in changed.iter().zip(decoded) {
                 // What is called in many places is looked at once.
@@ -169,13 +134,24 @@ impl Discovery<'_> {
                 revealed.extend(references.filter(|reference| {
                     leads_on(reference.kind) && known.insert((reference.kind, reference.target))
                 }));
+                certain.extend_from_slice(&decoded.certain);
                 if let Some(state) = self.pieces.get_mut(&piece.code.start) {
-                    state.jumps |= !decoded.function.indirect_jumps.is_empty();
+                    state.jumps_by_return |= decoded.jumps_by_return;
+                    state.jumps |= state.jumps_by_return || !decoded.function.indirect_jumps.is_empty();
+                    if state.jumps {
+                        jumping.push(piece.code.start);
+                    }
                     state.decoded = Some(decoded);
                 }
             }
+            for start in jumping {
+                self.add_own_labels(start);
+            }
             for reference in revealed {
                 self.add_reference(&reference);
+            }
+            for target in certain {
+                self.add_mentioned(target, true);
             }
         }
     }
@@ -187,7 +163,7 @@ impl Discovery<'_> {
             .next()
             .map_or(Address::MAX, |(next, _)| *next);
         let range_end = layout::range_at(&self.code, start).map_or(start, |range| range.end);
-        let certain_end = self.described_range(start).map(|range| range.end);
+        let certain_end = layout::described(self.object, start).map(|range| range.end);
         let end = next.min(range_end).min(certain_end.unwrap_or(Address::MAX));
         let mut entries = vec![start];
         entries.extend_from_slice(&state.entries);
@@ -204,17 +180,11 @@ impl Discovery<'_> {
         }
     }
 
-    /// The function around `address` by its unwind data or by Go's table.
-    fn described_range(&self, address: Address) -> Option<Range<Address>> {
-        range_around(&self.object.unwind, |function| &function.code, address)
-            .or_else(|| range_around(&self.object.go_functions, |function| &function.code, address))
-    }
-
     fn add_reference(&mut self, reference: &Reference) {
         match reference.kind {
             ReferenceKind::Call => self.add_start(reference.target),
             ReferenceKind::Jump => self.add_entry(reference.target),
-            ReferenceKind::Take => self.add_mentioned(reference.target),
+            ReferenceKind::Take => self.add_mentioned(reference.target, false),
             ReferenceKind::CallThrough
             | ReferenceKind::JumpThrough
             | ReferenceKind::Read(_)
@@ -229,7 +199,11 @@ impl Discovery<'_> {
 
     /// Something calls `address`.
     fn add_start(&mut self, address: Address) {
-        if !self.is_code(address) || self.pieces.contains_key(&address) {
+        if !self.is_code(address) {
+            return;
+        }
+        if let Some(known) = self.pieces.get_mut(&address) {
+            known.only_mentioned = false;
             return;
         }
         let mut state = State::default();
@@ -298,13 +272,23 @@ impl Discovery<'_> {
     }
 
     /// The address of code becomes a value, in code or in data: the start of a function, unless it lies inside
-    /// a function that jumps to computed addresses, whose label it then is.
-    fn add_mentioned(&mut self, address: Address) {
+    /// a function that jumps to computed addresses, whose label it then is. It is `certain` where it cannot be a
+    /// number that only looks like an address.
+    fn add_mentioned(&mut self, address: Address, certain: bool) {
         if !self.is_code(address) || self.pieces.contains_key(&address) {
             return;
         }
-        let Some(function) = self.described_range(address) else {
-            return self.add_start(address);
+        let Some(function) = layout::described(self.object, address) else {
+            let around = self.pieces.range(..address).next_back();
+            // A label of that function.
+            if around.is_some_and(|(_, state)| state.jumps && state.entries.binary_search(&address).is_ok()) {
+                return;
+            }
+            self.add_start(address);
+            if let Some(state) = self.pieces.get_mut(&address) {
+                state.only_mentioned = true;
+            }
+            return;
         };
         let mut around = self.pieces.range(function);
         if around.clone().any(|(_, state)| state.jumps) {
@@ -317,7 +301,10 @@ impl Discovery<'_> {
                 .as_ref()
                 .is_some_and(|decoded| decoded.visits(address))
         };
-        if self.object.placement == Placement::Relocatable || around.any(|(_, state)| visited(state)) {
+        if certain
+            || self.object.placement == Placement::Relocatable
+            || around.any(|(_, state)| visited(state))
+        {
             self.add_start(address);
         }
     }
@@ -331,7 +318,7 @@ impl Discovery<'_> {
             .par_iter()
             .filter_map(|(start, state)| {
                 let decoded = state.decoded.as_ref()?;
-                let uses_tables = decoded.widens_offsets || !decoded.function.indirect_jumps.is_empty();
+                let uses_tables = decoded.widens_offsets || state.goes_anywhere();
                 uses_tables.then(|| {
                     let bases = decoded
                         .function
@@ -353,10 +340,7 @@ impl Discovery<'_> {
             state.table_targets.extend_from_slice(&targets);
             state.table_targets.sort_unstable();
             state.table_targets.dedup();
-            let sweep = state
-                .decoded
-                .as_ref()
-                .is_some_and(|decoded| !decoded.function.indirect_jumps.is_empty());
+            let sweep = state.goes_anywhere();
             if state.table_targets.len() != known || sweep && !state.sweep {
                 state.sweep |= sweep;
                 state.decoded = None;
@@ -371,7 +355,7 @@ impl Discovery<'_> {
                 .into_iter()
                 .filter(|target| !(start..end).contains(target))
             {
-                self.add_mentioned(target);
+                self.add_mentioned(target, false);
             }
         }
         changed
@@ -393,13 +377,22 @@ impl Discovery<'_> {
         let functions: Vec<Function> = self
             .pieces
             .into_values()
-            .filter_map(|state| {
-                let decoded = state.decoded?;
+            .filter_map(|mut state| {
+                let decoded = state.decoded.take()?;
                 code_bytes += decoded.bytes;
                 let mut function = decoded.function;
                 function.unknown_entries.extend_from_slice(&state.entries);
+                if state.jumps_by_return {
+                    // What comes there by a return is not followed, so everything may be in registers.
+                    let inside = state
+                        .table_targets
+                        .iter()
+                        .filter(|target| function.code.contains(target));
+                    function.unknown_entries.extend(inside);
+                }
                 function.unknown_entries.sort_unstable();
-                Some(with_table_targets(object, function, &state.table_targets))
+                function.unknown_entries.dedup();
+                Some(with_table_targets(object, function, &state))
             })
             .collect();
         let cuts = cuts::cuts(object, &functions, &pointers);
@@ -409,29 +402,26 @@ impl Discovery<'_> {
 
 /// Whether a reference may show where code begins.
 fn leads_on(kind: ReferenceKind) -> bool {
-    matches!(kind, ReferenceKind::Call | ReferenceKind::Jump | ReferenceKind::Take)
-}
-
-/// The code of the last function that begins at or before `address`, if that reaches so far.
-fn range_around<T>(
-    functions: &[T],
-    code: impl Fn(&T) -> &Range<Address>,
-    address: Address,
-) -> Option<Range<Address>> {
-    let next = functions.partition_point(|function| code(function).start <= address);
-    let range = code(functions.get(next.checked_sub(1)?)?);
-    range.contains(&address).then(|| range.clone())
+    matches!(
+        kind,
+        ReferenceKind::Call | ReferenceKind::Jump | ReferenceKind::Take
+    )
 }
 
 /// Targets of tables outside the function become references of it; those inside, places that its computed
 /// jumps may go to.
-fn with_table_targets(object: &Object, mut function: Function, targets: &[Address]) -> Function {
+fn with_table_targets(object: &Object, mut function: Function, state: &State) -> Function {
     let at = function
         .indirect_jumps
         .first()
         .copied()
         .unwrap_or(function.code.start);
-    for target in targets.iter().filter(|target| object.is_code(**target)) {
+    let takes = function.indirect_jumps.is_empty() || state.jumps_by_return || function.calls_indirectly;
+    for target in state
+        .table_targets
+        .iter()
+        .filter(|target| object.is_code(**target))
+    {
         if function.code.contains(target) {
             function.jump_targets.push(*target);
             continue;
@@ -444,7 +434,7 @@ fn with_table_targets(object: &Object, mut function: Function, targets: &[Addres
                 function: None,
             });
         }
-        if function.indirect_jumps.is_empty() || function.calls_indirectly {
+        if takes {
             function.references.push(Reference {
                 at,
                 kind: ReferenceKind::Take,

@@ -20,6 +20,7 @@ mod layout;
 mod pointers;
 mod return_address;
 mod returning;
+mod starts;
 mod state;
 mod tables;
 mod transfer;

@@ -145,7 +145,10 @@ impl Instruction {
                 Flow::Jump(instruction.near_branch_target())
             }
             FlowControl::ConditionalBranch | FlowControl::XbeginXabortXend if is_near(instruction) => {
-                Flow::Branch(instruction.near_branch_target(), conditions::condition(instruction))
+                Flow::Branch(
+                    instruction.near_branch_target(),
+                    conditions::condition(instruction),
+                )
             }
             FlowControl::Call if is_near(instruction) => Flow::Call(instruction.near_branch_target()),
             FlowControl::Call => match instruction.mnemonic() {
@@ -231,6 +234,38 @@ impl Instruction {
             }
             _ => None,
         })
+    }
+
+    /// The constant of a move that has room for eight bytes: code for the large model puts addresses together from
+    /// such a distance and a table's address (x86-64 psABI, 3.5.4).
+    #[must_use]
+    pub fn distance(&self) -> Option<u64> {
+        (self.inner.code() == Code::Mov_r64_imm64).then(|| self.inner.immediate64())
+    }
+
+    /// Whether it leaves a value on the top of the stack, to which a return right behind it goes.
+    #[must_use]
+    pub fn sets_top_of_stack(&self) -> bool {
+        let instruction = &self.inner;
+        match instruction.mnemonic() {
+            Mnemonic::Push => true,
+            Mnemonic::Mov | Mnemonic::Xchg | Mnemonic::Add | Mnemonic::Sub => {
+                instruction.op0_kind() == OpKind::Memory
+                    && instruction.memory_base() == Name::RSP
+                    && instruction.memory_index() == Name::None
+                    && instruction.memory_displacement64() == 0
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it returns to another code segment or from an interrupt, as only code does that pushed where to.
+    #[must_use]
+    pub fn returns_far(&self) -> bool {
+        matches!(
+            self.inner.mnemonic(),
+            Mnemonic::Retf | Mnemonic::Iret | Mnemonic::Iretd | Mnemonic::Iretq
+        )
     }
 
     /// Widens four bytes with their sign to eight: part of every relative table's idiom.

@@ -58,10 +58,12 @@ macro_rules! fixtures {
 }
 
 fixtures! {
+    address_inside_function.c
     array_entered_at_its_second_element.c
     assembly_computed_jumps.S
     assembly_falls_through.S
     assembly_high_half_of_number.S
+    assembly_jumps_computed_otherwise.S
     assembly_jumps_into_the_middle.S
     assembly_number_by_arithmetic.S
     assembly_number_by_conditional_move.S
@@ -100,6 +102,9 @@ fixtures! {
     handler_that_continues_elsewhere.c
     jump_table.c
     jump_table_two_level.c
+    large_code_model_cold_part.c
+    large_code_model_exceptions.cc
+    large_code_model_libc_thread.c
     libc_abort.c
     libc_breakpoint.c
     libc_calls.c
@@ -175,6 +180,7 @@ fixtures! {
     rust_threads.rs
     rust_trait_objects.rs
     speculation_thunks_callback_argument.c
+    speculation_thunks_computed_goto.c
     speculation_thunks_tail_call.c
     static_objects.cc
     structure_entered_in_the_middle.c
