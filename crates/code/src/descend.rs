@@ -49,6 +49,19 @@ impl Decoded {
         word.is_some_and(|word| word >> (offset % 64) & 1 == 1)
     }
 
+    /// Whether an instruction that was decoded begins before `address` and ends behind it.
+    pub(crate) fn covers(&self, object: &Object, address: Address) -> bool {
+        /// The longest instruction (Intel SDM volume 2, 2.3.11).
+        const LONGEST: u64 = 15;
+        let first = address.saturating_sub(LONGEST).max(self.function.code.start);
+        let before = (first..address).rev().find(|before| self.visits(*before));
+        before.is_some_and(|before| {
+            let mut decoder = Decoder::new(object.bytes_at(before), before);
+            let instruction = decoder.next_instruction();
+            instruction.is_some_and(|instruction| instruction.end() > address)
+        })
+    }
+
     /// Whether any instruction that was decoded begins at or after `address`.
     pub(crate) fn visits_from(&self, address: Address) -> bool {
         let offset = address.saturating_sub(self.function.code.start);

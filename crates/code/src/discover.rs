@@ -8,7 +8,7 @@
 //! Terminates: starts and entries are sets of addresses of the object's code that only grow, and a round that
 //! adds none is the last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use confine_elf::{Address, Object, Placement, RelocationValue};
@@ -31,6 +31,7 @@ pub(crate) fn facts(object: &Object, pointers: Vec<Pointer>) -> Facts {
         object,
         code: layout::code_ranges(object),
         pieces: BTreeMap::new(),
+        doubtful: BTreeSet::new(),
     };
     discovery.begin(starts::known(object));
     discovery.decode_changed();
@@ -39,10 +40,11 @@ pub(crate) fn facts(object: &Object, pointers: Vec<Pointer>) -> Facts {
         for target in &stored {
             discovery.add_mentioned(*target, false);
         }
-        discovery.decode_changed();
+        discovery.add_unreached();
+        let revealed = discovery.decode_changed() && object.placement == Placement::Fixed;
         // Both, each time: a function that jumps by returning may use tables.
         let jumping = discovery.add_jumps_by_return();
-        if !discovery.add_tables() && !jumping {
+        if !discovery.add_tables() && !jumping && !revealed {
             break;
         }
         discovery.decode_changed();
@@ -61,6 +63,9 @@ struct Discovery<'a> {
     object: &'a Object,
     code: Vec<Range<Address>>,
     pieces: BTreeMap<Address, State>,
+    /// Mentioned addresses in the middle of functions that no decoded instruction begins at, where numbers may look like
+    /// addresses.
+    doubtful: BTreeSet<Address>,
 }
 
 #[derive(Default)]
@@ -101,8 +106,10 @@ impl Discovery<'_> {
         }
     }
 
-    /// Decodes every piece that is new or changed, and then what that reveals, until nothing changes.
-    fn decode_changed(&mut self) {
+    /// Decodes every piece that is new or changed, and then what that reveals, until nothing changes; whether
+    /// anything did.
+    fn decode_changed(&mut self) -> bool {
+        let mut any = false;
         loop {
             let changed: Vec<(Piece, bool)> = self
                 .pieces
@@ -111,8 +118,9 @@ impl Discovery<'_> {
                 .map(|(start, state)| (self.piece(*start, state), state.sweep))
                 .collect();
             if changed.is_empty() {
-                return;
+                return any;
             }
+            any = true;
             let object = self.object;
             let decoded: Vec<Decoded> = changed
                 .par_iter()
@@ -306,6 +314,26 @@ impl Discovery<'_> {
             || around.any(|(_, state)| visited(state))
         {
             self.add_start(address);
+        } else {
+            self.doubtful.insert(address);
+        }
+    }
+
+    /// Makes starts of the doubtful addresses at which, now that everything is decoded, no instruction goes on: what looks
+    /// like an address by accident mostly hits the middle of one.
+    fn add_unreached(&mut self) {
+        let object = self.object;
+        for address in std::mem::take(&mut self.doubtful) {
+            let around = self.pieces.range(..=address).next_back();
+            match around.and_then(|(_, state)| Some((state.jumps, state.decoded.as_ref()?))) {
+                Some((_, decoded)) if decoded.covers(object, address) => {}
+                Some((true, _)) => self.add_entry(address),
+                Some((false, _)) => self.add_start(address),
+                // Another of them lies in the same piece.
+                None => {
+                    self.doubtful.insert(address);
+                }
+            }
         }
     }
 
