@@ -4,6 +4,7 @@ use confine_elf::{Address, Object};
 use confine_isa::{Decoder, Flow, Operation};
 
 use crate::facts::Function;
+use crate::layout;
 
 /// One instruction as an analysis sees it.
 #[derive(Debug, Clone, Copy)]
@@ -11,13 +12,15 @@ pub(crate) struct Step {
     pub(crate) address: Address,
     pub(crate) end: Address,
     pub(crate) flow: Flow,
-    /// Its operations, as a range of [`Body::operations`]; none where the flow is more than going on.
+    /// Its operations, as a range of [`Body::operations`]; none where the flow is more than going on or a branch.
     operations: (u32, u32),
 }
 
 /// The instructions of one function.
 pub(crate) struct Body<'a> {
+    object: &'a Object,
     start: Address,
+    end: Address,
     decoder: Decoder<'a>,
     /// By distance from the start: one more than the index of the instruction that begins there, or 0.
     known: Vec<u32>,
@@ -31,7 +34,9 @@ impl<'a> Body<'a> {
         let held = object.bytes_at(function.code.start);
         let bytes = held.get(..size.saturating_add(15)).unwrap_or(held);
         Self {
+            object,
             start: function.code.start,
+            end: function.code.end,
             decoder: Decoder::new(bytes, function.code.start),
             known: vec![0; size.min(bytes.len())],
             steps: Vec::new(),
@@ -55,9 +60,15 @@ impl<'a> Body<'a> {
             return None;
         }
         let instruction = self.decoder.next_instruction()?;
-        let flow = instruction.flow();
+        let flow = match instruction.flow() {
+            Flow::Breakpoint if layout::goes_on_behind(self.object, self.end, instruction.end()) => {
+                Flow::Next
+            }
+            Flow::Breakpoint => Flow::Stop,
+            flow => flow,
+        };
         let first = u32::try_from(self.operations.len()).ok()?;
-        if flow == Flow::Next {
+        if matches!(flow, Flow::Next | Flow::Branch(..)) {
             instruction.lift(&mut self.operations);
         }
         let step = Step {

@@ -9,6 +9,7 @@ use confine_elf::{Address, Object, Placement};
 use confine_isa::{Access, Decoder, Flow, Instruction};
 
 use crate::facts::{Function, Reference, ReferenceKind};
+use crate::layout;
 
 /// A piece of code to decode.
 #[derive(Debug, Clone)]
@@ -29,6 +30,10 @@ pub(crate) struct Decoded {
     boundaries: Vec<u64>,
     /// It widens signed four-byte offsets, as relative tables need.
     pub(crate) widens_offsets: bool,
+    /// It returns to an address that it just put on the stack, or far.
+    pub(crate) jumps_by_return: bool,
+    /// Addresses of code that it mentions in a way in which no number does, where other mentions are in doubt.
+    pub(crate) certain: Vec<Address>,
     pub(crate) bytes: u64,
 }
 
@@ -42,6 +47,19 @@ impl Decoded {
             .ok()
             .and_then(|index| self.boundaries.get(index));
         word.is_some_and(|word| word >> (offset % 64) & 1 == 1)
+    }
+
+    /// Whether an instruction that was decoded begins before `address` and ends behind it.
+    pub(crate) fn covers(&self, object: &Object, address: Address) -> bool {
+        /// The longest instruction (Intel SDM volume 2, 2.3.11).
+        const LONGEST: u64 = 15;
+        let first = address.saturating_sub(LONGEST).max(self.function.code.start);
+        let before = (first..address).rev().find(|before| self.visits(*before));
+        before.is_some_and(|before| {
+            let mut decoder = Decoder::new(object.bytes_at(before), before);
+            let instruction = decoder.next_instruction();
+            instruction.is_some_and(|instruction| instruction.end() > address)
+        })
     }
 
     /// Whether any instruction that was decoded begins at or after `address`.
@@ -112,6 +130,10 @@ struct Descent<'a> {
     scratch: &'a mut Scratch,
     function: Function,
     widens_offsets: bool,
+    jumps_by_return: bool,
+    /// The instruction before, in straight-line flow, left a value on the top of the stack.
+    top_is_set: bool,
+    certain: Vec<Address>,
     bytes: u64,
 }
 
@@ -140,6 +162,9 @@ impl<'a> Descent<'a> {
                 unknown_entries: Vec::new(),
             },
             widens_offsets: false,
+            jumps_by_return: false,
+            top_is_set: false,
+            certain: Vec::new(),
             bytes: 0,
         }
     }
@@ -147,6 +172,7 @@ impl<'a> Descent<'a> {
     fn follow(&mut self, entry: Address) {
         self.scratch.pending.push(entry);
         while let Some(mut address) = self.scratch.pending.pop() {
+            self.top_is_set = false;
             while let Some(next) = self.step(address) {
                 address = next;
             }
@@ -172,6 +198,8 @@ impl<'a> Descent<'a> {
         self.bytes += u64::from(length);
         let flow = instruction.flow();
         self.note_mentions(&instruction, &flow);
+        self.jumps_by_return |= flow == Flow::Return && (self.top_is_set || instruction.returns_far());
+        self.top_is_set = instruction.sets_top_of_stack();
         self.note_flow(&instruction, flow)
     }
 
@@ -212,7 +240,10 @@ impl<'a> Descent<'a> {
                 self.function.foreign_system_calls.push(at);
                 self.fall_through(at, next)
             }
-            Flow::Return | Flow::Stop => None,
+            Flow::Breakpoint if layout::goes_on_behind(self.object, self.piece.code.end, next) => {
+                self.fall_through(at, next)
+            }
+            Flow::Return | Flow::Breakpoint | Flow::Stop => None,
         }
     }
 
@@ -250,7 +281,12 @@ impl<'a> Descent<'a> {
         };
         if let Some(mention) = mention {
             match mention.access {
-                Access::Taken => self.refer(at, ReferenceKind::Take, mention.address),
+                Access::Taken => {
+                    self.refer(at, ReferenceKind::Take, mention.address);
+                    if fixed && !mention.absolute && self.object.is_code(mention.address) {
+                        self.certain.push(mention.address);
+                    }
+                }
                 Access::Read(bytes) if !through => {
                     self.refer(at, ReferenceKind::Read(bytes), mention.address)
                 }
@@ -261,6 +297,11 @@ impl<'a> Descent<'a> {
                 }
                 Access::Written(bytes) => self.refer(at, ReferenceKind::Write(bytes), mention.address),
                 Access::Read(_) => {}
+            }
+        }
+        if let Some(distance) = instruction.distance() {
+            for table in self.object.offset_tables() {
+                self.refer(at, ReferenceKind::Take, table.wrapping_add(distance));
             }
         }
         if fixed && let Some(constant) = instruction.wide_constant() {
@@ -322,6 +363,8 @@ impl<'a> Descent<'a> {
             function: self.function,
             boundaries,
             widens_offsets: self.widens_offsets,
+            jumps_by_return: self.jumps_by_return,
+            certain: self.certain,
             bytes: self.bytes,
         }
     }

@@ -8,10 +8,10 @@
 //! Terminates: starts and entries are sets of addresses of the object's code that only grow, and a round that
 //! adds none is the last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use confine_elf::{Address, Object, Placement, RelocationValue, SymbolKind, UnwindFunction};
+use confine_elf::{Address, Object, Placement, RelocationValue};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
@@ -20,7 +20,10 @@ use crate::descend::{self, Decoded, Piece, Scratch};
 use crate::facts::{Facts, Function, Reference, ReferenceKind};
 use crate::layout;
 use crate::pointers::Pointer;
+use crate::starts;
 use crate::tables::{self, Mentions};
+
+mod labels;
 
 /// Decodes `object`, whose data holds `pointers`.
 pub(crate) fn facts(object: &Object, pointers: Vec<Pointer>) -> Facts {
@@ -28,75 +31,25 @@ pub(crate) fn facts(object: &Object, pointers: Vec<Pointer>) -> Facts {
         object,
         code: layout::code_ranges(object),
         pieces: BTreeMap::new(),
+        doubtful: BTreeSet::new(),
     };
-    discovery.begin(known_starts(object));
+    discovery.begin(starts::known(object));
     discovery.decode_changed();
     let stored: Vec<Address> = pointers.iter().filter_map(code_address).collect();
     loop {
         for target in &stored {
-            discovery.add_mentioned(*target);
+            discovery.add_mentioned(*target, false);
         }
-        discovery.decode_changed();
-        if !discovery.add_tables() {
+        discovery.add_unreached();
+        let revealed = discovery.decode_changed() && object.placement == Placement::Fixed;
+        // Both, each time: a function that jumps by returning may use tables.
+        let jumping = discovery.add_jumps_by_return();
+        if !discovery.add_tables() && !jumping && !revealed {
             break;
         }
         discovery.decode_changed();
     }
     discovery.finish(pointers)
-}
-
-/// Where functions begin by what the file says of itself.
-fn known_starts(object: &Object) -> Vec<Address> {
-    let mut starts: Vec<Address> = object
-        .unwind
-        .iter()
-        .map(|function| unwind_code(function).start)
-        .collect();
-    starts.extend(object.go_functions.iter().map(|function| function.code.start));
-    starts.extend(
-        object
-            .dynamic_symbols
-            .iter()
-            .chain(&object.symbols)
-            .filter(|symbol| {
-                symbol.defined && matches!(symbol.kind, SymbolKind::Function | SymbolKind::Indirect)
-            })
-            .map(|symbol| symbol.address),
-    );
-    starts.extend(linkage_stubs(object));
-    starts.push(object.entry);
-    starts.extend(object.dynamic.init.into_iter().chain(object.dynamic.fini));
-    starts.sort_unstable();
-    starts.dedup();
-    starts
-}
-
-/// The stubs of the procedure linkage table: unwind data describes the whole table as one function, and a stub
-/// that is only ever jumped to would pass for a part of its neighbour (x86-64 psABI, procedure linkage table).
-fn linkage_stubs(object: &Object) -> Vec<Address> {
-    let tables = object
-        .sections
-        .iter()
-        .filter(|section| section.executable && section.name.starts_with(".plt"));
-    tables
-        .flat_map(|section| {
-            // Stubs that only jump take 8 bytes; those with a landing mark or for lazy binding take 16.
-            let only_jumps = section.name == ".plt.got"
-                && object
-                    .bytes_at(section.addresses.start)
-                    .starts_with(&[0xff, 0x25]);
-            // A section's header may claim more than the file holds.
-            let start = section.addresses.start;
-            let held = start.saturating_add(object.bytes_at(start).len() as u64);
-            (start..section.addresses.end.min(held)).step_by(if only_jumps { 8 } else { 16 })
-        })
-        .collect()
-}
-
-/// The code that unwind data describes. Unwinding looks up the byte before a return address, so the entry of a
-/// signal trampoline, to which handlers return without a call, is made to begin one byte early.
-fn unwind_code(function: &UnwindFunction) -> Range<Address> {
-    function.code.start.saturating_add(function.signal_frame.into())..function.code.end
 }
 
 fn code_address(pointer: &Pointer) -> Option<Address> {
@@ -110,6 +63,9 @@ struct Discovery<'a> {
     object: &'a Object,
     code: Vec<Range<Address>>,
     pieces: BTreeMap<Address, State>,
+    /// Mentioned addresses in the middle of functions that no decoded instruction begins at, where numbers may look like
+    /// addresses.
+    doubtful: BTreeSet<Address>,
 }
 
 #[derive(Default)]
@@ -122,8 +78,20 @@ struct State {
     sweep: bool,
     /// It was seen to jump to computed addresses.
     jumps: bool,
+    /// It does so by returning to an address that it or a function that it jumps to puts on the stack.
+    jumps_by_return: bool,
+    /// It is a start only because something makes its address a value, and no table describes it.
+    only_mentioned: bool,
     /// `None` until it has been decoded as it now stands.
     decoded: Option<Decoded>,
+}
+
+impl State {
+    /// Whether it jumps to computed addresses as it was decoded last.
+    fn goes_anywhere(&self) -> bool {
+        let decoded = self.decoded.as_ref();
+        self.jumps_by_return || decoded.is_some_and(|decoded| !decoded.function.indirect_jumps.is_empty())
+    }
 }
 
 impl Discovery<'_> {
@@ -138,8 +106,10 @@ impl Discovery<'_> {
         }
     }
 
-    /// Decodes every piece that is new or changed, and then what that reveals, until nothing changes.
-    fn decode_changed(&mut self) {
+    /// Decodes every piece that is new or changed, and then what that reveals, until nothing changes; whether
+    /// anything did.
+    fn decode_changed(&mut self) -> bool {
+        let mut any = false;
         loop {
             let changed: Vec<(Piece, bool)> = self
                 .pieces
@@ -148,8 +118,9 @@ impl Discovery<'_> {
                 .map(|(start, state)| (self.piece(*start, state), state.sweep))
                 .collect();
             if changed.is_empty() {
-                return;
+                return any;
             }
+            any = true;
             let object = self.object;
             let decoded: Vec<Decoded> = changed
                 .par_iter()
@@ -162,6 +133,8 @@ impl Discovery<'_> {
                 })
                 .collect();
             let mut revealed = Vec::new();
+            let mut jumping = Vec::new();
+            let mut certain = Vec::new();
             let mut known = FxHashSet::default();
             for ((piece, _), decoded) in changed.iter().zip(decoded) {
                 // What is called in many places is looked at once.
@@ -169,13 +142,24 @@ impl Discovery<'_> {
                 revealed.extend(references.filter(|reference| {
                     leads_on(reference.kind) && known.insert((reference.kind, reference.target))
                 }));
+                certain.extend_from_slice(&decoded.certain);
                 if let Some(state) = self.pieces.get_mut(&piece.code.start) {
-                    state.jumps |= !decoded.function.indirect_jumps.is_empty();
+                    state.jumps_by_return |= decoded.jumps_by_return;
+                    state.jumps |= state.jumps_by_return || !decoded.function.indirect_jumps.is_empty();
+                    if state.jumps {
+                        jumping.push(piece.code.start);
+                    }
                     state.decoded = Some(decoded);
                 }
             }
+            for start in jumping {
+                self.add_own_labels(start);
+            }
             for reference in revealed {
                 self.add_reference(&reference);
+            }
+            for target in certain {
+                self.add_mentioned(target, true);
             }
         }
     }
@@ -187,7 +171,7 @@ impl Discovery<'_> {
             .next()
             .map_or(Address::MAX, |(next, _)| *next);
         let range_end = layout::range_at(&self.code, start).map_or(start, |range| range.end);
-        let certain_end = self.described_range(start).map(|range| range.end);
+        let certain_end = layout::described(self.object, start).map(|range| range.end);
         let end = next.min(range_end).min(certain_end.unwrap_or(Address::MAX));
         let mut entries = vec![start];
         entries.extend_from_slice(&state.entries);
@@ -204,17 +188,11 @@ impl Discovery<'_> {
         }
     }
 
-    /// The function around `address` by its unwind data or by Go's table.
-    fn described_range(&self, address: Address) -> Option<Range<Address>> {
-        range_around(&self.object.unwind, |function| &function.code, address)
-            .or_else(|| range_around(&self.object.go_functions, |function| &function.code, address))
-    }
-
     fn add_reference(&mut self, reference: &Reference) {
         match reference.kind {
             ReferenceKind::Call => self.add_start(reference.target),
             ReferenceKind::Jump => self.add_entry(reference.target),
-            ReferenceKind::Take => self.add_mentioned(reference.target),
+            ReferenceKind::Take => self.add_mentioned(reference.target, false),
             ReferenceKind::CallThrough
             | ReferenceKind::JumpThrough
             | ReferenceKind::Read(_)
@@ -229,7 +207,11 @@ impl Discovery<'_> {
 
     /// Something calls `address`.
     fn add_start(&mut self, address: Address) {
-        if !self.is_code(address) || self.pieces.contains_key(&address) {
+        if !self.is_code(address) {
+            return;
+        }
+        if let Some(known) = self.pieces.get_mut(&address) {
+            known.only_mentioned = false;
             return;
         }
         let mut state = State::default();
@@ -285,7 +267,7 @@ impl Discovery<'_> {
             return self.add_start(address);
         }
         // Where no table tells functions apart, what others jump to looks like a function where compilers put one.
-        if self.described_range(address).is_none() && self.looks_like_start(address) {
+        if layout::described(self.object, address).is_none() && self.looks_like_start(address) {
             return self.add_start(address);
         }
         let Some((_, around)) = self.pieces.range_mut(..=address).next_back() else {
@@ -314,13 +296,23 @@ impl Discovery<'_> {
     }
 
     /// The address of code becomes a value, in code or in data: the start of a function, unless it lies inside
-    /// a function that jumps to computed addresses, whose label it then is.
-    fn add_mentioned(&mut self, address: Address) {
+    /// a function that jumps to computed addresses, whose label it then is. It is `certain` where it cannot be a
+    /// number that only looks like an address.
+    fn add_mentioned(&mut self, address: Address, certain: bool) {
         if !self.is_code(address) || self.pieces.contains_key(&address) {
             return;
         }
-        let Some(function) = self.described_range(address) else {
-            return self.add_start(address);
+        let Some(function) = layout::described(self.object, address) else {
+            let around = self.pieces.range(..address).next_back();
+            // A label of that function.
+            if around.is_some_and(|(_, state)| state.jumps && state.entries.binary_search(&address).is_ok()) {
+                return;
+            }
+            self.add_start(address);
+            if let Some(state) = self.pieces.get_mut(&address) {
+                state.only_mentioned = true;
+            }
+            return;
         };
         let mut around = self.pieces.range(function);
         if around.clone().any(|(_, state)| state.jumps) {
@@ -333,8 +325,31 @@ impl Discovery<'_> {
                 .as_ref()
                 .is_some_and(|decoded| decoded.visits(address))
         };
-        if self.object.placement == Placement::Relocatable || around.any(|(_, state)| visited(state)) {
+        if certain
+            || self.object.placement == Placement::Relocatable
+            || around.any(|(_, state)| visited(state))
+        {
             self.add_start(address);
+        } else {
+            self.doubtful.insert(address);
+        }
+    }
+
+    /// Makes starts of the doubtful addresses at which, now that everything is decoded, no instruction goes on: what looks
+    /// like an address by accident mostly hits the middle of one.
+    fn add_unreached(&mut self) {
+        let object = self.object;
+        for address in std::mem::take(&mut self.doubtful) {
+            let around = self.pieces.range(..=address).next_back();
+            match around.and_then(|(_, state)| Some((state.jumps, state.decoded.as_ref()?))) {
+                Some((_, decoded)) if decoded.covers(object, address) => {}
+                Some((true, _)) => self.add_entry(address),
+                Some((false, _)) => self.add_start(address),
+                // Another of them lies in the same piece.
+                None => {
+                    self.doubtful.insert(address);
+                }
+            }
         }
     }
 
@@ -347,7 +362,7 @@ impl Discovery<'_> {
             .par_iter()
             .filter_map(|(start, state)| {
                 let decoded = state.decoded.as_ref()?;
-                let uses_tables = decoded.widens_offsets || !decoded.function.indirect_jumps.is_empty();
+                let uses_tables = decoded.widens_offsets || state.goes_anywhere();
                 uses_tables.then(|| {
                     let bases = decoded
                         .function
@@ -369,10 +384,7 @@ impl Discovery<'_> {
             state.table_targets.extend_from_slice(&targets);
             state.table_targets.sort_unstable();
             state.table_targets.dedup();
-            let sweep = state
-                .decoded
-                .as_ref()
-                .is_some_and(|decoded| !decoded.function.indirect_jumps.is_empty());
+            let sweep = state.goes_anywhere();
             if state.table_targets.len() != known || sweep && !state.sweep {
                 state.sweep |= sweep;
                 state.decoded = None;
@@ -387,7 +399,7 @@ impl Discovery<'_> {
                 .into_iter()
                 .filter(|target| !(start..end).contains(target))
             {
-                self.add_mentioned(target);
+                self.add_mentioned(target, false);
             }
         }
         changed
@@ -409,13 +421,22 @@ impl Discovery<'_> {
         let functions: Vec<Function> = self
             .pieces
             .into_values()
-            .filter_map(|state| {
-                let decoded = state.decoded?;
+            .filter_map(|mut state| {
+                let decoded = state.decoded.take()?;
                 code_bytes += decoded.bytes;
                 let mut function = decoded.function;
                 function.unknown_entries.extend_from_slice(&state.entries);
+                if state.jumps_by_return {
+                    // What comes there by a return is not followed, so everything may be in registers.
+                    let inside = state
+                        .table_targets
+                        .iter()
+                        .filter(|target| function.code.contains(target));
+                    function.unknown_entries.extend(inside);
+                }
                 function.unknown_entries.sort_unstable();
-                Some(with_table_targets(object, function, &state.table_targets))
+                function.unknown_entries.dedup();
+                Some(with_table_targets(object, function, &state))
             })
             .collect();
         let cuts = cuts::cuts(object, &functions, &pointers);
@@ -431,26 +452,20 @@ fn leads_on(kind: ReferenceKind) -> bool {
     )
 }
 
-/// The code of the last function that begins at or before `address`, if that reaches so far.
-fn range_around<T>(
-    functions: &[T],
-    code: impl Fn(&T) -> &Range<Address>,
-    address: Address,
-) -> Option<Range<Address>> {
-    let next = functions.partition_point(|function| code(function).start <= address);
-    let range = code(functions.get(next.checked_sub(1)?)?);
-    range.contains(&address).then(|| range.clone())
-}
-
 /// Targets of tables outside the function become references of it; those inside, places that its computed
 /// jumps may go to.
-fn with_table_targets(object: &Object, mut function: Function, targets: &[Address]) -> Function {
+fn with_table_targets(object: &Object, mut function: Function, state: &State) -> Function {
     let at = function
         .indirect_jumps
         .first()
         .copied()
         .unwrap_or(function.code.start);
-    for target in targets.iter().filter(|target| object.is_code(**target)) {
+    let takes = function.indirect_jumps.is_empty() || state.jumps_by_return || function.calls_indirectly;
+    for target in state
+        .table_targets
+        .iter()
+        .filter(|target| object.is_code(**target))
+    {
         if function.code.contains(target) {
             function.jump_targets.push(*target);
             continue;
@@ -463,7 +478,7 @@ fn with_table_targets(object: &Object, mut function: Function, targets: &[Addres
                 function: None,
             });
         }
-        if function.indirect_jumps.is_empty() || function.calls_indirectly {
+        if takes {
             function.references.push(Reference {
                 at,
                 kind: ReferenceKind::Take,

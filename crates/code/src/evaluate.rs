@@ -230,6 +230,10 @@ impl<'a> Interpreter<'a> {
                 false
             }
             Flow::Branch(target, condition) => {
+                // `loop` counts, and where a transaction fails there is a reason.
+                for operation in self.body.operations(step) {
+                    apply(operation, state, self.object);
+                }
                 if let Some(mut taken) = state.assume(condition) {
                     self.go(at, target, &mut taken, tell);
                     self.given_away.extend(taken.given_away());
@@ -339,7 +343,7 @@ impl<'a> Interpreter<'a> {
                 state.leave(true);
                 false
             }
-            Flow::Stop => false,
+            Flow::Breakpoint | Flow::Stop => false,
         }
     }
 

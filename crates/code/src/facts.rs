@@ -146,7 +146,7 @@ impl Facts {
         look_up_functions(&mut functions, &index);
         Self {
             evaluations: functions.iter().map(|_| OnceLock::new()).collect(),
-            returning: Answers::none_for(functions.len()),
+            returning: Answers::none_for(object, functions.len()),
             pointing: regions
                 .iter()
                 .map(|region| has_pointers(&pointers, region))

@@ -37,6 +37,32 @@ pub(crate) fn code_ranges(object: &Object) -> Vec<Range<Address>> {
     disjoint(ranges)
 }
 
+/// The function around `address` by its unwind data or by Go's table.
+pub(crate) fn described(object: &Object, address: Address) -> Option<Range<Address>> {
+    range_around(&object.unwind, |function| &function.code, address)
+        .or_else(|| range_around(&object.go_functions, |function| &function.code, address))
+}
+
+/// The code of the last function that begins at or before `address`, if that reaches so far.
+fn range_around<T>(
+    functions: &[T],
+    code: impl Fn(&T) -> &Range<Address>,
+    address: Address,
+) -> Option<Range<Address>> {
+    let next = functions.partition_point(|function| code(function).start <= address);
+    let range = code(functions.get(next.checked_sub(1)?)?);
+    range.contains(&address).then(|| range.clone())
+}
+
+/// Whether control goes on at `next`, behind a breakpoint in code that ends at `end`. What fills the space between
+/// functions looks the same, and comes in runs or ends its function.
+pub(crate) fn goes_on_behind(object: &Object, end: Address, next: Address) -> bool {
+    let before = next.saturating_sub(1);
+    // Code may also end where something calls into the middle of a function.
+    let end = described(object, before).map_or(end, |range| range.end);
+    next < end && object.bytes_at(next).first() != Some(&0xcc)
+}
+
 /// Ranges of addresses that hold data: sections, or segments where there are no sections.
 pub(crate) fn data_ranges(object: &Object) -> Vec<Range<Address>> {
     let sections: Vec<Range<Address>> = object

@@ -31,7 +31,7 @@ impl Mentions {
     }
 }
 
-/// The code addresses in the tables that begin at `base`: four-byte offsets from the base, or, in an object
+/// The code addresses in the tables that begin at `base`: offsets of four or eight bytes from the base, or, in an object
 /// with fixed addresses, eight-byte addresses.
 ///
 /// Bounded by the bytes that the file holds there.
@@ -58,7 +58,12 @@ pub(crate) fn targets(
         let offset = i32::from_le_bytes(*bytes.first_chunk()?);
         Some(base.wrapping_add_signed(offset.into())).filter(is_code)
     });
-    let mut targets: Vec<Address> = relative.collect();
+    // Of eight bytes in code for the large model.
+    let far = held.chunks_exact(8).map_while(|bytes| {
+        let offset = u64::from_le_bytes(*bytes.first_chunk()?);
+        Some(base.wrapping_add(offset)).filter(is_code)
+    });
+    let mut targets: Vec<Address> = relative.chain(far).collect();
     if object.placement == Placement::Fixed {
         targets.extend(
             held.chunks_exact(8)

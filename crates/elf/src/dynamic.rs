@@ -6,7 +6,7 @@ use std::ops::Range;
 use object::LittleEndian as LE;
 use object::elf::{
     DF_SYMBOLIC, DT_AUDIT, DT_AUXILIARY, DT_DEPAUDIT, DT_FILTER, DT_FINI, DT_FINI_ARRAY, DT_FINI_ARRAYSZ,
-    DT_FLAGS, DT_INIT, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, DT_NEEDED, DT_NULL, DT_PREINIT_ARRAY,
+    DT_FLAGS, DT_INIT, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, DT_NEEDED, DT_NULL, DT_PLTGOT, DT_PREINIT_ARRAY,
     DT_PREINIT_ARRAYSZ, DT_REL, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRTAB, DT_SYMBOLIC, Dyn64, DynamicTag,
 };
 
@@ -116,6 +116,7 @@ impl Table {
             runpath,
             init: self.value(DT_INIT),
             fini: self.value(DT_FINI),
+            offset_table: self.value(DT_PLTGOT),
             function_arrays: [
                 (DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ),
                 (DT_INIT_ARRAY, DT_INIT_ARRAYSZ),

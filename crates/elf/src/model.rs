@@ -115,6 +115,8 @@ pub struct Dynamic {
     pub init: Option<Address>,
     /// DT_FINI.
     pub fini: Option<Address>,
+    /// DT_PLTGOT: the global offset table.
+    pub offset_table: Option<Address>,
     /// DT_PREINIT_ARRAY, DT_INIT_ARRAY and DT_FINI_ARRAY: where the arrays of pointers lie.
     pub function_arrays: Vec<Range<Address>>,
     /// DF_SYMBOLIC or DT_SYMBOLIC: the object's own definitions come first.
@@ -245,6 +247,17 @@ pub struct GoFunction {
 }
 
 impl Object {
+    /// The addresses that code may mean by the global offset table: linkers let it begin at the section for stubs, and
+    /// at the other one if there is none; the dynamic table names it if there are stubs.
+    pub fn offset_tables(&self) -> impl Iterator<Item = Address> {
+        let named = |name: &str| self.sections.iter().find(|section| section.name == name);
+        let section = named(".got.plt").or_else(|| named(".got"));
+        section
+            .map(|section| section.addresses.start)
+            .into_iter()
+            .chain(self.dynamic.offset_table)
+    }
+
     /// Whether the object's own code runs before its data is relocated and protected: a dynamic loader and a static
     /// program. What may be read only after relocation is written by such code before (glibc: `attribute_relro`).
     #[must_use]

@@ -2,6 +2,7 @@
 
 use iced_x86::{Code, FlowControl, Mnemonic, OpKind, Register as Name};
 
+use crate::conditions;
 use crate::lift;
 use crate::operation::{Condition, Operand, Operation};
 
@@ -38,6 +39,9 @@ pub enum Flow {
     SystemCall,
     /// Into the kernel by another architecture's door (`int 0x80`, `sysenter`), then to the next instruction.
     ForeignSystemCall,
+    /// To the next instruction, once whoever handles the signal of a breakpoint has returned (`int3`); as
+    /// padding, which the same byte is, nowhere.
+    Breakpoint,
     /// Nowhere: a trap, a halt, or bytes that are no instruction.
     Stop,
 }
@@ -141,7 +145,10 @@ impl Instruction {
                 Flow::Jump(instruction.near_branch_target())
             }
             FlowControl::ConditionalBranch | FlowControl::XbeginXabortXend if is_near(instruction) => {
-                Flow::Branch(instruction.near_branch_target(), lift::condition(instruction))
+                Flow::Branch(
+                    instruction.near_branch_target(),
+                    conditions::condition(instruction),
+                )
             }
             FlowControl::Call if is_near(instruction) => Flow::Call(instruction.near_branch_target()),
             FlowControl::Call => match instruction.mnemonic() {
@@ -165,7 +172,7 @@ impl Instruction {
             {
                 Flow::ForeignSystemCall
             }
-            FlowControl::Interrupt if instruction.mnemonic() == Mnemonic::Int3 => Flow::Stop,
+            FlowControl::Interrupt if instruction.mnemonic() == Mnemonic::Int3 => Flow::Breakpoint,
             FlowControl::Interrupt | FlowControl::XbeginXabortXend => Flow::Next,
             FlowControl::Exception | FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch => {
                 Flow::Stop
@@ -190,7 +197,8 @@ impl Instruction {
         let plain = instruction.is_ip_rel_memory_operand()
             || (instruction.memory_base() == Name::None && instruction.memory_index() == Name::None);
         let bytes = u8::try_from(instruction.memory_size().size()).unwrap_or(u8::MAX);
-        let access = if !plain || instruction.mnemonic() == Mnemonic::Lea || bytes == 0 {
+        let indexed = !plain || lift::indexes_bits(instruction);
+        let access = if indexed || instruction.mnemonic() == Mnemonic::Lea || bytes == 0 {
             Access::Taken
         } else if position == 0 && is_plain_store(instruction.mnemonic()) {
             Access::Written(bytes)
@@ -226,6 +234,38 @@ impl Instruction {
             }
             _ => None,
         })
+    }
+
+    /// The constant of a move that has room for eight bytes: code for the large model puts addresses together from
+    /// such a distance and a table's address (x86-64 psABI, 3.5.4).
+    #[must_use]
+    pub fn distance(&self) -> Option<u64> {
+        (self.inner.code() == Code::Mov_r64_imm64).then(|| self.inner.immediate64())
+    }
+
+    /// Whether it leaves a value on the top of the stack, to which a return right behind it goes.
+    #[must_use]
+    pub fn sets_top_of_stack(&self) -> bool {
+        let instruction = &self.inner;
+        match instruction.mnemonic() {
+            Mnemonic::Push => true,
+            Mnemonic::Mov | Mnemonic::Xchg | Mnemonic::Add | Mnemonic::Sub => {
+                instruction.op0_kind() == OpKind::Memory
+                    && instruction.memory_base() == Name::RSP
+                    && instruction.memory_index() == Name::None
+                    && instruction.memory_displacement64() == 0
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it returns to another code segment or from an interrupt, as only code does that pushed where to.
+    #[must_use]
+    pub fn returns_far(&self) -> bool {
+        matches!(
+            self.inner.mnemonic(),
+            Mnemonic::Retf | Mnemonic::Iret | Mnemonic::Iretd | Mnemonic::Iretq
+        )
     }
 
     /// Widens four bytes with their sign to eight: part of every relative table's idiom.

@@ -7,6 +7,7 @@
 //! architecture is a second lifter behind the same types. Must not know: files, functions, system calls.
 #![forbid(unsafe_code)]
 
+mod conditions;
 mod decode;
 mod lift;
 mod operation;

@@ -8,7 +8,8 @@ use iced_x86::{
     UsedMemory,
 };
 
-use crate::operation::{Arithmetic, Condition, Memory, Operand, Operation, Register, Width};
+use crate::conditions::{is_conditional_move, is_conditional_set};
+use crate::operation::{Arithmetic, Memory, Operand, Operation, Register, Width};
 
 pub(crate) fn lift(instruction: &Instruction, out: &mut Vec<Operation>) {
     let before = out.len();
@@ -287,6 +288,7 @@ fn move_stack(operation: Arithmetic) -> Operation {
 fn clobber(instruction: &Instruction, out: &mut Vec<Operation>) {
     let mut factory = InstructionInfoFactory::new();
     let info = factory.info(instruction);
+    let anywhere = indexes_bits(instruction);
     for index in 0..instruction.op_count() {
         let named = instruction.op_kind(index) == OpKind::Register && reads(info.op_access(index));
         if let Some(register) = named
@@ -304,7 +306,7 @@ fn clobber(instruction: &Instruction, out: &mut Vec<Operation>) {
     for used in info.used_memory() {
         let bytes = used.memory_size().size() as u64;
         if reads(used.access()) {
-            out.push(match used_place(used).filter(|_| bytes > 0) {
+            out.push(match used_place(used).filter(|_| bytes > 0 && !anywhere) {
                 Some(memory) => Operation::ReadMemory { memory, bytes },
                 None => Operation::ReadAllMemory,
             });
@@ -314,7 +316,7 @@ fn clobber(instruction: &Instruction, out: &mut Vec<Operation>) {
         }
         let plain = instruction.op_count() > 0 && instruction.op0_kind() == OpKind::Memory && bytes > 0;
         match memory(instruction) {
-            Some(memory) if plain => out.push(Operation::ClobberMemory {
+            Some(memory) if plain && !anywhere => out.push(Operation::ClobberMemory {
                 memory,
                 bytes,
                 vector: stored_vector(instruction),
@@ -325,6 +327,16 @@ fn clobber(instruction: &Instruction, out: &mut Vec<Operation>) {
     if instruction.rflags_modified() != 0 {
         out.push(Operation::ForgetFlags);
     }
+}
+
+/// Whether it names a bit of memory by a register: the bit may lie outside of the word that the operand names, since
+/// the register's value divided by the word's size counts on from there (Intel SDM volume 1, 3.7: bit strings).
+pub(crate) fn indexes_bits(instruction: &Instruction) -> bool {
+    let of_bits = matches!(
+        instruction.mnemonic(),
+        Mnemonic::Bt | Mnemonic::Bts | Mnemonic::Btr | Mnemonic::Btc
+    );
+    of_bits && instruction.op0_kind() == OpKind::Memory && instruction.op1_kind() == OpKind::Register
 }
 
 /// The vector register that a plain store writes to memory.
@@ -384,19 +396,6 @@ fn writes(access: OpAccess) -> bool {
     )
 }
 
-/// When a conditional jump is taken.
-pub(crate) fn condition(instruction: &Instruction) -> Condition {
-    match instruction.condition_code() {
-        ConditionCode::e => Condition::Equal,
-        ConditionCode::ne => Condition::NotEqual,
-        ConditionCode::b => Condition::Below,
-        ConditionCode::be => Condition::BelowOrEqual,
-        ConditionCode::a => Condition::Above,
-        ConditionCode::ae => Condition::AboveOrEqual,
-        _ => Condition::Other,
-    }
-}
-
 /// Operand number `index`, if it is one that the small form can name.
 pub(crate) fn operand(instruction: &Instruction, index: u32) -> Option<Operand> {
     match instruction.op_kind(index) {
@@ -450,7 +449,7 @@ fn width(instruction: &Instruction) -> Option<Width> {
     operand_width(instruction, 0)
 }
 
-fn operand_width(instruction: &Instruction, index: u32) -> Option<Width> {
+pub(crate) fn operand_width(instruction: &Instruction, index: u32) -> Option<Width> {
     match instruction.op_kind(index) {
         OpKind::Register => register(instruction.op_register(index)).map(|(_, width)| width),
         OpKind::Memory => Width::from_bytes(instruction.memory_size().size()),
@@ -472,39 +471,4 @@ fn full_register(name: Name) -> Option<Register> {
     name.is_gpr()
         .then(|| name.full_register().number())
         .and_then(Register::from_number)
-}
-
-fn is_conditional_set(instruction: &Instruction) -> bool {
-    // Those of the conditional instructions that write one byte; jumps have no operand of that kind.
-    instruction.condition_code() != ConditionCode::None
-        && !instruction.is_jcc_short_or_near()
-        && !is_conditional_move(instruction.mnemonic())
-        && matches!(instruction.op_count(), 1)
-        && operand_width(instruction, 0) == Some(Width::Byte)
-}
-
-fn is_conditional_move(mnemonic: Mnemonic) -> bool {
-    use Mnemonic::{
-        Cmova, Cmovae, Cmovb, Cmovbe, Cmove, Cmovg, Cmovge, Cmovl, Cmovle, Cmovne, Cmovno, Cmovnp, Cmovns,
-        Cmovo, Cmovp, Cmovs,
-    };
-    matches!(
-        mnemonic,
-        Cmova
-            | Cmovae
-            | Cmovb
-            | Cmovbe
-            | Cmove
-            | Cmovg
-            | Cmovge
-            | Cmovl
-            | Cmovle
-            | Cmovne
-            | Cmovno
-            | Cmovnp
-            | Cmovns
-            | Cmovo
-            | Cmovp
-            | Cmovs
-    )
 }

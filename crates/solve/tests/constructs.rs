@@ -58,10 +58,12 @@ macro_rules! fixtures {
 }
 
 fixtures! {
+    address_inside_function.c
     array_entered_at_its_second_element.c
     assembly_computed_jumps.S
     assembly_falls_through.S
     assembly_high_half_of_number.S
+    assembly_jumps_computed_otherwise.S
     assembly_jumps_into_the_middle.S
     assembly_number_by_arithmetic.S
     assembly_number_by_conditional_move.S
@@ -80,6 +82,7 @@ fixtures! {
     assembly_pointers.S
     assembly_slot_overwritten.S
     assembly_stops_at_halt.S
+    call_never_left.c
     callback_argument.c
     cold_part.c
     computed_goto.c
@@ -92,12 +95,18 @@ fixtures! {
     go_constant_calls.go
     go_files_and_network.go
     go_goroutines.go
+    go_loop_that_recovers.go
     go_numbers_in_table.go
     go_raw_calls.go
+    go_recovers.go
     handler_that_continues_elsewhere.c
     jump_table.c
     jump_table_two_level.c
+    large_code_model_cold_part.c
+    large_code_model_exceptions.cc
+    large_code_model_libc_thread.c
     libc_abort.c
+    libc_breakpoint.c
     libc_calls.c
     libc_cancellation.c
     libc_clock.c
@@ -157,6 +166,7 @@ fixtures! {
     number_passed_to_thread.c
     number_through_wrapper.c
     own_indirect_functions.c
+    plain_debug_trap.c
     pointer_in_global.c
     pointer_on_heap.c
     pointers_around_a_reference.c
@@ -172,6 +182,9 @@ fixtures! {
     rust_panic_caught.rs
     rust_threads.rs
     rust_trait_objects.rs
+    speculation_thunks_callback_argument.c
+    speculation_thunks_computed_goto.c
+    speculation_thunks_tail_call.c
     static_objects.cc
     structure_entered_in_the_middle.c
     tail_call.c
