@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use confine_engine::strace;
 
-use super::Said;
+use super::said::Said;
 
 /// One executable.
 pub struct Row {
