@@ -15,9 +15,10 @@ try() {
 # Lines in an order of their own that is always the same: where time runs out, some of everything has run.
 mixed() { sort | shuf --random-source=<(yes); }
 
-# The environment of a test of GNU's: gnu FOLDER-OF-TESTS.
+# The environment of a test of GNU's that runs in this folder: gnu FOLDER-OF-SOURCES.
 gnu() {
-    export srcdir=$1 top_srcdir=. abs_srcdir=$PWD/$1 abs_top_srcdir=$PWD abs_top_builddir=$PWD abs_builddir=$PWD
+    export srcdir=. abs_srcdir=$PWD abs_builddir=$PWD
+    export top_srcdir=$1 abs_top_srcdir=$PWD/$1 abs_top_builddir=$PWD/$1
     export CONFIG_HEADER=/dev/null VERSION=0 PACKAGE_VERSION=0 host_os=linux-gnu host_triplet=x86_64-pc-linux-gnu
     export SHELL=/bin/bash PERL=perl AWK=awk MAKE=make CC=gcc EXEEXT='' TMPDIR=/tmp fail=0
     export LOCALE_FR=none LOCALE_FR_UTF8=none LOCALE_JA=none LOCALE_TR_UTF8=none LOCALE_ZH_CN=none

@@ -88,7 +88,8 @@ impl Analysis<'_> {
     }
 
     fn report(&self, programs: &[String]) -> anyhow::Result<Report> {
-        let path: PathBuf = self.output.join("report.json");
+        // Several runs may share the folder.
+        let path: PathBuf = self.output.join(format!("report-{}.json", std::process::id()));
         let mut analysis = Invocation::new(self.confine)
             .args(["profile", "--quiet", "--output", "/dev/null", "--report"])
             .arg(&path)
@@ -103,6 +104,7 @@ impl Analysis<'_> {
             .output()?;
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         Ok(Report::from_json(&text)?)
     }
 }
