@@ -7,6 +7,7 @@
 //! (tests/corpus/suites). With `--sample` nothing runs: the calls of so many executables, picked by a seed, are
 //! counted.
 
+mod archive;
 mod excess;
 mod said;
 mod seen;
@@ -44,11 +45,14 @@ pub struct Options {
     /// Run nothing: count the calls of so many executables
     #[arg(long, value_name = "COUNT")]
     sample: Option<usize>,
+    /// Pick them from all of the release's archive, and not from the corpus' image
+    #[arg(long, requires = "sample")]
+    archive: bool,
     /// What picks the sample
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Write the table to its page in docs
-    #[arg(long, conflicts_with = "sample")]
+    /// Write the table to its page in docs; a sample has one only with --archive
+    #[arg(long)]
     write: bool,
 }
 
@@ -74,9 +78,7 @@ struct Corpus {
 
 impl Corpus {
     fn prepare(root: &Path, release: &str) -> anyhow::Result<Self> {
-        let interrupt = Interrupt::default();
-        let raised = interrupt.clone();
-        ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
+        let interrupt = interrupt()?;
         let docker = Docker::new(&interrupt);
         docker
             .version()
@@ -141,8 +143,7 @@ impl Corpus {
     }
 
     fn is_elf(&self, path: &str) -> bool {
-        let bytes = self.files.read(path);
-        bytes.is_ok_and(|bytes| bytes.starts_with(b"\x7fELF"))
+        is_elf(&*self.files, path)
     }
 
     /// The ELF executables, by canonical path.
@@ -161,6 +162,13 @@ impl Corpus {
 
 /// The whole run; whether nothing was seen that confine does not say.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
+    if let (true, Some(count)) = (options.archive, options.sample) {
+        return archive::run(root, &options.suite, count, options.seed, options.write);
+    }
+    ensure!(
+        !options.write || options.sample.is_none(),
+        "a sample of the corpus' image has no page: add --archive or leave out --write"
+    );
     let corpus = Corpus::prepare(root, &options.suite)?;
     if let Some(names) = &options.tests {
         return suites::run(root, &corpus, names, options.write);
@@ -197,6 +205,19 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     Ok(rows.iter().all(|row| row.missing.is_empty()))
 }
 
+/// What ends every wait when the person at the terminal asks for it.
+fn interrupt() -> anyhow::Result<Interrupt> {
+    let interrupt = Interrupt::default();
+    let raised = interrupt.clone();
+    ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
+    Ok(interrupt)
+}
+
+fn is_elf(files: &dyn Files, path: &str) -> bool {
+    let bytes = files.read(path);
+    bytes.is_ok_and(|bytes| bytes.starts_with(b"\x7fELF"))
+}
+
 /// Writes a page of docs: its fixed beginning and what this run found.
 fn write(root: &Path, name: &str, head: &str, text: &str) -> anyhow::Result<()> {
     let path = root.join("docs").join(name);
@@ -211,16 +232,22 @@ fn interpreter(bytes: &[u8]) -> Option<String> {
     line.split_whitespace().next().map(str::to_owned)
 }
 
-/// So many executables, the same ones for the same seed.
+/// So many executables, the same ones for the same seed, sorted.
 fn sample(executables: &[String], count: usize, seed: u64) -> Vec<String> {
+    let mut chosen = order(executables, seed);
+    chosen.truncate(count);
+    chosen.sort();
+    chosen
+}
+
+/// All of them in an order that the seed decides.
+fn order(executables: &[String], seed: u64) -> Vec<String> {
     let mut order: Vec<_> = executables
         .iter()
         .map(|path| (Sha256::digest(format!("{seed} {path}")).to_vec(), path.clone()))
         .collect();
     order.sort();
-    let mut chosen: Vec<String> = order.into_iter().take(count).map(|(_, path)| path).collect();
-    chosen.sort();
-    chosen
+    order.into_iter().map(|(_, path)| path).collect()
 }
 
 #[cfg(test)]

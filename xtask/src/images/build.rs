@@ -111,7 +111,7 @@ pub fn unpacked(
 }
 
 /// The local base image of a Debian release.
-fn base_image(
+pub fn base_image(
     docker: &Docker,
     interrupt: &Interrupt,
     images: &Path,

@@ -48,7 +48,7 @@ impl fmt::Display for Class {
 pub struct Cause {
     /// The class.
     pub class: Class,
-    /// Within the class: which object is late and why, which function's address, which library.
+    /// Within the class: why an object is late, which function's address, which library.
     pub detail: String,
     /// The first function of the C library on the way; empty if there is none.
     pub shared: String,
@@ -140,7 +140,7 @@ impl<'r> Loaded<'r> {
         for _ in &self.objects {
             let reason = self.objects.iter().find(|(known, _)| *known == path)?.1?;
             if let Some(why) = reason.strip_prefix(LATE) {
-                return Some(general(&format!("{}, {why}", self.named(path))));
+                return Some(general(why, self.named(path)));
             }
             match reason.strip_prefix(NEEDED) {
                 Some(by) => path = by,
@@ -148,7 +148,7 @@ impl<'r> Loaded<'r> {
             }
         }
         let by = step.how.strip_prefix(BY_NAME)?;
-        Some(general(&format!("{}, {by}", self.place(step))))
+        Some(general(by, self.named(self.path(step))))
     }
 
     fn path(&self, step: &Step) -> &'r str {
@@ -177,9 +177,15 @@ impl<'r> Loaded<'r> {
     }
 }
 
-/// Places within a file are left out: one cause is one line.
-fn general(why: &str) -> String {
-    why.split(" at /").next().unwrap_or(why).to_owned()
+/// Why an object is there, in words that all which are there for the same reason share.
+fn general(why: &str, object: &str) -> String {
+    let why = why.split(" at /").next().unwrap_or(why);
+    let (what, why) = why.split_once(": ").unwrap_or(("", why));
+    match why.strip_suffix(" names it") {
+        Some(by) => format!("{by} names {object}"),
+        None if what.is_empty() || why.contains(" names ") => why.to_owned(),
+        None => format!("{what}: {why}"),
+    }
 }
 
 fn is_libc(path: &str) -> bool {
@@ -260,6 +266,24 @@ mod tests {
     }
 
     #[test]
+    fn reasons_are_shared_by_all_objects_of_a_folder() {
+        for (why, expected) in [
+            (
+                "the C library, for a character set",
+                "the C library, for a character set",
+            ),
+            (
+                "a name: /lib/x names its folder /lib/m",
+                "/lib/x names its folder /lib/m",
+            ),
+            ("a name: /lib/x names it", "/lib/x names m.so"),
+            ("dlopen at /lib/x:+0x4", "dlopen"),
+        ] {
+            assert_eq!(general(why, "m.so"), expected);
+        }
+    }
+
+    #[test]
     fn causes_are_read_off_chains() {
         expect(&[], (Class::OpenNumber, "", ""));
         expect(
@@ -304,7 +328,7 @@ mod tests {
             &[(5, "res", "called"), (1, "sendmmsg", "called")],
             (
                 Class::LateObject,
-                "libnss_dns.so.2, the C library, for /etc/nsswitch.conf",
+                "the C library, for /etc/nsswitch.conf",
                 "sendmmsg",
             ),
         );
@@ -314,7 +338,7 @@ mod tests {
                 "_nss_dns_x",
                 "looked up by name: dlopen at /lib/libx.so.1:+0x4",
             )],
-            (Class::LateObject, "libc.so.6 _nss_dns_x, dlopen", "_nss_dns_x"),
+            (Class::LateObject, "dlopen", "_nss_dns_x"),
         );
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::Excess;
 
-/// How many causes the summary lists.
+/// How many causes each table of the summary lists.
 const MOST_CAUSES: usize = 40;
 
 /// Every call with its class and chain, program by program.
@@ -39,27 +39,25 @@ pub fn summary(all: &[Excess], programs: usize) -> String {
     );
     let classes = counted(all, |excess| excess.cause.class.to_string());
     section(&mut text, "class", &classes, usize::MAX, all.len());
+
     let _ = writeln!(text, "\n## By cause\n");
     let causes = counted(all, |excess| {
-        let cause = &excess.cause;
-        format!("{} | {} | `{}`", cause.class, cause.detail, cause.shared)
-            .replace("``", "")
-            .trim_end()
-            .to_owned()
+        format!("{} | {}", excess.cause.class, excess.cause.detail)
     });
-    text.push_str(
-        "| class | by | first in the C library | pairs | share | programs | calls |\n|---|---|---|--:|--:|--:|---|\n",
+    causes_of(&mut text, "class | by", &causes, all.len());
+
+    let _ = writeln!(text, "\n## By cause and function\n");
+    let causes = counted(all, |excess| {
+        let cause = &excess.cause;
+        format!("{} | {} | {}", cause.class, cause.detail, cause.shared)
+    });
+    causes_of(
+        &mut text,
+        "class | by | first in the C library",
+        &causes,
+        all.len(),
     );
-    for (cause, group) in causes.iter().take(MOST_CAUSES) {
-        let _ = writeln!(
-            text,
-            "| {cause} | {} | {} | {} | {} |",
-            group.pairs,
-            percent(group.pairs, all.len()),
-            group.programs.len(),
-            some(&group.calls)
-        );
-    }
+
     let _ = writeln!(text, "\n## By call\n");
     let calls = counted(all, |excess| excess.call.clone());
     section(&mut text, "call", &calls, usize::MAX, all.len());
@@ -86,6 +84,25 @@ fn counted<'a>(all: &'a [Excess], key: impl Fn(&Excess) -> String) -> Vec<(Strin
     let mut groups: Vec<_> = groups.into_iter().collect();
     groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.pairs));
     groups
+}
+
+/// The largest causes, with what they let in.
+fn causes_of(text: &mut String, head: &str, groups: &[(String, Group<'_>)], total: usize) {
+    let _ = writeln!(
+        text,
+        "| {head} | pairs | share | programs | calls |\n|{}--:|--:|--:|---|",
+        "---|".repeat(head.split('|').count())
+    );
+    for (cause, group) in groups.iter().take(MOST_CAUSES) {
+        let _ = writeln!(
+            text,
+            "| {cause} | {} | {} | {} | {} |",
+            group.pairs,
+            percent(group.pairs, total),
+            group.programs.len(),
+            some(&group.calls)
+        );
+    }
 }
 
 fn section(text: &mut String, head: &str, groups: &[(String, Group<'_>)], most: usize, total: usize) {
@@ -146,7 +163,8 @@ mod tests {
         for expected in [
             "3 pairs of a program and a call are said and were never seen, in 2 programs\n",
             "|---|--:|--:|--:|\n| late object | 2 | 66.7 % | 2 |\n| own code | 1 | 33.3 % | 1 |\n",
-            "| late object | libx | `popen` | 2 | 66.7 % | 2 | vfork |\n",
+            "| late object | libx | 2 | 66.7 % | 2 | vfork |\n",
+            "| late object | libx | popen | 2 | 66.7 % | 2 | vfork |\n",
             "| vfork | 2 | 66.7 % | 2 |\n| fork | 1 | 33.3 % | 1 |\n",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");
