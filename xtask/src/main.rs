@@ -3,8 +3,8 @@
 //! (`tidy`).
 //!
 //! In: the working tree, and but for `tidy` a Docker engine, for `images` also runc and crun. Out: what is printed, an
-//! exit code that is not zero when something is wrong, docs/images.md and docs/corpus.md. Must not know: how confine analyses; it is run as a
-//! user would run it.
+//! exit code that is not zero when something is wrong, and pages of docs with `--write`. Must not know: how confine
+//! analyses; it is run as a user would run it.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,

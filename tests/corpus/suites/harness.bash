@@ -26,6 +26,6 @@ gnu() {
 
 # The verdicts of a suite of Autoconf's, from the lines that it prints.
 autotest() {
-    sed -En 's/^ *([0-9]+): (.*[^ ]) +ok *$/pass \1 \2/p; s/^ *([0-9]+): (.*[^ ]) +FAILED.*/fail \1 \2/p;
+    sed -uEn 's/^ *([0-9]+): (.*[^ ]) +ok *$/pass \1 \2/p; s/^ *([0-9]+): (.*[^ ]) +FAILED.*/fail \1 \2/p;
         s/^ *([0-9]+): (.*[^ ]) +skipped.*/skip \1 \2/p'
 }
