@@ -51,7 +51,8 @@ pub struct Options {
     /// What picks the sample
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Write the table to its page in docs; a sample has one only with --archive
+    /// Write the table to its page in docs; a sample has one only with --archive. Suites that are not named are in
+    /// it as their last run left them
     #[arg(long)]
     write: bool,
 }

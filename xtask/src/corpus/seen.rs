@@ -106,7 +106,8 @@ pub fn kept(output: &Path) -> anyhow::Result<Seen> {
     Ok(all)
 }
 
-fn load(path: &Path) -> anyhow::Result<Seen> {
+/// What was kept.
+pub fn load(path: &Path) -> anyhow::Result<Seen> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("malformed {}", path.display()))
 }

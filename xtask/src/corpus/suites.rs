@@ -14,13 +14,16 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use confine_engine::{Invocation, strace};
 use serde::{Deserialize, Serialize};
 
 use super::seen::{self, Seen};
 use super::{BY_THE_KERNEL, Corpus, table::Row};
 use crate::images::build;
+
+/// Where the results of a suite's tests are kept, beside what its programs were seen to call.
+const KEPT_RESULTS: &str = "results.json";
 
 /// What is to be known of a suite before it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -80,17 +83,25 @@ struct Outcome {
 
 /// Runs suites; whether nothing was seen that confine does not say.
 pub fn run(root: &Path, corpus: &Corpus, names: &[String], write: bool) -> anyhow::Result<bool> {
-    ensure!(
-        !write || names.is_empty(),
-        "--write is for all suites: name none with it"
-    );
     let suites = suites(&corpus.recipe.join("suites"), names)?;
-    let mut ran = Vec::new();
-    for suite in &suites {
+    let (named, others): (Vec<Suite>, Vec<Suite>) = suites
+        .into_iter()
+        .partition(|suite| names.is_empty() || names.contains(&suite.name));
+    for suite in &named {
         build(corpus, suite)?;
     }
-    for suite in &suites {
-        ran.push((suite, observe(corpus, suite)?));
+    let mut ran = Vec::new();
+    for suite in named {
+        let shown = observe(corpus, &suite)?;
+        ran.push((suite, shown));
+    }
+    // A page is about all of them: those that are not named are as their last run left them.
+    if write {
+        for suite in others {
+            let shown = last(corpus, &suite)?;
+            ran.push((suite, shown));
+        }
+        ran.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
     }
     let executables: BTreeSet<String> = ran
         .iter()
@@ -103,7 +114,7 @@ pub fn run(root: &Path, corpus: &Corpus, names: &[String], write: bool) -> anyho
     let outcomes: Vec<Outcome> = ran
         .into_iter()
         .map(|(suite, (results, seen))| Outcome {
-            name: suite.name.clone(),
+            name: suite.name,
             results,
             rows: seen
                 .iter()
@@ -129,7 +140,7 @@ fn is_loader(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.contains(".so"))
 }
 
-/// The suites of a folder that are wanted; all if none is named.
+/// The suites of a folder, and an error if a name is none of them.
 fn suites(folder: &Path, names: &[String]) -> anyhow::Result<Vec<Suite>> {
     let mut suites = BTreeMap::new();
     for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
@@ -148,10 +159,7 @@ fn suites(folder: &Path, names: &[String]) -> anyhow::Result<Vec<Suite>> {
         let known: Vec<&str> = suites.keys().map(String::as_str).collect();
         bail!("no suite is called `{unknown}`; there are {}", known.join(", "));
     }
-    let wanted = suites
-        .into_values()
-        .filter(|suite| names.is_empty() || names.contains(&suite.name));
-    Ok(wanted.collect())
+    Ok(suites.into_values().collect())
 }
 
 fn reference(suite: &Suite) -> String {
@@ -243,7 +251,25 @@ fn observe(corpus: &Corpus, suite: &Suite) -> anyhow::Result<(Results, Seen)> {
     let text = std::fs::read(shared.join("results")).unwrap_or_default();
     let results = Results::read(&String::from_utf8_lossy(&text), started.elapsed().as_secs());
     seen::save(&folder.join(seen::KEPT), &seen)?;
+    let path = folder.join(KEPT_RESULTS);
+    std::fs::write(&path, serde_json::to_string(&results)?)
+        .with_context(|| format!("cannot write {}", path.display()))?;
     Ok((results, seen))
+}
+
+/// What the last run of a suite left.
+fn last(corpus: &Corpus, suite: &Suite) -> anyhow::Result<(Results, Seen)> {
+    let folder = kept(corpus, suite)?;
+    let path = folder.join(KEPT_RESULTS);
+    let text = std::fs::read_to_string(&path).with_context(|| {
+        format!(
+            "the suite {} has not run yet: there is no {}",
+            suite.name,
+            path.display()
+        )
+    })?;
+    let results = serde_json::from_str(&text).with_context(|| format!("malformed {}", path.display()))?;
+    Ok((results, seen::load(&folder.join(seen::KEPT))?))
 }
 
 /// Reads a log while it is written.
