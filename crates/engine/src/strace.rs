@@ -28,6 +28,8 @@ pub struct Log<R> {
     resolve: R,
     programs: Vec<String>,
     calls: Vec<Calls>,
+    /// For each program and call the first line that shows it.
+    examples: BTreeMap<(usize, String), String>,
     processes: BTreeMap<String, Process>,
     /// The process that strace started itself.
     first: Option<String>,
@@ -53,6 +55,7 @@ impl<R: Fn(&str) -> String> Log<R> {
             resolve,
             programs: Vec::new(),
             calls: Vec::new(),
+            examples: BTreeMap::new(),
             processes: BTreeMap::new(),
             first: None,
         }
@@ -75,7 +78,19 @@ impl<R: Fn(&str) -> String> Log<R> {
             process.waiting.push(text.to_owned());
             return;
         }
-        self.known(&line);
+        self.known(&line, text);
+    }
+
+    /// The first lines that show what a program calls, by its path and the call.
+    pub fn examples(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        let mut examples: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for ((program, call), line) in &self.examples {
+            if let Some(program) = self.programs.get(*program) {
+                let lines = examples.entry(program.clone()).or_default();
+                lines.insert(call.clone(), line.clone());
+            }
+        }
+        examples
     }
 
     /// What each program was seen to call.
@@ -98,10 +113,15 @@ impl<R: Fn(&str) -> String> Log<R> {
     }
 
     /// A line of a process that is not waiting for its parent.
-    fn known(&mut self, line: &Line<'_>) {
+    fn known(&mut self, line: &Line<'_>, text: &str) {
         let process = self.processes.entry(line.process.to_owned()).or_default();
         if let Some(call) = line.call {
-            if let Some(calls) = process.program.and_then(|program| self.calls.get_mut(program)) {
+            if let Some(program) = process.program
+                && let Some(calls) = self.calls.get_mut(program)
+            {
+                if !calls.contains_key(call) {
+                    self.examples.insert((program, call.to_owned()), text.to_owned());
+                }
                 add(calls, call, line.values(call));
             }
             process.call = Some(call.to_owned());
@@ -282,8 +302,10 @@ mod tests {
 10 <... execve resumed>) = 0
 10 getuid() = 0
 ";
-        let seen = calls_by_program(log, str::to_owned);
-        assert!(seen["/second"].contains_key("getuid"), "{seen:?}");
+        let mut reader = Log::new(str::to_owned);
+        log.lines().for_each(|line| reader.line(line));
+        assert_eq!(reader.examples()["/second"]["getuid"], "10 getuid() = 0");
+        assert!(!reader.finish()["/first"].contains_key("getuid"));
     }
 
     #[test]

@@ -272,7 +272,7 @@ fn last(corpus: &Corpus, suite: &Suite) -> anyhow::Result<(Results, Seen)> {
     Ok((results, seen::load(&folder.join(seen::KEPT))?))
 }
 
-/// Reads a log while it is written.
+/// Reads a log while it is written, and leaves the first line for each program and call beside it.
 fn read(path: &Path, resolve: impl Fn(&str) -> String) -> anyhow::Result<Seen> {
     let unreadable = || format!("cannot read {}", path.display());
     let mut reader = BufReader::new(File::open(path).with_context(unreadable)?);
@@ -281,6 +281,10 @@ fn read(path: &Path, resolve: impl Fn(&str) -> String) -> anyhow::Result<Seen> {
     loop {
         line.clear();
         if reader.read_until(b'\n', &mut line).with_context(unreadable)? == 0 {
+            // The log is gone: of what turns out to be a miss, this is what remains to be looked at.
+            let examples = path.with_file_name("examples.json");
+            std::fs::write(&examples, serde_json::to_string_pretty(&log.examples())?)
+                .with_context(|| format!("cannot write {}", examples.display()))?;
             return Ok(log.finish());
         }
         log.line(String::from_utf8_lossy(&line).trim_end());
