@@ -105,7 +105,7 @@ impl Cause {
 }
 
 impl<'r> Loaded<'r> {
-    fn class(&self, chain: &[Step]) -> (Class, String) {
+    fn class(&self, chain: &'r [Step]) -> (Class, String) {
         let Some(first) = chain.first() else {
             return (Class::OpenNumber, String::new());
         };
@@ -134,13 +134,13 @@ impl<'r> Loaded<'r> {
     }
 
     /// Why a step is there only after the start.
-    fn late(&self, step: &Step) -> Option<String> {
+    fn late(&self, step: &'r Step) -> Option<String> {
         // What it is loaded for may be needed by another one: at most as many steps as there are objects.
         let mut path = self.path(step);
         for _ in &self.objects {
             let reason = self.objects.iter().find(|(known, _)| *known == path)?.1?;
             if let Some(why) = reason.strip_prefix(LATE) {
-                return Some(general(why, self.named(path)));
+                return Some(self.reason(why, self.named(path)));
             }
             match reason.strip_prefix(NEEDED) {
                 Some(by) => path = by,
@@ -148,7 +148,7 @@ impl<'r> Loaded<'r> {
             }
         }
         let by = step.how.strip_prefix(BY_NAME)?;
-        Some(general(by, self.named(self.path(step))))
+        Some(self.reason(by, self.named(self.path(step))))
     }
 
     fn path(&self, step: &Step) -> &'r str {
@@ -169,22 +169,28 @@ impl<'r> Loaded<'r> {
         }
     }
 
+    /// Why an object is there, in words that all which are there for the same reason share.
+    fn reason(&self, why: &'r str, object: &str) -> String {
+        let (what, why) = why.split_once(": ").unwrap_or(("", why));
+        if let Some((by, place)) = why.split_once(" at ") {
+            let path = place.rsplit_once(':').map_or(place, |(path, _)| path);
+            return format!("{by} in {}", self.named(path));
+        }
+        if let Some(by) = why.strip_suffix(" names it") {
+            return format!("{} names {object}", self.named(by));
+        }
+        match why.split_once(" names ") {
+            Some((by, named)) => format!("{} names {named}", self.named(by)),
+            None if what.is_empty() => why.to_owned(),
+            None => format!("{what}: {why}"),
+        }
+    }
+
     fn place(&self, step: &Step) -> String {
         match self.named(self.path(step)) {
             own @ "the program" => own.to_owned(),
             library => format!("{library} {}", step.function),
         }
-    }
-}
-
-/// Why an object is there, in words that all which are there for the same reason share.
-fn general(why: &str, object: &str) -> String {
-    let why = why.split(" at /").next().unwrap_or(why);
-    let (what, why) = why.split_once(": ").unwrap_or(("", why));
-    match why.strip_suffix(" names it") {
-        Some(by) => format!("{by} names {object}"),
-        None if what.is_empty() || why.contains(" names ") => why.to_owned(),
-        None => format!("{what}: {why}"),
     }
 }
 
@@ -267,6 +273,10 @@ mod tests {
 
     #[test]
     fn reasons_are_shared_by_all_objects_of_a_folder() {
+        let loaded = Loaded {
+            program: "/bin/p",
+            objects: Vec::new(),
+        };
         for (why, expected) in [
             (
                 "the C library, for a character set",
@@ -274,12 +284,16 @@ mod tests {
             ),
             (
                 "a name: /lib/x names its folder /lib/m",
-                "/lib/x names its folder /lib/m",
+                "x names its folder /lib/m",
             ),
-            ("a name: /lib/x names it", "/lib/x names m.so"),
-            ("dlopen at /lib/x:+0x4", "dlopen"),
+            (
+                "a name: /bin/p names its folder /lib/m",
+                "the program names its folder /lib/m",
+            ),
+            ("a name: /lib/x names it", "x names m.so"),
+            ("dlopen at /lib/x:+0x4", "dlopen in x"),
         ] {
-            assert_eq!(general(why, "m.so"), expected);
+            assert_eq!(loaded.reason(why, "m.so"), expected);
         }
     }
 
@@ -338,7 +352,7 @@ mod tests {
                 "_nss_dns_x",
                 "looked up by name: dlopen at /lib/libx.so.1:+0x4",
             )],
-            (Class::LateObject, "dlopen", "_nss_dns_x"),
+            (Class::LateObject, "dlopen in libx.so.1", "_nss_dns_x"),
         );
     }
 }
