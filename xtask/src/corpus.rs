@@ -3,23 +3,27 @@
 //! analysis and no entry for a list.
 //!
 //! What runs is data: tests/corpus/packages.txt is installed, every executable is run with `--version` and `--help`,
-//! and tests/corpus/jobs.txt holds small real jobs. With `--sample` nothing runs: the calls of so many executables,
-//! picked by a seed, are counted.
+//! and tests/corpus/jobs.txt holds small real jobs. With `--tests` the test suites of source packages run instead
+//! (tests/corpus/suites). With `--sample` nothing runs: the calls of so many executables, picked by a seed, are
+//! counted.
 
+mod archive;
+mod excess;
+mod said;
+mod seen;
+mod suites;
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use confine_assumption::Effect;
-use confine_engine::{Docker, Interrupt, Invocation, strace};
+use confine_engine::{Docker, Interrupt};
 use confine_image::{Files, OpenOptions};
-use confine_report::{Call, Report};
 use sha2::{Digest, Sha256};
 
 use crate::images::{build, build_confine};
+use said::Analysis;
 use table::Row;
 
 /// What to run.
@@ -31,87 +35,164 @@ pub struct Options {
     /// How many jobs run at the same time
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
+    /// Run the test suites of source packages instead; all of tests/corpus/suites when none is named
+    #[arg(long, value_name = "NAME", num_args = 0.., conflicts_with_all = ["sample", "jobs"])]
+    tests: Option<Vec<String>>,
+    /// Run nothing: print what is said of these programs and was never seen, and why; all that ever ran, summed up,
+    /// when none is named
+    #[arg(long, value_name = "PROGRAM", num_args = 0.., conflicts_with_all = ["sample", "tests"])]
+    excess: Option<Vec<String>>,
     /// Run nothing: count the calls of so many executables
     #[arg(long, value_name = "COUNT")]
     sample: Option<usize>,
+    /// Pick them from all of the release's archive, and not from the corpus' image
+    #[arg(long, requires = "sample")]
+    archive: bool,
     /// What picks the sample
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Write the table to docs/corpus.md
-    #[arg(long, conflicts_with = "sample")]
+    /// Write the table to its page in docs; a sample has one only with --archive. Suites that are not named are in
+    /// it as their last run left them
+    #[arg(long)]
     write: bool,
 }
 
 /// Folders with executables.
 const FOLDERS: [&str; 2] = ["/usr/bin", "/usr/sbin"];
 
-/// How many programs one run of confine analyses: all at once would keep every object of the corpus in memory.
-const AT_ONCE: usize = 24;
-
 /// Calls that the kernel makes a program make: a policy has them from its base set.
 const BY_THE_KERNEL: [&str; 1] = ["restart_syscall"];
 
-/// What each program was seen to call.
-type Seen = BTreeMap<String, strace::Calls>;
+/// The image with the corpus, its files, and what is needed to run and to analyse it.
+struct Corpus {
+    docker: Docker,
+    interrupt: Interrupt,
+    confine: PathBuf,
+    /// tests/corpus.
+    recipe: PathBuf,
+    reference: String,
+    /// Where what is kept lies.
+    output: PathBuf,
+    rootfs: PathBuf,
+    files: Box<dyn Files>,
+}
 
-/// What confine says that one program calls.
-struct Said {
-    /// The calls that a policy for it allows.
-    names: BTreeSet<String>,
-    /// Those that it can reach; none if a policy for it is wider, as it is where a number stays open.
-    calls: Vec<Call>,
+impl Corpus {
+    fn prepare(root: &Path, release: &str) -> anyhow::Result<Self> {
+        let interrupt = interrupt()?;
+        let docker = Docker::new(&interrupt);
+        docker
+            .version()
+            .context("no Docker engine answers; run scripts/setup first")?;
+        let confine = build_confine(root, &interrupt)?;
+        let reference = format!("confine-test/corpus:{release}");
+        let recipe = root.join("tests/corpus");
+        let images = root.join("tests/images");
+        build::image(&docker, &interrupt, &images, release, &recipe, &reference)?;
+        let output = root.join("target/corpus").join(release);
+        build::unpacked(&docker, &reference, &output, || Ok(()))?;
+        let rootfs = output.join("rootfs");
+        let image = confine_image::open(&format!("dir:{}", rootfs.display()), &OpenOptions::default())?;
+        Ok(Self {
+            docker,
+            interrupt,
+            confine,
+            recipe,
+            reference,
+            output,
+            rootfs,
+            files: image.files,
+        })
+    }
+
+    fn analysis(&self) -> Analysis<'_> {
+        Analysis {
+            confine: &self.confine,
+            rootfs: &self.rootfs,
+            output: &self.output,
+            interrupt: &self.interrupt,
+        }
+    }
+
+    /// What runs when a path is executed, links and scripts' first lines followed; the path itself if nothing is there.
+    fn resolve(&self, path: &str) -> String {
+        let mut path = path.to_owned();
+        // An interpreter may be a script itself, as deep as the kernel follows.
+        for _ in 0..5 {
+            // What is relative depends on a folder that is not known.
+            if !path.starts_with('/') {
+                break;
+            }
+            let Some(found) = self.files.resolve(&path) else {
+                break;
+            };
+            path = found.path;
+            match self.files.read(&path).ok().and_then(|bytes| interpreter(&bytes)) {
+                Some(next) => path = next,
+                None => break,
+            }
+        }
+        path
+    }
+
+    /// A program by its path or by its name in a usual folder.
+    fn named(&self, name: &str) -> String {
+        let paths = FOLDERS.iter().map(|folder| format!("{folder}/{name}"));
+        let mut paths = std::iter::once(name.to_owned()).chain(paths);
+        let found = paths.find_map(|path| self.files.resolve(&path));
+        found.map_or_else(|| name.to_owned(), |found| found.path)
+    }
+
+    fn is_elf(&self, path: &str) -> bool {
+        is_elf(&*self.files, path)
+    }
+
+    /// The ELF executables, by canonical path.
+    fn executables(&self) -> Vec<String> {
+        let paths = FOLDERS.iter().flat_map(|folder| {
+            let names = self.files.list(folder).into_iter();
+            names.map(move |name| format!("{folder}/{name}"))
+        });
+        let canonical: BTreeSet<String> = paths
+            .filter_map(|path| self.files.resolve(&path))
+            .map(|found| found.path)
+            .collect();
+        canonical.into_iter().filter(|path| self.is_elf(path)).collect()
+    }
 }
 
 /// The whole run; whether nothing was seen that confine does not say.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
-    let interrupt = Interrupt::default();
-    let raised = interrupt.clone();
-    ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
-    let docker = Docker::new(&interrupt);
-    docker
-        .version()
-        .context("no Docker engine answers; run scripts/setup first")?;
-    let confine = build_confine(root, &interrupt)?;
-
-    let reference = format!("confine-test/corpus:{}", options.suite);
-    let recipe = root.join("tests/corpus");
-    build::image(
-        &docker,
-        &interrupt,
-        &root.join("tests/images"),
-        &options.suite,
-        &recipe,
-        &reference,
-    )?;
-    let output = root.join("target/corpus").join(&options.suite);
-    build::unpacked(&docker, &reference, &output, || Ok(()))?;
-    let rootfs = output.join("rootfs");
-    let image = confine_image::open(&format!("dir:{}", rootfs.display()), &OpenOptions::default())?;
-    let files = &*image.files;
-    let executables = executables(files);
-
+    if let (true, Some(count)) = (options.archive, options.sample) {
+        return archive::run(root, &options.suite, count, options.seed, options.write);
+    }
+    ensure!(
+        !options.write || options.sample.is_none(),
+        "a sample of the corpus' image has no page: add --archive or leave out --write"
+    );
+    let corpus = Corpus::prepare(root, &options.suite)?;
+    if let Some(names) = &options.tests {
+        return suites::run(root, &corpus, names, options.write);
+    }
+    if let Some(names) = &options.excess {
+        return excess::run(root, &corpus, names, options.write);
+    }
+    let executables = corpus.executables();
     if let Some(count) = options.sample {
         let chosen = sample(&executables, count, options.seed);
-        let said = said(&confine, &interrupt, &rootfs, &output, &chosen)?;
+        let said = corpus.analysis().said(&chosen)?;
         println!("{}", table::sample(&said, options.seed));
         return Ok(true);
     }
-    let jobs = jobs(&executables, &std::fs::read_to_string(recipe.join("jobs.txt"))?);
-    let seen = seen(
-        &interrupt,
-        &recipe,
-        &reference,
-        &output,
-        &jobs,
-        options.jobs,
-        files,
-    )?;
+    let text = std::fs::read_to_string(corpus.recipe.join("jobs.txt"))?;
+    let jobs = seen::jobs(&executables, &text);
+    let seen = seen::run(&corpus, &jobs, options.jobs)?;
     let ran: Vec<String> = seen
         .keys()
         .filter(|path| executables.contains(path))
         .cloned()
         .collect();
-    let said = said(&confine, &interrupt, &rootfs, &output, &ran)?;
+    let said = corpus.analysis().said(&ran)?;
     let rows: Vec<Row> = ran
         .iter()
         .filter_map(|path| Some(Row::new(path, seen.get(path)?, said.get(path)?, &BY_THE_KERNEL)))
@@ -119,160 +200,55 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let text = table::render(&rows, jobs.len());
     println!("{text}");
     if options.write {
-        let path = root.join("docs/corpus.md");
-        let page = format!("{}\n{text}", include_str!("corpus/page.md"));
-        std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        write(root, "corpus.md", include_str!("corpus/page.md"), &text)?;
     }
     ensure!(rows.len() > 100, "only {} executables could be run", rows.len());
     Ok(rows.iter().all(|row| row.missing.is_empty()))
 }
 
-/// The ELF executables of a root file system, by canonical path.
-fn executables(files: &dyn Files) -> Vec<String> {
-    let paths = FOLDERS.iter().flat_map(|folder| {
-        let names = files.list(folder).into_iter();
-        names.map(move |name| format!("{folder}/{name}"))
-    });
-    let canonical: BTreeSet<String> = paths
-        .filter_map(|path| files.resolve(&path))
-        .map(|found| found.path)
-        .collect();
-    let is_elf = |path: &String| files.read(path).is_ok_and(|bytes| bytes.starts_with(b"\x7fELF"));
-    canonical.into_iter().filter(is_elf).collect()
+/// What ends every wait when the person at the terminal asks for it.
+fn interrupt() -> anyhow::Result<Interrupt> {
+    let interrupt = Interrupt::default();
+    let raised = interrupt.clone();
+    ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
+    Ok(interrupt)
 }
 
-/// So many executables, the same ones for the same seed.
+fn is_elf(files: &dyn Files, path: &str) -> bool {
+    let bytes = files.read(path);
+    bytes.is_ok_and(|bytes| bytes.starts_with(b"\x7fELF"))
+}
+
+/// Writes a page of docs: its fixed beginning and what this run found.
+fn write(root: &Path, name: &str, head: &str, text: &str) -> anyhow::Result<()> {
+    let path = root.join("docs").join(name);
+    std::fs::write(&path, format!("{head}\n{text}"))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// What the kernel runs for a script.
+fn interpreter(bytes: &[u8]) -> Option<String> {
+    let line = bytes.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let line = std::str::from_utf8(line).ok()?;
+    line.split_whitespace().next().map(str::to_owned)
+}
+
+/// So many executables, the same ones for the same seed, sorted.
 fn sample(executables: &[String], count: usize, seed: u64) -> Vec<String> {
+    let mut chosen = order(executables, seed);
+    chosen.truncate(count);
+    chosen.sort();
+    chosen
+}
+
+/// All of them in an order that the seed decides.
+fn order(executables: &[String], seed: u64) -> Vec<String> {
     let mut order: Vec<_> = executables
         .iter()
         .map(|path| (Sha256::digest(format!("{seed} {path}")).to_vec(), path.clone()))
         .collect();
     order.sort();
-    let mut chosen: Vec<String> = order.into_iter().take(count).map(|(_, path)| path).collect();
-    chosen.sort();
-    chosen
-}
-
-/// Every command line that is run.
-fn jobs(executables: &[String], text: &str) -> Vec<String> {
-    let usual = executables
-        .iter()
-        .flat_map(|path| ["--version", "--help"].map(|flag| format!("{path} {flag}")));
-    let own = text
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    usual.chain(own.map(str::to_owned)).collect()
-}
-
-/// What each program was seen to call.
-fn seen(
-    interrupt: &Interrupt,
-    recipe: &Path,
-    reference: &str,
-    output: &Path,
-    jobs: &[String],
-    parallel: u8,
-    files: &dyn Files,
-) -> anyhow::Result<Seen> {
-    let folder = output.join("logs");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let lines = jobs
-        .iter()
-        .enumerate()
-        .map(|(number, job)| format!("{number}\t{job}\n"));
-    std::fs::write(folder.join("jobs"), lines.collect::<String>())?;
-    eprintln!("running {} jobs", jobs.len());
-    Invocation::new("docker")
-        .args([
-            "run",
-            "--rm",
-            "--init",
-            "--network",
-            "none",
-            "--cap-add",
-            "SYS_PTRACE",
-        ])
-        .args(["--security-opt", "seccomp=unconfined"])
-        .arg("--volume")
-        .arg(format!("{}:/corpus", folder.display()))
-        .arg("--volume")
-        .arg(format!("{}:/run-jobs:ro", recipe.join("run-jobs").display()))
-        .args([reference, "/run-jobs", "/corpus"])
-        .arg(parallel.to_string())
-        .limit(Duration::from_secs(3600))
-        .interrupt(interrupt)
-        .output()?;
-    let resolve = |path: &str| {
-        files
-            .resolve(path)
-            .map_or_else(|| path.to_owned(), |found| found.path)
-    };
-    let mut all = Seen::new();
-    for number in 0..jobs.len() {
-        let log = std::fs::read(folder.join(format!("{number}.strace"))).unwrap_or_default();
-        for (program, calls) in strace::calls_by_program(&String::from_utf8_lossy(&log), resolve) {
-            let known = all.entry(program).or_default();
-            for (call, values) in calls {
-                known.entry(call).or_default().extend(values);
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// What confine says that each of these programs calls.
-fn said(
-    confine: &Path,
-    interrupt: &Interrupt,
-    rootfs: &Path,
-    output: &Path,
-    programs: &[String],
-) -> anyhow::Result<BTreeMap<String, Said>> {
-    let path: PathBuf = output.join("report.json");
-    let mut all = BTreeMap::new();
-    for (index, some) in programs.chunks(AT_ONCE).enumerate() {
-        eprintln!(
-            "analysing {} to {} of {}",
-            index * AT_ONCE + 1,
-            index * AT_ONCE + some.len(),
-            programs.len()
-        );
-        let mut analysis = Invocation::new(confine)
-            .args(["profile", "--quiet", "--output", "/dev/null", "--report"])
-            .arg(&path)
-            .args(["--entrypoint", ""]);
-        for program in some {
-            analysis = analysis.args(["--also", program]);
-        }
-        let analysis = analysis.arg(format!("dir:{}", rootfs.display()));
-        analysis
-            .limit(Duration::from_secs(1800))
-            .interrupt(interrupt)
-            .output()?;
-        let text =
-            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let report = Report::from_json(&text)?;
-        for program in report
-            .programs
-            .iter()
-            .filter(|program| some.contains(&program.path))
-        {
-            let mut said = Said {
-                names: program.calls.iter().map(|call| call.name.clone()).collect(),
-                calls: program.calls.clone(),
-            };
-            // Where a number stayed open, the policy has all that the engine's default allows.
-            let mut assumptions = program.assumptions.iter();
-            if assumptions.any(|assumption| assumption.effect == Effect::WidenedToDefault) {
-                let widened = report.widened.iter().map(|widened| widened.name.clone());
-                said.names.extend(widened);
-                said.calls.clear();
-            }
-            all.insert(program.path.clone(), said);
-        }
-    }
-    Ok(all)
+    order.into_iter().map(|(_, path)| path).collect()
 }
 
 #[cfg(test)]
@@ -280,13 +256,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jobs_are_the_usual_ones_and_the_lines_of_the_file() {
-        let executables = ["/usr/bin/ls".to_owned()];
-        let jobs = jobs(&executables, "# small\n\nls -l; cat x\n");
-        assert_eq!(
-            jobs,
-            ["/usr/bin/ls --version", "/usr/bin/ls --help", "ls -l; cat x"]
-        );
+    fn a_script_is_run_by_what_its_first_line_names() {
+        for (text, expected) in [
+            ("#!/bin/sh\necho", Some("/bin/sh")),
+            ("#! /usr/bin/env python3\n", Some("/usr/bin/env")),
+            ("#!/bin/sh", Some("/bin/sh")),
+            ("#!\n/bin/sh", None),
+            ("\x7fELF", None),
+        ] {
+            assert_eq!(interpreter(text.as_bytes()).as_deref(), expected, "{text:?}");
+        }
     }
 
     #[test]

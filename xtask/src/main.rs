@@ -3,9 +3,9 @@
 //! headers (`constants`), and keeping the tree as its style says (`tidy`).
 //!
 //! In: the working tree, for `images` and `corpus` a Docker engine, for `images` also runc and crun, for `constants` a C
-//! compiler and Debian's headers. Out: what is printed, an exit code that is not zero when something is wrong,
-//! docs/images.md, docs/corpus.md and the kernel crate's table of constants. Must not know: how confine analyses; it is
-//! run as a user would run it.
+//! compiler and Debian's headers. Out: what is printed, an exit code that is not zero when something is wrong, pages of
+//! docs with `--write`, and the kernel crate's table of constants. Must not know: how confine analyses; it is run as a
+//! user would run it.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,

@@ -84,7 +84,9 @@ impl Docker {
 
     /// Writes the file system that a container of the image starts with, as one flat archive.
     pub fn export(&self, reference: &str, archive: &Path) -> Result<(), Error> {
-        let id = self.call(["create", "--label", LABEL, reference]).output()?;
+        // It is never started, but without a command of its image or ours it would not be made.
+        let created = self.call(["create", "--label", LABEL, reference, "never-started"]);
+        let id = created.output()?;
         let exported = self
             .call(["export", "--output"])
             .arg(archive)

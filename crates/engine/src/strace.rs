@@ -13,51 +13,182 @@ pub type Calls = BTreeMap<String, BTreeSet<Vec<(u32, u64)>>>;
 /// that of another one, in all its processes. `resolve` follows links in a path. Calls of a kernel that the table of
 /// calls does not know are left out.
 pub fn calls_by_program(log: &str, resolve: impl Fn(&str) -> String) -> BTreeMap<String, Calls> {
-    let mut seen: BTreeMap<String, Calls> = BTreeMap::new();
-    let lines = || log.lines().filter_map(Line::read);
-    let mut parents: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut started: BTreeMap<&str, &str> = BTreeMap::new();
-    for line in lines() {
-        let call = line.call.or_else(|| started.get(line.process).copied());
-        started.insert(line.process, call.unwrap_or_default());
-        if let (Some("clone" | "clone3" | "fork" | "vfork"), Some(result)) = (call, line.result) {
-            parents.insert(result, line.process);
+    let mut reader = Log::new(resolve);
+    for line in log.lines() {
+        reader.line(line);
+    }
+    reader.finish()
+}
+
+/// A log that is read line by line, while strace writes it: what is kept grows with what is seen, not with its length.
+///
+/// Lines of a process whose parent's call has not returned yet wait until it has; those of one whose parent's call
+/// never does are lost.
+pub struct Log<R> {
+    resolve: R,
+    programs: Vec<String>,
+    calls: Vec<Calls>,
+    /// For each program and call the first line that shows it.
+    examples: BTreeMap<(usize, String), String>,
+    processes: BTreeMap<String, Process>,
+    /// The process that strace started itself.
+    first: Option<String>,
+}
+
+/// What is known of a process.
+#[derive(Default)]
+struct Process {
+    /// Index of the program that it runs, once that is known.
+    program: Option<usize>,
+    /// The call whose end is still to come.
+    call: Option<String>,
+    /// The path that this call executes.
+    executes: Option<String>,
+    /// Its lines from before it was known whose child it is.
+    waiting: Vec<String>,
+}
+
+impl<R: Fn(&str) -> String> Log<R> {
+    /// The beginning of a log; `resolve` follows links in a path.
+    pub fn new(resolve: R) -> Self {
+        Self {
+            resolve,
+            programs: Vec::new(),
+            calls: Vec::new(),
+            examples: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            first: None,
         }
     }
-    let mut running: BTreeMap<&str, String> = BTreeMap::new();
-    let mut executes: BTreeMap<&str, String> = BTreeMap::new();
-    for line in lines() {
-        if !running.contains_key(line.process)
-            && let Some(program) = parents
-                .get(line.process)
-                .and_then(|parent| running.get(parent))
-                .cloned()
+
+    /// Reads the next line.
+    pub fn line(&mut self, text: &str) {
+        if let Some((process, event)) = text.split_once(' ')
+            && let Some(end) = event.trim_start().strip_prefix("+++ ")
         {
-            running.insert(line.process, program);
+            self.ended(process, text, end);
+            return;
         }
-        // A child inherits what its parent runs when it is made, not what it runs later.
-        if let Some(child) = line.result
-            && parents.get(child) == Some(&line.process)
-            && let Some(program) = running.get(line.process).cloned()
-        {
-            running.entry(child).or_insert(program);
+        let Some(line) = Line::read(text) else {
+            return;
+        };
+        let is_first = self.first.get_or_insert_with(|| line.process.to_owned()) == line.process;
+        let process = self.processes.entry(line.process.to_owned()).or_default();
+        if process.program.is_none() && !is_first {
+            process.waiting.push(text.to_owned());
+            return;
         }
-        if let (Some(call), Some(program)) = (line.call, running.get(line.process)) {
-            let calls = seen.entry(program.clone()).or_default();
-            let values = calls.entry(call.to_owned()).or_default();
-            values.insert(line.values(call));
+        self.known(&line, text);
+    }
+
+    /// The first lines that show what a program calls, by its path and the call.
+    pub fn examples(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        let mut examples: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for ((program, call), line) in &self.examples {
+            if let Some(program) = self.programs.get(*program) {
+                let lines = examples.entry(program.clone()).or_default();
+                lines.insert(call.clone(), line.clone());
+            }
         }
-        if let (Some("execve"), Some(path)) = (line.call, line.string) {
-            executes.insert(line.process, path.to_owned());
-        }
-        if line.call.is_none_or(|call| call == "execve")
-            && line.result == Some("0")
-            && let Some(path) = executes.remove(line.process)
-        {
-            running.insert(line.process, resolve(&path));
+        examples
+    }
+
+    /// What each program was seen to call.
+    pub fn finish(self) -> BTreeMap<String, Calls> {
+        let named = self.programs.into_iter().zip(self.calls);
+        named.filter(|(_, calls)| !calls.is_empty()).collect()
+    }
+
+    /// Its number may come again, but for a leader one of whose threads executes: that goes on under its number.
+    fn ended(&mut self, process: &str, text: &str, end: &str) {
+        match self.processes.get_mut(process) {
+            _ if end.starts_with("superseded") => {}
+            Some(waits) if waits.program.is_none() && !waits.waiting.is_empty() => {
+                waits.waiting.push(text.to_owned());
+            }
+            _ => {
+                self.processes.remove(process);
+            }
         }
     }
-    seen
+
+    /// A line of a process that is not waiting for its parent.
+    fn known(&mut self, line: &Line<'_>, text: &str) {
+        let process = self.processes.entry(line.process.to_owned()).or_default();
+        if let Some(call) = line.call {
+            if let Some(program) = process.program
+                && let Some(calls) = self.calls.get_mut(program)
+            {
+                if !calls.contains_key(call) {
+                    self.examples.insert((program, call.to_owned()), text.to_owned());
+                }
+                add(calls, call, line.values(call));
+            }
+            process.call = Some(call.to_owned());
+            process.executes = line.string.filter(|_| call == "execve").map(str::to_owned);
+        }
+        let Some(result) = line.result else {
+            if let Some(leader) = line.executes_as {
+                let executes = process.executes.take();
+                let leader = self.processes.entry(leader.to_owned()).or_default();
+                leader.call = Some("execve".to_owned());
+                leader.executes = executes;
+            }
+            return;
+        };
+        let program = process.program;
+        match process.call.take().as_deref() {
+            Some("execve") => {
+                if let Some(path) = process.executes.take()
+                    && result == "0"
+                {
+                    process.program =
+                        Some(intern(&mut self.programs, &mut self.calls, (self.resolve)(&path)));
+                }
+            }
+            Some("clone" | "clone3" | "fork" | "vfork")
+                if result.parse().is_ok_and(|child: u32| child > 0) =>
+            {
+                self.born(result, program);
+            }
+            _ => {}
+        }
+    }
+
+    /// A child inherits what its parent runs when it is made, not what that runs later.
+    fn born(&mut self, child: &str, program: Option<usize>) {
+        let process = self.processes.entry(child.to_owned()).or_default();
+        let waiting = std::mem::take(&mut process.waiting);
+        *process = Process {
+            program,
+            ..Process::default()
+        };
+        for text in waiting {
+            self.line(&text);
+        }
+    }
+}
+
+/// The index of a program.
+fn intern(programs: &mut Vec<String>, calls: &mut Vec<Calls>, path: String) -> usize {
+    if let Some(index) = programs.iter().position(|program| *program == path) {
+        return index;
+    }
+    programs.push(path);
+    calls.push(Calls::new());
+    programs.len() - 1
+}
+
+/// Notes a call; allocates only where it is new.
+fn add(calls: &mut Calls, call: &str, values: Vec<(u32, u64)>) {
+    match calls.get_mut(call) {
+        Some(known) => {
+            known.insert(values);
+        }
+        None => {
+            calls.insert(call.to_owned(), BTreeSet::from([values]));
+        }
+    }
 }
 
 /// One line of a log: `PROCESS call(arguments) = result`, or half of one where processes interleave.
@@ -71,6 +202,8 @@ struct Line<'l> {
     string: Option<&'l str>,
     /// `None` where the end of the call is not in this line.
     result: Option<&'l str>,
+    /// The process that the call goes on as, where a thread executes a program.
+    executes_as: Option<&'l str>,
 }
 
 impl<'l> Line<'l> {
@@ -91,7 +224,11 @@ impl<'l> Line<'l> {
             call: call.filter(|call| confine_kernel::call_named(call).is_some()),
             arguments: event.split_once('(').map_or("", |(_, arguments)| arguments),
             string: event.split('"').nth(1),
-            result: result.filter(|_| !event.ends_with("<unfinished ...>")),
+            result: result.filter(|_| !event.ends_with(" ...>")),
+            executes_as: event
+                .strip_suffix(" ...>")
+                .and_then(|event| event.rsplit_once("<pid changed to "))
+                .map(|(_, leader)| leader),
         })
     }
 }
@@ -135,6 +272,40 @@ mod tests {
         let values = |call: &str| seen["/first"][call].iter().flatten().copied().collect::<Vec<_>>();
         assert_eq!(values("ioctl"), [(1, 0x5401), (1, 0x8004_5430)]);
         assert_eq!(values("lseek"), [(2, 1)]);
+    }
+
+    #[test]
+    fn a_number_that_comes_again_is_another_process() {
+        let log = "\
+10 execve(\"/first\", [\"first\"], 0x1 /* 2 vars */) = 0
+10 fork() = 11
+11 execve(\"/second\", [\"second\"], 0x1 /* 2 vars */) = 0
+11 exit_group(0) = ?
+11 +++ exited with 0 +++
+11 getuid() = 0
+11 +++ exited with 0 +++
+10 fork() = 11
+";
+        let seen = calls_by_program(log, str::to_owned);
+        assert!(seen["/first"].contains_key("getuid"), "{seen:?}");
+        assert!(!seen["/second"].contains_key("getuid"), "{seen:?}");
+    }
+
+    #[test]
+    fn a_thread_executes_as_its_leader() {
+        let log = "\
+10 execve(\"/first\", [\"first\"], 0x1 /* 2 vars */) = 0
+10 clone3({flags=CLONE_VM}, 88) = 11
+10 futex(0x1, 0, 0 <unfinished ...>
+11 execve(\"/second\", [\"second\"], 0x1 /* 2 vars */ <pid changed to 10 ...>
+10 +++ superseded by execve in pid 11 +++
+10 <... execve resumed>) = 0
+10 getuid() = 0
+";
+        let mut reader = Log::new(str::to_owned);
+        log.lines().for_each(|line| reader.line(line));
+        assert_eq!(reader.examples()["/second"]["getuid"], "10 getuid() = 0");
+        assert!(!reader.finish()["/first"].contains_key("getuid"));
     }
 
     #[test]

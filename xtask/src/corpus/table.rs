@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use confine_engine::strace;
 
-use super::Said;
+use super::said::Said;
 
 /// One executable.
 pub struct Row {
@@ -90,7 +90,7 @@ pub fn sample(said: &BTreeMap<String, Said>, seed: u64) -> String {
 
 /// Mean and median.
 #[allow(clippy::cast_precision_loss, reason = "a few hundred small numbers")]
-fn averages(mut counts: Vec<usize>) -> (f64, usize) {
+pub fn averages(mut counts: Vec<usize>) -> (f64, usize) {
     counts.sort_unstable();
     let median = counts.get(counts.len() / 2).copied().unwrap_or_default();
     (

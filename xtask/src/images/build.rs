@@ -58,12 +58,28 @@ pub fn image(
     reference: &str,
 ) -> anyhow::Result<()> {
     let base = base_image(docker, interrupt, images, codename)?;
-    let hash = hash(folder, &docker.image_id(&base)?)?;
+    derived(docker, base, folder, reference, &[])
+}
+
+/// Builds the image of a folder with a Dockerfile on another image, with more build arguments, unless it is there
+/// already.
+pub fn derived(
+    docker: &Docker,
+    base: String,
+    folder: &Path,
+    reference: &str,
+    more: &[(&str, &str)],
+) -> anyhow::Result<()> {
+    let mut inputs = docker.image_id(&base)?;
+    inputs.extend(more.iter().map(|(name, value)| format!(" {name}={value}")));
+    let hash = hash(folder, &inputs)?;
     if docker.label(reference, HASH_LABEL)?.as_deref() == Some(&hash) {
         return Ok(());
     }
     eprintln!("building {reference}");
     let mut arguments = vec![("BASE".to_owned(), base)];
+    let more = more.iter();
+    arguments.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     for name in ["http_proxy", "https_proxy", "no_proxy"] {
         arguments.extend(std::env::var(name).ok().map(|value| (name.to_owned(), value)));
     }
@@ -95,7 +111,7 @@ pub fn unpacked(
 }
 
 /// The local base image of a Debian release.
-fn base_image(
+pub fn base_image(
     docker: &Docker,
     interrupt: &Interrupt,
     images: &Path,

@@ -106,7 +106,8 @@ pub fn hash(folder: &Path, more: &str) -> anyhow::Result<String> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
-    paths.retain(|path| !path.ends_with("recipe.toml") && !path.ends_with("workload.bash"));
+    let only_read_by_the_runner = ["recipe.toml", "workload.bash", "suites", "archive"];
+    paths.retain(|path| !only_read_by_the_runner.iter().any(|name| path.ends_with(name)));
     paths.sort();
     let mut hasher = Sha256::new();
     hasher.update(more);
