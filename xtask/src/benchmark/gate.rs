@@ -82,7 +82,6 @@ fn total(text: &str) -> Option<u64> {
 }
 
 /// The one in terms of the other; nothing where the other is too small to mean anything.
-#[allow(clippy::cast_precision_loss, reason = "two digits of it count")]
 fn ratio(analysis: u64, once: u64) -> Option<f64> {
     (once > 1_000_000).then(|| analysis as f64 / once as f64)
 }

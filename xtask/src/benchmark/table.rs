@@ -123,8 +123,10 @@ fn cost(object: &ObjectStats) -> f64 {
     object.facts_milliseconds.unwrap_or(0.0)
 }
 
+/// The time without a cache in terms of decoding once.
 fn ratio(row: &Row) -> Option<f64> {
-    row.cold.decode_once.as_ref()?.ratio
+    let once = row.cold.decode_once.as_ref()?.milliseconds;
+    (once > 0.0).then(|| row.cold.total_milliseconds / once)
 }
 
 /// The time with a filled cache in terms of the time without one.
@@ -133,7 +135,6 @@ fn warm_part(row: &Row) -> Option<f64> {
     (cold > 0.0).then(|| row.warm.total_milliseconds / cold)
 }
 
-#[allow(clippy::cast_precision_loss, reason = "shown with one digit behind the point")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
@@ -156,10 +157,7 @@ mod tests {
         Row {
             name: name.to_owned(),
             cold: Stats {
-                decode_once: Some(DecodeOnce {
-                    milliseconds: once,
-                    ratio: Some(cold / once),
-                }),
+                decode_once: Some(DecodeOnce { milliseconds: once }),
                 objects: vec![ObjectStats {
                     path: "/lib/x".to_owned(),
                     code_bytes: 2_500_000,
