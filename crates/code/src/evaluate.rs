@@ -295,6 +295,10 @@ impl<'a> Interpreter<'a> {
             }
             Flow::SystemCall => {
                 tell(at, Event::SystemCall(state));
+                let number = state.register(Register::RAX);
+                if number.constants().is_some_and(|numbers| numbers.iter().all(|number| !confine_kernel::returns(*number))) {
+                    return false;
+                }
                 for register in [Register::RAX, Register::RCX, Register::R11] {
                     state.set_register(register, Value::Any);
                 }
@@ -372,6 +376,11 @@ fn tell_store(
         } => (memory, *width, state.read(from, *width, object)),
         Operation::Arithmetic {
             place: Operand::Memory(memory),
+            width,
+            ..
+        }
+        | Operation::OneOf {
+            to: Operand::Memory(memory),
             width,
             ..
         } => (memory, *width, Value::Any),

@@ -1,10 +1,11 @@
 //! What registers and the function's own stack hold at one point of a function.
 //!
 //! Abstraction: a stack slot is known by its distance from the stack pointer at entry. As long as no address
-//! of the stack has been given away (stored, passed, or turned into something that is not recognised any more),
-//! only the function itself can write its slots; from then on every call and every store through an unknown
-//! pointer forgets all of them. Misses: a callee that writes its caller's frame
-//! without having been given an address into it, which no compiler emits.
+//! of the stack has been given away (passed, stored outside the stack, or turned into something that is not recognised
+//! any more), only the function itself can write its slots; from then on every call and every store through an unknown
+//! pointer forgets all of them. An address that lies in one of the function's own slots, as a list of variable arguments
+//! has it, is not given away as long as that slot is known and only read as a whole. Misses: a callee that writes its
+//! caller's frame without having been given an address into it, which no compiler emits.
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,12 @@ pub(crate) struct State {
 struct Slot {
     value: Value,
     width: Width,
+}
+
+impl Slot {
+    fn holds_stack_address(&self) -> bool {
+        matches!(self.value, Value::Frame(_))
+    }
 }
 
 /// The last compare of a register with a constant, for the branch after it.
@@ -160,7 +167,6 @@ impl State {
         }
         match self.address(memory) {
             Value::Frame(offset) => {
-                self.escaped |= matches!(value, Value::Frame(_));
                 self.forget_slots(offset, width.bytes());
                 self.slots.insert(offset, Slot { value, width });
             }
@@ -196,6 +202,7 @@ impl State {
 
     /// All memory may have changed.
     pub(crate) fn forget_memory(&mut self) {
+        self.escaped |= self.slots.values().any(Slot::holds_stack_address);
         self.slots.clear();
         self.incoming_intact = false;
     }
@@ -209,11 +216,15 @@ impl State {
             .map(|(start, _)| *start)
             .collect();
         for start in hit {
-            self.slots.remove(&start);
+            let whole = |slot: &Slot| offset <= start && start.saturating_add_unsigned(slot.width.bytes()) <= end;
+            let slot = self.slots.remove(&start);
+            // What is left of an address is not recognised any more.
+            self.escaped |= slot.is_some_and(|slot| slot.holds_stack_address() && !whole(&slot));
         }
-        // An incoming slot that is not listed would be read as what the caller put there.
+        // An incoming slot that is not listed would be read as what the caller put there, and another one would pass for
+        // one that nobody wrote.
         let first = offset.div_euclid(8) * 8;
-        for start in (first..end).step_by(8).take(64).filter(|start| *start >= 0) {
+        for start in (first..end).step_by(8).take(64) {
             self.slots.entry(start).or_insert(Slot {
                 value: Value::Any,
                 width: Width::Quad,
@@ -268,10 +279,60 @@ impl State {
         self.escaped |= from_stack && !matches!(result, Value::Frame(_) | Value::Constants(_));
     }
 
-    /// Somebody else is given the registers in which `convention` passes arguments.
+    /// Somebody else is given the registers in which `convention` passes arguments, and what lies on the stack where
+    /// it passes others.
     pub(crate) fn give_arguments(&mut self, convention: Convention) {
         let mut given = Register::all().filter(|register| convention.passes(*register));
-        self.escaped |= given.any(|register| matches!(self.register(register), Value::Frame(_)));
+        self.escaped |= given.any(|register| matches!(self.register(register), Value::Frame(_)))
+            || self.passes_stack_address(convention);
+    }
+
+    /// Whether an address of the stack is among the arguments on the stack: those lie without a gap from the stack
+    /// pointer on, so that there are none above a place that was never written.
+    fn passes_stack_address(&self, convention: Convention) -> bool {
+        let Value::Frame(top) = *self.register(Register::RSP) else {
+            return self.slots.values().any(Slot::holds_stack_address);
+        };
+        if convention == Convention::Go {
+            return self.slots.range(top..).any(|(_, slot)| slot.holds_stack_address());
+        }
+        let places = (0..).map(|index| top.saturating_add(8 * index));
+        let mut written = places.map_while(|place| self.slots.get(&place));
+        written.any(Slot::holds_stack_address)
+    }
+
+    /// So many bytes are read by something that does not keep an address recognisable.
+    pub(crate) fn note_read(&mut self, memory: &Memory, bytes: u64) {
+        let mut holding = self.slots.iter().filter(|(_, slot)| slot.holds_stack_address());
+        self.escaped |= match self.address(memory) {
+            _ if memory.segment => false,
+            Value::Frame(offset) => holding.any(|(start, slot)| {
+                *start < offset.saturating_add_unsigned(bytes)
+                    && offset < start.saturating_add_unsigned(slot.width.bytes())
+            }),
+            Value::Addresses(_) | Value::Constants(_) => false,
+            // Only what was made from a stack address can lead here.
+            _ => holding.next().is_some(),
+        };
+    }
+
+    /// Any memory may be read so.
+    pub(crate) fn note_any_read(&mut self) {
+        self.escaped |= self.slots.values().any(Slot::holds_stack_address);
+    }
+
+    /// The same for an operand of an operation, which takes an address as a whole.
+    pub(crate) fn note_operand(&mut self, operand: &Operand, width: Width) {
+        let Operand::Memory(memory) = operand else {
+            return;
+        };
+        if let Value::Frame(offset) = self.address(memory)
+            && width == Width::Quad
+            && self.slots.get(&offset).is_some_and(|slot| slot.width == Width::Quad)
+        {
+            return;
+        }
+        self.note_read(memory, width.bytes());
     }
 
     /// Somebody else ran who may know addresses of the stack.
@@ -285,6 +346,8 @@ impl State {
         match *self.register(Register::RSP) {
             Value::Frame(top) => {
                 let end = top.saturating_add(bytes).min(0);
+                let mut lost = self.slots.range(top..end.max(top));
+                self.escaped |= lost.any(|(_, slot)| slot.holds_stack_address());
                 self.slots.retain(|start, _| *start < top || *start >= end);
             }
             _ => self.forget_memory(),
@@ -371,13 +434,15 @@ impl State {
             .map(|(start, slot)| (*start, slot.width))
             .collect();
         let mut slots = BTreeMap::new();
+        let mut lost = false;
         for (start, width) in places {
             let value = self.load(start, width).join(&other.load(start, width));
-            if start >= 0 || value != Value::Any {
-                slots.insert(start, Slot { value, width });
-            }
+            let held = |state: &Self| state.slots.get(&start).is_some_and(Slot::holds_stack_address);
+            lost |= (held(self) || held(other)) && !matches!(value, Value::Frame(_));
+            slots.insert(start, Slot { value, width });
         }
-        let changed = slots != self.slots || self.incoming_intact != intact;
+        let changed = slots != self.slots || self.incoming_intact != intact || lost && !self.escaped;
+        self.escaped |= lost;
         self.slots = slots;
         self.incoming_intact = intact;
         changed

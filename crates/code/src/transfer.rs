@@ -11,6 +11,19 @@ use crate::value::Value;
 
 /// Applies an operation; `object` is where constant data is read from.
 pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
+    match operation {
+        Operation::Copy { from, width, .. } | Operation::Select { from, width, .. } => {
+            state.note_operand(from, *width);
+        }
+        Operation::Extend { from, from_width, .. } => state.note_operand(from, *from_width),
+        Operation::Arithmetic {
+            place, source, width, ..
+        } => {
+            state.note_operand(source, *width);
+            state.note_operand(place, *width);
+        }
+        _ => {}
+    }
     match *operation {
         Operation::Copy { to, from, width } => {
             let value = state.read(&from, width, object);
@@ -69,9 +82,9 @@ pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
             state.note_derived(&[Operand::Register(to), from], &value);
             state.write_register(to, value, width);
         }
-        Operation::ZeroOrOnes { to, width } => {
-            let value = Value::constant(0).join(&Value::constant(width.mask()));
-            state.write_register(to, value, width);
+        Operation::OneOf { to, width, values } => {
+            let [first, second] = values.map(|value| Value::constant(value & width.mask()));
+            state.write(&to, first.join(&second), width);
         }
         Operation::Swap { left, right } => {
             let (first, second) = (state.register(left).clone(), state.register(right).clone());
@@ -85,6 +98,9 @@ pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
             test,
         } => state.compare(&left, &right, width, test),
         Operation::ForgetFlags => state.forget_flags(),
+        Operation::ReadMemory { memory, bytes } => state.note_read(&memory, bytes),
+        Operation::ReadAllMemory => state.note_any_read(),
+        Operation::ReadRegister(register) => state.note_derived(&[Operand::Register(register)], &Value::Any),
         Operation::Clobber(register) => state.set_register(register, Value::Any),
         Operation::ClobberMemory { memory, bytes, .. } => state.clobber_memory(&memory, bytes),
         Operation::ClobberAllMemory => state.forget_memory(),

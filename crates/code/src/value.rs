@@ -300,6 +300,9 @@ impl Value {
             },
             Arithmetic::And => match (self, other) {
                 (Self::Constants(_), Self::Constants(_)) => self.each(other, |left, right| left & right),
+                (_, Self::Constants(mask)) | (Self::Constants(mask), _) if mask.only() == Some(0) => {
+                    Self::constant(0)
+                }
                 (value, Self::Constants(mask)) | (Self::Constants(mask), value) => match mask.only() {
                     Some(mask) => value.and(mask),
                     None => Self::Any,
@@ -307,7 +310,11 @@ impl Value {
                 _ => Self::Any,
             },
             Arithmetic::Or => match (self, other) {
-                (Self::Constants(_), Self::Constants(_)) => self.each(other, |left, right| left | right),
+                (_, Self::Constants(bits)) | (Self::Constants(bits), _)
+                    if bits.only() == Some(width.mask()) =>
+                {
+                    Self::constant(width.mask())
+                }
                 (Self::Entry(entry), Self::Constants(bits)) | (Self::Constants(bits), Self::Entry(entry)) => {
                     match bits.only() {
                         Some(bits) => Self::Entry(Entry {
@@ -318,7 +325,7 @@ impl Value {
                         None => Self::Any,
                     }
                 }
-                _ => Self::Any,
+                _ => self.each(other, |left, right| left | right),
             },
             Arithmetic::ExclusiveOr => self.each(other, |left, right| left ^ right),
             Arithmetic::Multiply => self.each(other, u64::wrapping_mul),
@@ -327,6 +334,9 @@ impl Value {
                 (Self::UpTo(most), Some([count])) => Self::UpTo(shift(*most, *count, width, |l, r| l >> r)),
                 _ => self.each(other, |left, right| shift(left, right, width, |l, r| l >> r)),
             },
+            Arithmetic::ShiftRightSigned => self.each(other, |left, right| {
+                shift(width.sign_extend(left), right, width, |l, r| (l.cast_signed() >> r).cast_unsigned())
+            }),
         };
         result.truncate(width)
     }
@@ -395,7 +405,7 @@ impl Value {
 
     /// Both as small sets of numbers, combined pair by pair.
     fn each(&self, other: &Self, combine: impl Fn(u64, u64) -> u64) -> Self {
-        match (self, other) {
+        match (&self.enumerated(), &other.enumerated()) {
             (Self::Constants(left), Self::Constants(right)) => {
                 left.pairs(right, combine).map_or(Self::Any, Self::Constants)
             }

@@ -5,6 +5,7 @@
 
 use iced_x86::{
     Code, ConditionCode, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register as Name,
+    UsedMemory,
 };
 
 use crate::operation::{Arithmetic, Condition, Memory, Operand, Operation, Register, Width};
@@ -46,6 +47,17 @@ fn lift_known(instruction: &Instruction, out: &mut Vec<Operation>) -> Option<()>
         Mnemonic::Xor => arithmetic(instruction, Arithmetic::ExclusiveOr, out)?,
         Mnemonic::Shl => arithmetic(instruction, Arithmetic::ShiftLeft, out)?,
         Mnemonic::Shr => arithmetic(instruction, Arithmetic::ShiftRight, out)?,
+        Mnemonic::Sar => arithmetic(instruction, Arithmetic::ShiftRightSigned, out)?,
+        Mnemonic::Not => {
+            let (place, width) = (operand(instruction, 0)?, operand_width(instruction, 0)?);
+            out.push(Operation::Arithmetic {
+                operation: Arithmetic::ExclusiveOr,
+                place,
+                source: Operand::Constant(width.mask()),
+                width,
+            });
+        }
+        Mnemonic::Neg => negate(instruction, out)?,
         Mnemonic::Imul if instruction.op_count() == 3 => multiply(instruction, out)?,
         Mnemonic::Inc => step(instruction, Arithmetic::Add, out)?,
         Mnemonic::Dec => step(instruction, Arithmetic::Subtract, out)?,
@@ -56,7 +68,9 @@ fn lift_known(instruction: &Instruction, out: &mut Vec<Operation>) -> Option<()>
             {
                 return None;
             }
-            out.extend([Operation::ZeroOrOnes { to, width }, Operation::ForgetFlags]);
+            let to = Operand::Register(to);
+            let values = [0, u64::MAX];
+            out.extend([Operation::OneOf { to, width, values }, Operation::ForgetFlags]);
         }
         Mnemonic::Cmp => compare(instruction, false, out)?,
         Mnemonic::Test => compare(instruction, true, out)?,
@@ -82,6 +96,11 @@ fn lift_known(instruction: &Instruction, out: &mut Vec<Operation>) -> Option<()>
             out.push(Operation::Swap { left, right });
         }
         _ if instruction.condition_code() != ConditionCode::None && instruction.is_jcc_short_or_near() => {}
+        _ if is_conditional_set(instruction) => {
+            let (to, width) = (operand(instruction, 0)?, operand_width(instruction, 0)?);
+            let values = [0, 1];
+            out.push(Operation::OneOf { to, width, values });
+        }
         _ if is_conditional_move(instruction.mnemonic()) => {
             let (to, width) = register(instruction.op0_register())?;
             out.push(Operation::Select {
@@ -158,6 +177,21 @@ fn multiply(instruction: &Instruction, out: &mut Vec<Operation>) -> Option<()> {
         source: factor,
         width,
     });
+    out.push(Operation::ForgetFlags);
+    Some(())
+}
+
+/// `-x` is `(x ^ all ones) + 1`.
+fn negate(instruction: &Instruction, out: &mut Vec<Operation>) -> Option<()> {
+    let (place, width) = (operand(instruction, 0)?, operand_width(instruction, 0)?);
+    for (operation, number) in [(Arithmetic::ExclusiveOr, width.mask()), (Arithmetic::Add, 1)] {
+        out.push(Operation::Arithmetic {
+            operation,
+            place,
+            source: Operand::Constant(number),
+            width,
+        });
+    }
     out.push(Operation::ForgetFlags);
     Some(())
 }
@@ -253,16 +287,28 @@ fn move_stack(operation: Arithmetic) -> Operation {
 fn clobber(instruction: &Instruction, out: &mut Vec<Operation>) {
     let mut factory = InstructionInfoFactory::new();
     let info = factory.info(instruction);
+    for index in 0..instruction.op_count() {
+        let named = instruction.op_kind(index) == OpKind::Register && reads(info.op_access(index));
+        if let Some(register) = named.then(|| full_register(instruction.op_register(index))).flatten() {
+            out.push(Operation::ReadRegister(register));
+        }
+    }
     for used in info.used_registers() {
         if let (true, Some(register)) = (writes(used.access()), full_register(used.register())) {
             out.push(Operation::Clobber(register));
         }
     }
     for used in info.used_memory() {
+        let bytes = used.memory_size().size() as u64;
+        if reads(used.access()) {
+            out.push(match used_place(used).filter(|_| bytes > 0) {
+                Some(memory) => Operation::ReadMemory { memory, bytes },
+                None => Operation::ReadAllMemory,
+            });
+        }
         if !writes(used.access()) {
             continue;
         }
-        let bytes = used.memory_size().size() as u64;
         let plain = instruction.op_count() > 0 && instruction.op0_kind() == OpKind::Memory && bytes > 0;
         match memory(instruction) {
             Some(memory) if plain => out.push(Operation::ClobberMemory {
@@ -293,6 +339,35 @@ fn stored_vector(instruction: &Instruction) -> Option<u8> {
     (plain && register.is_vector_register())
         .then(|| u8::try_from(register.number()).ok())
         .flatten()
+}
+
+/// The place that the decoder says is used, if the small form can name it.
+fn used_place(used: &UsedMemory) -> Option<Memory> {
+    let segment = matches!(used.segment(), Name::FS | Name::GS);
+    let displacement = used.displacement();
+    let part = |name: Name| register(name).filter(|(_, width)| *width == Width::Quad).map(|(register, _)| register);
+    let base = match used.base() {
+        // The displacement of a relative operand is the whole address.
+        Name::None | Name::RIP => None,
+        name => Some(part(name)?),
+    };
+    let index = match used.index() {
+        Name::None => None,
+        name => Some((part(name)?, u8::try_from(used.scale()).ok()?)),
+    };
+    Some(Memory {
+        base,
+        index,
+        displacement,
+        segment,
+    })
+}
+
+fn reads(access: OpAccess) -> bool {
+    matches!(
+        access,
+        OpAccess::Read | OpAccess::CondRead | OpAccess::ReadWrite | OpAccess::ReadCondWrite
+    )
 }
 
 fn writes(access: OpAccess) -> bool {
@@ -390,6 +465,15 @@ fn full_register(name: Name) -> Option<Register> {
     name.is_gpr()
         .then(|| name.full_register().number())
         .and_then(Register::from_number)
+}
+
+fn is_conditional_set(instruction: &Instruction) -> bool {
+    // Those of the conditional instructions that write one byte; jumps have no operand of that kind.
+    instruction.condition_code() != ConditionCode::None
+        && !instruction.is_jcc_short_or_near()
+        && !is_conditional_move(instruction.mnemonic())
+        && matches!(instruction.op_count(), 1)
+        && operand_width(instruction, 0) == Some(Width::Byte)
 }
 
 fn is_conditional_move(mnemonic: Mnemonic) -> bool {

@@ -168,6 +168,8 @@ pub enum Arithmetic {
     ShiftLeft,
     /// Zeroes come in from the left.
     ShiftRight,
+    /// The sign comes in from the left.
+    ShiftRightSigned,
     Multiply,
 }
 
@@ -282,12 +284,14 @@ pub enum Operation {
         #[allow(missing_docs)]
         width: Width,
     },
-    /// `to` becomes 0 or all ones (`sbb same, same`).
-    ZeroOrOnes {
+    /// `to` becomes one of two numbers: 0 or all ones (`sbb same, same`), 0 or 1 (`setcc`).
+    OneOf {
         #[allow(missing_docs)]
-        to: Register,
+        to: Operand,
         #[allow(missing_docs)]
         width: Width,
+        #[allow(missing_docs)]
+        values: [u64; 2],
     },
     /// Both change places.
     Swap {
@@ -309,6 +313,17 @@ pub enum Operation {
     },
     /// The flags now hold something else.
     ForgetFlags,
+    /// So many bytes at this place are read, and what becomes of them is not told.
+    ReadMemory {
+        #[allow(missing_docs)]
+        memory: Memory,
+        #[allow(missing_docs)]
+        bytes: u64,
+    },
+    /// Any memory may be read, and what becomes of it is not told.
+    ReadAllMemory,
+    /// The register is read, and what becomes of its value is not told.
+    ReadRegister(Register),
     /// The register holds anything.
     Clobber(Register),
     /// So many bytes at this place hold anything.

@@ -59,6 +59,14 @@ pub fn call_named(name: &str) -> Option<&'static SystemCall> {
     CALLS.iter().find(|call| call.name == name)
 }
 
+/// Whether control comes back behind the instruction that makes the call: not from `rt_sigreturn`, which goes to where
+/// a signal interrupted, nor from `exit` and `exit_group` (kernel/exit.c, arch/x86/kernel/signal_64.c). The kernel looks
+/// at the low 32 bits of a number.
+#[must_use]
+pub fn returns(number: u64) -> bool {
+    !matches!(number & 0xffff_ffff, 15 | 60 | 231)
+}
+
 /// The name of the call with that number.
 #[must_use]
 pub fn name(number: u32) -> Option<&'static str> {

@@ -5,7 +5,12 @@
 //! - `// allowed: CALL…`: the solution has these;
 //! - `// denied: CALL…`: it lacks these, which only code that nothing reaches makes;
 //! - `// open`: a call number stays open (without this line, none may);
-//! - `// library: FILE`: is built from this fixture's neighbour as a shared library beside it;
+//! - `// values: CALL ARGUMENT=VALUE,… …`: over all combinations these and no others are the argument's values;
+//! - `// passes: CALL ARGUMENT=VALUE,… …`: each combination of these is admitted;
+//! - `// refuses: CALL ARGUMENT=VALUE,… …`: none of these is;
+//! - `// library: FILE FLAG…`: is built from this fixture's neighbour as a shared library beside it;
+//! - `// cases: NAME…`: each build is made and run once for each, with `CASE` defined as it, since a place that passes
+//!   anything hides what others lack;
 //! - `// build: COMPILER FLAG…`: once for each way to build it;
 //! - `// imprecise: COMPILER FLAG…`: built so, the solution still holds more than expected, never less;
 //!   `CONFINE_UPDATE=1` makes a `build` of what now meets the expectation.
@@ -16,16 +21,22 @@
     reason = "a test may fail and may say what it skips"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex, OnceLock};
+#[path = "constructs/build.rs"]
+mod build;
+#[path = "constructs/expectation.rs"]
+mod expectation;
+#[path = "constructs/solved.rs"]
+mod solved;
+
+use std::collections::BTreeSet;
 use std::{env, fs};
 
-use confine_code::Facts;
-use confine_image::Image;
-use confine_link::{ObjectStore, conventions, link, opaque};
-use confine_solve::{AddressTaken, Input, LateRoot, Solution, solve};
+use confine_engine::strace::Calls;
+use confine_solve::{Solution, Step, Values};
+
+use build::{build, fixtures};
+use expectation::{Expectation, Given};
+use solved::{admits, observe, solution};
 
 /// One test for each fixture, and one that none was forgotten.
 macro_rules! fixtures {
@@ -36,7 +47,8 @@ macro_rules! fixtures {
         fn every_fixture_is_a_test() {
             let tested: BTreeSet<&str> =
                 [$(concat!(stringify!($name), ".", stringify!($extension))),*].into_iter().collect();
-            let helpers = ["bare.h", "libc.h", "copied_library.c"];
+            let helpers = ["bare.h", "libc.h", "arguments.h", "assembly.h", "copied_library.c", "library_of_versions.c",
+                "library_of_versions.map"];
             for entry in fs::read_dir(fixtures()).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 assert!(tested.contains(name.as_str()) || helpers.contains(&name.as_str()), "{name} is never built");
@@ -47,6 +59,7 @@ macro_rules! fixtures {
 
 fixtures! {
     array_entered_at_its_second_element.c
+    assembly_computed_jumps.S
     assembly_falls_through.S
     assembly_high_half_of_number.S
     assembly_jumps_into_the_middle.S
@@ -64,6 +77,7 @@ fixtures! {
     assembly_number_passed_by_falling_through.S
     assembly_number_through_stack.S
     assembly_pointer_compared.S
+    assembly_pointers.S
     assembly_slot_overwritten.S
     assembly_stops_at_halt.S
     callback_argument.c
@@ -72,23 +86,65 @@ fixtures! {
     computed_goto_relative.c
     constant_tables.c
     copy_relocation.c
+    coroutines.cc
     exceptions.cc
+    go_closures_and_methods.go
+    go_constant_calls.go
+    go_files_and_network.go
+    go_goroutines.go
+    go_numbers_in_table.go
+    go_raw_calls.go
+    handler_that_continues_elsewhere.c
     jump_table.c
     jump_table_two_level.c
+    libc_abort.c
     libc_calls.c
+    libc_cancellation.c
+    libc_clock.c
+    libc_clock_fall_back.c
     libc_constructors.c
     libc_context.c
+    libc_exit_handlers.c
     libc_indirect_function.c
+    libc_interposed.c
     libc_long_jump.c
+    libc_names_and_network.c
+    libc_no_stubs.c
     libc_packed_relocations.c
+    libc_priority_lock.c
     libc_qsort_callback.c
+    libc_resumed_call.c
+    libc_robust_and_shared_locks.c
     libc_signal_handler.c
+    libc_spawn.c
+    libc_streams_and_folders.c
     libc_syscall_function.c
     libc_syscall_function_by_pointer.c
+    libc_syscall_function_in_loop.c
     libc_syscall_function_open.c
     libc_syscall_function_table.c
     libc_thread.c
+    libc_timers.c
+    libc_user_of_all_threads.c
+    libc_values_after_long_jump.c
+    libc_values_after_signal.c
+    libc_values_behind_pointer.c
+    libc_values_clone.c
+    libc_values_fcntl.c
+    libc_values_fopen.c
+    libc_values_in_thread_local.c
+    libc_values_ioctl.c
+    libc_values_lock.c
+    libc_values_memory.c
+    libc_values_open.c
+    libc_values_open_flags.c
+    libc_values_prctl.c
+    libc_values_process.c
+    libc_values_socket.c
+    libc_values_syscall_function.c
     libc_vfork.c
+    loop_that_an_exception_ends.cc
+    nested_function_on_the_stack.c
     number_behind_taken_wrapper.c
     number_computed.c
     number_from_switch.c
@@ -97,76 +153,95 @@ fixtures! {
     number_passed_to_start.S
     number_passed_to_thread.c
     number_through_wrapper.c
+    own_indirect_functions.c
     pointer_in_global.c
     pointer_on_heap.c
     pointers_around_a_reference.c
     pointers_in_array.c
     pointers_in_structs.c
+    pointers_unaligned.c
     relative_function_table.c
+    return_address_changed.c
+    returns_twice.c
+    rust_bare.rs
+    rust_files_and_processes.rs
+    rust_panic.rs
+    rust_panic_caught.rs
+    rust_threads.rs
+    rust_trait_objects.rs
     static_objects.cc
     structure_entered_in_the_middle.c
     tail_call.c
+    thread_local_objects.cc
+    thread_on_own_stack.c
     unreferenced_function.c
+    values_after_compares.S
+    values_after_stores.S
+    values_after_string_instructions.S
+    values_among_variable_arguments.c
+    values_behind_changed_pointers.c
+    values_behind_structure.c
+    values_by_conventions.c
+    values_by_tail_call.c
+    values_conditional_move.c
+    values_conditional_of_two.c
+    values_exchanged.c
+    values_exclusive_or.c
+    values_flag_added.c
+    values_flag_added_behind_pointer.c
+    values_flag_added_to_any.c
+    values_from_structures.c
+    values_from_table.c
+    values_in_constant_global.c
+    values_in_global.c
+    values_in_loop.c
+    values_in_reused_argument_slots.c
+    values_in_shared_variable.c
+    values_level_with_option.c
+    values_narrowed.c
+    values_negative.c
+    values_negative_of_64_bits.c
+    values_of_arithmetic.S
+    values_of_changed_variables.c
+    values_of_clone.c
+    values_of_memory_calls.c
+    values_of_nested_function.c
+    values_of_prctl.c
+    values_of_two_calls.c
+    values_of_widths.S
+    values_on_a_growing_stack.c
+    values_on_the_stack.c
+    values_open_by_a_pointer.c
+    values_open_in_one_place.c
+    values_over_a_call.c
+    values_request_constant.c
+    values_returned.c
+    values_returned_in_memory.c
+    values_slot_changed_through_pointer.c
+    values_slot_written_in_parts.c
+    values_socket_tuples.c
+    values_structure_by_value.c
+    values_structure_changed.c
+    values_structure_copied.c
+    values_variable_arguments.c
+    values_widened.c
+    versioned_symbols.c
+    virtual_bases.cc
     virtual_functions.cc
     weak_symbol.c
-}
-
-#[derive(Default)]
-struct Expectation {
-    allowed: BTreeSet<String>,
-    denied: BTreeSet<String>,
-    open: bool,
-    libraries: Vec<String>,
-    builds: Vec<Build>,
-}
-
-struct Build {
-    command: Vec<String>,
-    imprecise: bool,
-}
-
-impl Expectation {
-    fn read(source: &str) -> Self {
-        let mut expectation = Self::default();
-        let words = |rest: &str| rest.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        for line in source.lines() {
-            let Some(directive) = line.strip_prefix("// ") else {
-                break;
-            };
-            match directive.split_once(':').unwrap_or((directive, "")) {
-                ("allowed", rest) => expectation.allowed.extend(words(rest)),
-                ("denied", rest) => expectation.denied.extend(words(rest)),
-                ("open", _) => expectation.open = true,
-                ("library", rest) => expectation.libraries.extend(words(rest)),
-                (kind @ ("build" | "imprecise"), rest) => expectation.builds.push(Build {
-                    command: words(rest),
-                    imprecise: kind == "imprecise",
-                }),
-                _ => panic!("no directive: {directive}"),
-            }
-        }
-        assert!(!expectation.builds.is_empty(), "no way to build it");
-        for call in expectation.allowed.iter().chain(&expectation.denied) {
-            assert!(
-                confine_kernel::call_named(call).is_some(),
-                "no system call: {call}"
-            );
-        }
-        expectation
-    }
-}
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
 fn check(fixture: &str) {
     let source = fixtures().join(fixture);
     let expectation = Expectation::read(&fs::read_to_string(&source).unwrap());
     let mut failures = Vec::new();
-    for Build { command, imprecise } in &expectation.builds {
+    let commands = expectation.builds.iter().flat_map(|build| {
+        let commands = build.commands(&expectation.cases).into_iter();
+        commands.map(|command| (command, build.imprecise))
+    });
+    for (command, imprecise) in commands {
         let folder = tempfile::tempdir().unwrap();
-        let Some(program) = compile(fixture, command, &expectation.libraries, folder.path()) else {
+        let Some(program) = build(fixture, &command, &expectation.libraries, folder.path()) else {
             println!("skipped: {} is missing", command[0]);
             continue;
         };
@@ -185,24 +260,46 @@ fn check(fixture: &str) {
             fs::write(&source, now.replacen(&line("imprecise"), &line("build"), 1)).unwrap();
         } else if more.is_empty() {
             fail("is precise now: make it a `build`".to_owned());
+        } else {
+            println!("{command}: {}", more.join("; "));
         }
     }
     assert!(failures.is_empty(), "{fixture}:\n{}", failures.join("\n"));
 }
 
 /// What a solution must have and has not.
-fn lacks(expectation: &Expectation, solution: &Solution, observed: &BTreeSet<String>) -> Vec<String> {
+fn lacks(expectation: &Expectation, solution: &Solution, observed: &Calls) -> Vec<String> {
     // An open number allows everything.
     if !solution.open.is_empty() {
         return Vec::new();
     }
     let allowed: BTreeSet<String> = solution.calls.keys().map(|number| name(*number)).collect();
     let missing = expectation.allowed.difference(&allowed);
-    let unforeseen = observed.difference(&allowed);
     let mut lacks: Vec<String> = missing.map(|call| format!("{call} is missing")).collect();
-    lacks.extend(unforeseen.map(|call| format!("{call} was seen and is missing")));
     if expectation.open {
         lacks.push("no number is open".to_owned());
+    }
+    for (call, values) in observed {
+        let number = confine_kernel::call_named(call).map(|call| call.number);
+        match number.and_then(|number| solution.calls.get(&number)) {
+            None => lacks.push(format!("{call} was seen and is missing")),
+            Some(evidence) => {
+                let unforeseen = values.iter().filter(|values| !admits(evidence, values));
+                lacks.extend(
+                    unforeseen.map(|values| format!("{call} with {values:x?} was seen and is missing")),
+                );
+            }
+        }
+    }
+    let expected = expectation.passes.iter().flat_map(combinations);
+    let missing = expected.filter(|(given, values)| !is_admitted(solution, given, values));
+    lacks.extend(missing.map(|(given, values)| format!("{} with {values:x?} is missing", given.call.name)));
+    for given in &expectation.values {
+        let each = given.values.iter().flat_map(|(index, values)| {
+            let alone = values.iter().map(move |value| [(*index, *value)]);
+            alone.filter(|alone| !is_admitted(solution, given, alone))
+        });
+        lacks.extend(each.map(|alone| format!("{} with {alone:x?} is missing", given.call.name)));
     }
     lacks
 }
@@ -218,123 +315,63 @@ fn has_more(expectation: &Expectation, solution: &Solution) -> Vec<String> {
         let open = solution.open.iter().map(|open| &open.assumption);
         more.extend(open.map(|assumption| format!("open: {}: {}", assumption.place, assumption.detail)));
     }
+    let refused = expectation.refuses.iter().flat_map(combinations);
+    let admitted = refused.filter(|(given, values)| is_admitted(solution, given, values));
+    more.extend(admitted.map(|(given, values)| format!("{} with {values:x?} is allowed", given.call.name)));
+    more.extend(
+        expectation
+            .values
+            .iter()
+            .flat_map(|given| other_values(solution, given)),
+    );
     more
 }
 
-/// `None` where the compiler is missing.
-fn compile(fixture: &str, build: &[String], libraries: &[String], folder: &Path) -> Option<PathBuf> {
-    let program = folder.join("program");
-    let mut command = Command::new(&build[0]);
-    command
-        .arg(fixtures().join(fixture))
-        .arg("-o")
-        .arg(&program)
-        .args(["-fno-stack-protector", "-w"]);
-    for library in libraries {
-        let made = folder.join(format!("lib{}.so", library.trim_end_matches(".c")));
-        let output = Command::new("gcc")
-            .args(["-shared", "-fPIC", "-O2", "-w", "-o"])
-            .args([&made, &fixtures().join(library)])
-            .output()
-            .ok()?;
-        succeeded(&output);
-        command.arg(&made);
-    }
-    if !libraries.is_empty() {
-        command.arg("-Wl,-rpath,$ORIGIN");
-    }
-    let output = command.args(&build[1..]).output().ok()?;
-    succeeded(&output);
-    Some(program)
-}
-
-fn succeeded(output: &Output) {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
-/// Solves a program of this machine as it is at its start, without what it loads later.
-fn solution(program: &Path) -> Solution {
-    static ROOT: OnceLock<(Image, ObjectStore)> = OnceLock::new();
-    let (image, store) = ROOT.get_or_init(|| {
-        let image = confine_image::open("dir:/", &confine_image::OpenOptions::default()).unwrap();
-        (image, ObjectStore::new())
-    });
-    let linked = link(
-        &*image.files,
-        store,
-        program.to_str().unwrap(),
-        &confine_link::Environment::default(),
-    );
-    let objects = linked.objects.iter();
-    let facts: Vec<Arc<Facts>> = objects.map(|object| facts(&object.path, &object.elf)).collect();
-    let start_up = conventions::start_up_functions(&linked).into_iter();
-    let late_roots: Vec<LateRoot> = start_up
-        .map(|(object, symbol)| LateRoot {
-            object,
-            symbol,
-            reason: "looked up by the loader at start-up".to_owned(),
-        })
-        .collect();
-    solve(&Input {
-        linked: &linked,
-        facts: &facts,
-        late_roots: &late_roots,
-        address_taken: AddressTaken::Reached,
-        opaque: &opaque::states(&linked),
-        configured: &[],
-        interfaces: &[],
-        arguments: true,
-    })
-}
-
-/// The facts of an object; those of the machine's libraries are computed once.
-fn facts(path: &str, object: &confine_elf::Object) -> Arc<Facts> {
-    static KNOWN: Mutex<BTreeMap<String, Arc<OnceLock<Arc<Facts>>>>> = Mutex::new(BTreeMap::new());
-    let cell = Arc::clone(KNOWN.lock().unwrap().entry(path.to_owned()).or_default());
-    Arc::clone(cell.get_or_init(|| Arc::new(Facts::of(object))))
-}
-
-/// What a program and its children call from its own start on; nothing where that cannot be seen here.
-fn observe(program: &Path, folder: &Path) -> BTreeSet<String> {
-    let log = folder.join("calls");
-    let traced = Command::new("timeout")
-        .args(["20", "strace", "-f", "-qq", "-e", "trace=all", "-o"])
-        .args([&log, program])
-        .stdin(Stdio::null())
-        .output();
-    let Ok(text) = traced.and_then(|_| fs::read_to_string(&log)) else {
-        println!("skipped: no strace");
-        return BTreeSet::new();
+/// Where a solution has values of arguments that are not among those that are given.
+fn other_values(solution: &Solution, given: &Given) -> Vec<String> {
+    let Some(evidence) = solution.calls.get(&given.call.number) else {
+        return Vec::new();
     };
-    let mut calls = BTreeSet::new();
-    // The first line is strace's own execve of the program.
-    for line in text.lines().skip(1) {
-        let event = line
-            .split_once(char::is_whitespace)
-            .map_or("", |(_, rest)| rest.trim_start());
-        if event.contains("SIGSEGV") || event.contains("SIGILL") {
-            panic!("{} crashes: {text}", program.display());
-        }
-        if let Some((call, _)) = event.split_once('(')
-            && confine_kernel::call_named(call).is_some()
-        {
-            calls.insert(call.to_owned());
+    if evidence.arguments.is_empty() {
+        return vec![format!("{} has any arguments", given.call.name)];
+    }
+    let mut others = Vec::new();
+    for (index, expected) in &given.values {
+        for combination in &evidence.arguments {
+            let values = &combination.values[*index as usize];
+            if !matches!(values, Values::Numbers(numbers) if numbers.is_subset(expected)) {
+                let way = steps(&combination.chain);
+                others.push(format!("{} has {values:x?} at {index}: {way}", given.call.name));
+            }
         }
     }
-    calls
+    others
+}
+
+fn combinations(given: &Given) -> impl Iterator<Item = (&Given, Vec<(u32, u64)>)> {
+    given
+        .combinations()
+        .into_iter()
+        .map(move |values| (given, values))
+}
+
+fn is_admitted(solution: &Solution, given: &Given, values: &[(u32, u64)]) -> bool {
+    let evidence = solution.calls.get(&given.call.number);
+    evidence.is_some_and(|evidence| admits(evidence, values))
 }
 
 fn chain(solution: &Solution, call: &str) -> String {
     let number = confine_kernel::call_named(call).map(|call| call.number);
     let evidence = number.and_then(|number| solution.calls.get(&number));
-    let steps = evidence
-        .map(|evidence| evidence.chain.as_slice())
-        .unwrap_or_default();
-    let steps: Vec<String> = steps
+    steps(
+        evidence
+            .map(|evidence| evidence.chain.as_slice())
+            .unwrap_or_default(),
+    )
+}
+
+fn steps(chain: &[Step]) -> String {
+    let steps: Vec<String> = chain
         .iter()
         .map(|step| format!("{} {:#x} ({})", step.function, step.address, step.how))
         .collect();
