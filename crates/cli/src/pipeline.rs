@@ -75,7 +75,7 @@ pub fn analyse(
             config.command_line().join(" ")
         );
     }
-    let mut analysis = Analysis::new(files, config, options, found);
+    let mut analysis = statistics.time("link programs", || Analysis::new(files, config, options, found));
     analysis.settle(progress, statistics);
     let report = statistics.time("report", || assemble::report(image, config, options, &analysis));
     if options.compare {
@@ -168,15 +168,16 @@ impl<'a> Analysis<'a> {
             self.solve(&unsolved, progress, statistics);
             unsolved = statistics.time("late objects", || self.load_later(&unsolved));
         }
-        self.objects.trim();
+        statistics.time("trim the cache", || self.objects.trim());
         self.count(statistics);
     }
 
     /// Solves programs, as far as their solutions were not kept.
     fn solve(&mut self, unsolved: &[usize], progress: &dyn Progress, statistics: &mut Statistics) {
         let interfaces = later::interfaces();
-        let questions: Vec<Question> =
-            unsolved.iter().map(|index| self.question(&self.programs[*index])).collect();
+        let questions: Vec<Question> = statistics.time("look at what libraries do", || {
+            unsolved.iter().map(|index| self.question(&self.programs[*index])).collect()
+        });
         let asked: Vec<(usize, &Question)> = unsolved.iter().copied().zip(&questions).collect();
         let input = |index: usize, question| self.input(&self.programs[index], question, &interfaces);
         let kept: Vec<(Option<Key>, Option<Solution>)> = statistics.time("look into the cache", || {
