@@ -9,7 +9,7 @@
 pub mod build;
 mod mode;
 mod profile;
-mod recipe;
+pub mod recipe;
 mod table;
 mod trial;
 

@@ -1,11 +1,11 @@
 //! The project's own chores, as `cargo xtask CHORE`: proving profiles on real engines (`images`), holding the analysis
-//! against what some hundred real programs are seen to call (`corpus`), reading the names of constants out of the kernel's
-//! headers (`constants`), and keeping the tree as its style says (`tidy`).
+//! against what some hundred real programs are seen to call (`corpus`), measuring what it costs (`benchmark`), reading the
+//! names of constants out of the kernel's headers (`constants`), and keeping the tree as its style says (`tidy`).
 //!
-//! In: the working tree, for `images` and `corpus` a Docker engine, for `images` also runc and crun, for `constants` a C
-//! compiler and Debian's headers. Out: what is printed, an exit code that is not zero when something is wrong, pages of
-//! docs with `--write`, and the kernel crate's table of constants. Must not know: how confine analyses; it is run as a
-//! user would run it.
+//! In: the working tree, for `images` and `corpus` a Docker engine, for `images` also runc and crun, for `benchmark`
+//! the archives that `images` builds, or valgrind, for `constants` a C compiler and Debian's headers. Out: what is printed,
+//! an exit code that is not zero when something is wrong, pages of docs with `--write`, and the kernel crate's table of
+//! constants. Must not know: how confine analyses; it is run as a user would run it.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -13,6 +13,7 @@
     reason = "chores talk to the person at the terminal"
 )]
 
+mod benchmark;
 mod constants;
 mod corpus;
 mod images;
@@ -37,6 +38,8 @@ enum Chore {
     Images(images::Options),
     /// Runs some hundred real programs and holds what they call against what confine says of them
     Corpus(corpus::Options),
+    /// Measures what confine costs in terms of decoding the code once, or counts its instructions
+    Benchmark(benchmark::Options),
     /// Writes the table of named constants anew from the kernel's user headers
     Constants(constants::Options),
     /// Checks what the compiler does not: file lengths, top docs, paths of this machine
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let outcome = root().and_then(|root| match arguments.chore {
         Chore::Images(options) => images::run(&root, &options),
         Chore::Corpus(options) => corpus::run(&root, &options),
+        Chore::Benchmark(options) => benchmark::run(&root, &options),
         Chore::Constants(options) => constants::run(&root, &options),
         Chore::Tidy => tidy::run(&root),
     });

@@ -5,9 +5,10 @@ use confine_image::OpenOptions;
 use confine_kernel::Runtime;
 use confine_report::Report;
 
-use crate::arguments::{AnalysisArguments, Switch};
+use crate::arguments::{AnalysisArguments, StatisticsFormat, Switch};
 use crate::options::Options;
-use crate::progress::{Bar, Statistics};
+use crate::progress::Bar;
+use crate::statistics::{Statistics, show};
 use crate::{overrides, pipeline, summary, terminal};
 
 /// The user's cache.
@@ -27,8 +28,12 @@ pub fn run(arguments: &AnalysisArguments) -> anyhow::Result<Report> {
     if arguments.verbose {
         summary::show_assumptions(&report);
     }
-    if arguments.stats {
-        summary::show_statistics(&statistics);
+    match arguments.stats {
+        Some(StatisticsFormat::Text) => show::lines(&statistics)
+            .iter()
+            .for_each(|line| terminal::note(line)),
+        Some(StatisticsFormat::Json) => terminal::plain(&show::json(&statistics)?),
+        None => (),
     }
     Ok(report)
 }
@@ -38,7 +43,7 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, 
         platform: arguments.platform.clone(),
         progress: Some(bar.opening()),
     };
-    let mut statistics = Statistics::default();
+    let mut statistics = Statistics::begin();
     let image = statistics.time("open the image", || confine_image::open(&arguments.image, &open))?;
     let config = overrides::configuration(&image, arguments)?;
     let mut problems = image.problems.clone();
@@ -62,10 +67,8 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, 
         address_taken: arguments.address_taken,
         arguments: arguments.arguments == Switch::On,
         cache,
-        compare: arguments.stats,
+        compare: arguments.stats.is_some(),
     };
-    let (report, mut analysis) = pipeline::analyse(&image, &config, &options, bar)?;
-    statistics.parts.append(&mut analysis.parts);
-    statistics.counts.append(&mut analysis.counts);
+    let report = pipeline::analyse(&image, &config, &options, bar, &mut statistics)?;
     Ok((report, problems, statistics))
 }

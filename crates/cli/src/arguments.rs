@@ -227,9 +227,16 @@ pub struct AnalysisArguments {
     #[arg(long)]
     pub no_cache: bool,
 
-    /// Show on standard error where the time went
-    #[arg(long)]
-    pub stats: bool,
+    /// Show on standard error where time and memory went, and decode all code once more to compare with
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "text"
+    )]
+    pub stats: Option<StatisticsFormat>,
 
     /// Say nothing but errors
     #[arg(long, short, conflicts_with = "verbose")]
@@ -253,6 +260,15 @@ pub enum InspectFormat {
     /// Tables
     Table,
     /// The report, for machines
+    Json,
+}
+
+/// What statistics are shown as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StatisticsFormat {
+    /// Lines to read, with the ten slowest objects
+    Text,
+    /// One line of JSON, with every object
     Json,
 }
 

@@ -19,7 +19,7 @@ pub struct Options {
     pub arguments: bool,
     /// Where what was computed before is kept, if anywhere.
     pub cache: Option<Cache>,
-    /// Decode all code once more, alone, so that the statistics can compare.
+    /// Decode all code once more when everything is done, alone, so that the statistics can compare.
     pub compare: bool,
 }
 

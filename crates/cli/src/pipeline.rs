@@ -6,6 +6,7 @@
 //! depends on which finishes first.
 
 mod assemble;
+mod comparison;
 mod languages;
 mod later;
 mod objects;
@@ -28,7 +29,8 @@ use rayon::prelude::*;
 
 use self::objects::{Hits, Objects};
 use crate::options::{AddressTaken, Options};
-use crate::progress::{Progress, Statistics};
+use crate::progress::Progress;
+use crate::statistics::Statistics;
 
 /// How often programs are solved again because of what they load later. Every round adds objects or roots, of
 /// which an image has finitely many; real programs settle in three or four.
@@ -40,8 +42,8 @@ pub fn analyse(
     config: &Config,
     options: &Options,
     progress: &dyn Progress,
-) -> anyhow::Result<(Report, Statistics)> {
-    let mut statistics = Statistics::default();
+    statistics: &mut Statistics,
+) -> anyhow::Result<Report> {
     let files: &dyn Files = &*image.files;
     progress.begin("finding programs", 1);
     let mut found = statistics.time("find programs", || {
@@ -73,10 +75,14 @@ pub fn analyse(
             config.command_line().join(" ")
         );
     }
-    let mut analysis = Analysis::new(files, config, options, found);
-    analysis.settle(progress, &mut statistics);
+    let mut analysis = statistics.time("link programs", || Analysis::new(files, config, options, found));
+    analysis.settle(progress, statistics);
     let report = statistics.time("report", || assemble::report(image, config, options, &analysis));
-    Ok((report, statistics))
+    if options.compare {
+        statistics.end();
+        statistics.compare(comparison::decode_once(&analysis));
+    }
+    Ok(report)
 }
 
 /// Everything about the image's programs while it is being found out.
@@ -162,31 +168,17 @@ impl<'a> Analysis<'a> {
             self.solve(&unsolved, progress, statistics);
             unsolved = statistics.time("late objects", || self.load_later(&unsolved));
         }
-        self.objects.trim();
+        statistics.time("trim the cache", || self.objects.trim());
         self.count(statistics);
-        if self.options.compare {
-            statistics.time("for comparison: decode everything once", || self.decode_once());
-        }
-    }
-
-    /// Decodes the code of every object once and does nothing else.
-    fn decode_once(&self) -> u64 {
-        let objects = self.programs.iter().flat_map(|program| &program.linked.objects);
-        let distinct: BTreeMap<&str, &confine_link::LinkedObject> =
-            objects.map(|object| (object.path.as_str(), object)).collect();
-        let distinct: Vec<_> = distinct.into_values().collect();
-        let decode =
-            |object: &&confine_link::LinkedObject| self.objects.facts(object).decode_once(&object.elf);
-        distinct.par_iter().with_max_len(1).map(decode).sum()
     }
 
     /// Solves programs, as far as their solutions were not kept.
     fn solve(&mut self, unsolved: &[usize], progress: &dyn Progress, statistics: &mut Statistics) {
         let interfaces = later::interfaces();
-        let questions: Vec<Question> = unsolved
-            .iter()
-            .map(|index| self.question(&self.programs[*index]))
-            .collect();
+        let questions: Vec<Question> = statistics.time("look at what libraries do", || {
+            let programs = unsolved.par_iter().map(|index| &self.programs[*index]);
+            programs.map(|program| self.question(program)).collect()
+        });
         let asked: Vec<(usize, &Question)> = unsolved.iter().copied().zip(&questions).collect();
         let input = |index: usize, question| self.input(&self.programs[index], question, &interfaces);
         let kept: Vec<(Option<Key>, Option<Solution>)> = statistics.time("look into the cache", || {

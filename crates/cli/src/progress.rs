@@ -1,7 +1,6 @@
-//! How far the long parts are, and where the time went.
+//! How far the long parts are.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use confine_image::Stage;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,30 +12,6 @@ pub trait Progress: Send + Sync {
 
     /// One of its steps is done.
     fn step(&self);
-}
-
-/// Where the time went and how much there was to do.
-#[derive(Debug, Clone, Default)]
-pub struct Statistics {
-    /// Parts of the analysis in the order that they ran, each with its wall-clock time.
-    pub parts: Vec<(&'static str, Duration)>,
-    /// Counts worth knowing.
-    pub counts: Vec<(&'static str, u64)>,
-}
-
-impl Statistics {
-    /// Runs a part and notes its time.
-    pub fn time<T>(&mut self, part: &'static str, run: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = run();
-        self.parts.push((part, start.elapsed()));
-        result
-    }
-
-    /// Notes a count.
-    pub fn count(&mut self, what: &'static str, count: u64) {
-        self.counts.push((what, count));
-    }
 }
 
 /// A bar on standard error, where that is a terminal; nothing elsewhere.

@@ -1,11 +1,10 @@
-//! What `confine profile` says on standard error when it is done, and `--stats`.
+//! What `confine profile` says on standard error when it is done.
 
 use std::collections::BTreeMap;
 
 use confine_assumption::Assumption;
 use confine_report::Report;
 
-use crate::progress::Statistics;
 use crate::terminal;
 
 /// Says what was found, in a few lines.
@@ -31,17 +30,6 @@ pub fn show_incomplete(report: &Report) {
         "{}, which --strict does not accept: `confine inspect` lists them",
         assumptions(&report.assumptions),
     ));
-}
-
-/// Says where the time went.
-pub fn show_statistics(statistics: &Statistics) {
-    let total: std::time::Duration = statistics.parts.iter().map(|(_, time)| *time).sum();
-    for (part, time) in statistics.parts.iter().chain([&("total", total)]) {
-        terminal::note(&format!("{:>9.1} ms  {part}", time.as_secs_f64() * 1000.0));
-    }
-    for (what, count) in &statistics.counts {
-        terminal::note(&format!("{count:>12}  {what}"));
-    }
 }
 
 fn lines(report: &Report) -> Vec<String> {

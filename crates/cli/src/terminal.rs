@@ -20,6 +20,12 @@ pub fn note(text: &str) {
     say(AnsiColor::Green, "", text);
 }
 
+/// Writes a line for machines to standard error.
+pub fn plain(text: &str) {
+    // As in `say`.
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
 /// Writes styled text to the standard output.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut plain_or_styled = Vec::new();

@@ -21,3 +21,5 @@ mod options;
 mod run;
 #[path = "end_to_end/same_policy.rs"]
 mod same_policy;
+#[path = "end_to_end/statistics.rs"]
+mod statistics;

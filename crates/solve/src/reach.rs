@@ -396,7 +396,8 @@ impl Search<'_, '_> {
             Designation::Function(node) => {
                 let (object, _) = self.program.locate(from);
                 let is_go = !self.program.elf(object).go_functions.is_empty();
-                if is_go || self.program.function(node).system_calls.is_empty() {
+                let followed = reference.kind == ReferenceKind::Take || self.is_import(object, reference.target);
+                if is_go || !followed || self.program.function(node).system_calls.is_empty() {
                     self.take(node);
                 } else {
                     let mentions = self.reach.mentions.entry(node).or_default();
@@ -410,6 +411,13 @@ impl Search<'_, '_> {
                 size,
             } => self.found_data(object, address, size, Some((from, at))),
         }
+    }
+
+    /// Whether the loader binds a slot to a symbol, and so to a function that is called by that name.
+    fn is_import(&self, object: usize, slot: Address) -> bool {
+        let pointers = self.program.facts[object].pointers_in(slot..slot.saturating_add(1));
+        let mut values = pointers.iter().map(|pointer| pointer.value);
+        values.any(|value| matches!(value, RelocationValue::Symbol { .. }))
     }
 
     fn take(&mut self, node: Node) {

@@ -27,7 +27,7 @@ fn usage(usage: Usage) -> String {
 }
 
 fn megabytes(bytes: u64) -> String {
-    format!("{}.{} MiB", bytes >> 20, (bytes & 0xf_ffff) * 10 >> 20)
+    format!("{}.{} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use confine_cache::{Cache, Key, KeyBuilder};
 use confine_code::Facts;
@@ -47,6 +48,8 @@ pub struct Hits {
 struct AnalysedObject {
     digest: [u8; 32],
     facts: OnceLock<Arc<Facts>>,
+    /// How long computing them took, if they were computed.
+    computed_in: OnceLock<Duration>,
 }
 
 impl<'a> Objects<'a> {
@@ -77,6 +80,7 @@ impl<'a> Objects<'a> {
                 let object = AnalysedObject {
                     digest: Sha256::digest(&elf.bytes).into(),
                     facts: OnceLock::new(),
+                    computed_in: OnceLock::new(),
                 };
                 (path, object)
             })
@@ -125,6 +129,12 @@ impl<'a> Objects<'a> {
         facts.map(Arc::clone).unwrap_or_default()
     }
 
+    /// How long the facts of an object took to compute; nothing where they came from the cache. Work for other objects
+    /// that the thread took over meanwhile is in it.
+    pub fn computed_in(&self, path: &str) -> Option<Duration> {
+        self.known.get(path)?.computed_in.get().copied()
+    }
+
     fn facts_of(&self, object: &AnalysedObject, elf: &Object) -> Facts {
         let cache = self.cache.filter(|_| elf.bytes.len() >= WORTH_KEEPING);
         let mut key = KeyBuilder::new("facts");
@@ -135,7 +145,10 @@ impl<'a> Objects<'a> {
             self.hits.facts.fetch_add(1, Ordering::Relaxed);
             return facts;
         }
+        let start = Instant::now();
         let facts = Facts::of(elf);
+        // Nobody else computes them at the same time: they are kept in a lock of their own.
+        let _ = object.computed_in.set(start.elapsed());
         self.hits.decoded.fetch_add(1, Ordering::Relaxed);
         if let Some(cache) = cache {
             // A cache that cannot be written saves nothing and harms nothing.
