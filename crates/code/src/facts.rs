@@ -147,7 +147,10 @@ impl Facts {
         Self {
             evaluations: functions.iter().map(|_| OnceLock::new()).collect(),
             returning: Answers::none_for(object, functions.len()),
-            pointing: regions.iter().map(|region| has_pointers(&pointers, region)).collect(),
+            pointing: regions
+                .iter()
+                .map(|region| has_pointers(&pointers, region))
+                .collect(),
             cuts,
             index,
             functions,
@@ -203,7 +206,9 @@ impl Facts {
     /// Whether `address` lies in data that holds pointers.
     #[must_use]
     pub fn points_on(&self, address: Address) -> bool {
-        let region = self.region_at(address).and_then(|region| self.pointing.get(region));
+        let region = self
+            .region_at(address)
+            .and_then(|region| self.pointing.get(region));
         region.copied().unwrap_or(false)
     }
 
