@@ -51,7 +51,10 @@ fn usage_errors_end_with_2() {
             &["profile", "image", "--address-taken", "some"],
             "[possible values: all, reached]",
         ),
-        (&["profile", "image", "--stats=xml"], "[possible values: text, json]"),
+        (
+            &["profile", "image", "--stats=xml"],
+            "[possible values: text, json]",
+        ),
         (&["profile", "image", "--env", "NAME"], "expected NAME=VALUE"),
         (
             &["profile", "image", "--platform", "linux/arm64"],

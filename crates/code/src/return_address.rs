@@ -88,6 +88,12 @@ impl Frame {
         let (to, value, width) = match operation {
             Operation::Copy { to, from, width } => (*to, self.value(from), *width),
             Operation::Address { to, width, memory } => (Operand::Register(*to), self.place(memory), *width),
+            // A barrier, as `lock or $0, (%rsp)` is one, changes nothing.
+            Operation::Arithmetic {
+                operation: Arithmetic::Or | Arithmetic::Add,
+                source: Operand::Constant(0),
+                ..
+            } => return (None, 0),
             Operation::Arithmetic {
                 operation,
                 place,

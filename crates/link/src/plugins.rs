@@ -1,7 +1,7 @@
 //! Which modules a program may open when it opens one by a name that is not known.
 //!
 //! One general mechanism instead of knowledge of programs. Folders: absolute paths in the objects' read-only data
-//! that are folders of the image and hold shared objects directly. Configuration: text files under the
+//! that are folders of the image and hold shared objects directly, or where Perl keeps those of its modules. Configuration: text files under the
 //! configuration folders that the same data names; words in them that end in `.so` and resolve to shared objects.
 //! A folder of which the configuration names at least one module is limited to those that it names. Libraries: strings
 //! that are names of shared objects and nothing else, one or several with colons between them, as the loader looks
@@ -181,9 +181,10 @@ impl Named {
                 .list(folder)
                 .into_iter()
                 .filter(|name| name.ends_with(".so") || name.contains(".so."));
-            let modules: Vec<String> = names
+            let mut modules: Vec<String> = names
                 .filter_map(|name| module(files, store, &format!("{folder}/{name}")))
                 .collect();
+            modules.extend(nested(files, store, folder));
             if !modules.is_empty() {
                 found.insert(folder.clone(), (by.clone(), modules));
             }
@@ -247,6 +248,30 @@ impl Named {
         }
         found
     }
+}
+
+/// The compiled parts of Perl's modules below a folder of its modules: `auto/Name/Space/Space.so` (perldoc DynaLoader).
+fn nested(files: &dyn Files, store: &ObjectStore, folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut seen = 0;
+    let mut pending = vec![(format!("{folder}/auto"), 0)];
+    // Bounded: so many names are listed at most, so deep.
+    while let Some((here, depth)) = pending.pop() {
+        let own = here.rsplit('/').next().unwrap_or_default();
+        for name in files.list(&here) {
+            seen += 1;
+            if seen > MOST_FILES {
+                return found;
+            }
+            let path = format!("{here}/{name}");
+            match name.strip_suffix(".so") {
+                Some(stem) if stem == own => found.extend(module(files, store, &path)),
+                _ if depth < DEEPEST && !name.contains('.') => pending.push((path, depth + 1)),
+                _ => {}
+            }
+        }
+    }
+    found
 }
 
 /// The canonical path of a shared object that can be opened.

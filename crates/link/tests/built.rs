@@ -461,6 +461,8 @@ fn modules_are_those_of_named_folders_and_configurations() {
         .root()
         .file("/srv/open/a.so", module())
         .file("/srv/open/text.so", "no object")
+        .file("/srv/open/auto/Name/Space/Space.so", module())
+        .file("/srv/open/auto/Name/Space/other.so", module())
         .file("/srv/limited/b.so", module())
         .file("/srv/limited/c.so", module())
         .file("/lib/libnot.so", module())
@@ -488,7 +490,12 @@ fn modules_are_those_of_named_folders_and_configurations() {
     assert_eq!(
         found,
         [
-            &["/elsewhere/d.so", "/srv/limited/b.so", "/srv/open/a.so"][..],
+            &[
+                "/elsewhere/d.so",
+                "/srv/limited/b.so",
+                "/srv/open/a.so",
+                "/srv/open/auto/Name/Space/Space.so",
+            ][..],
             &libraries
         ]
         .concat()

@@ -396,7 +396,8 @@ impl Search<'_, '_> {
             Designation::Function(node) => {
                 let (object, _) = self.program.locate(from);
                 let is_go = !self.program.elf(object).go_functions.is_empty();
-                let followed = reference.kind == ReferenceKind::Take || self.is_import(object, reference.target);
+                let followed =
+                    reference.kind == ReferenceKind::Take || self.is_import(object, reference.target);
                 if is_go || !followed || self.program.function(node).system_calls.is_empty() {
                     self.take(node);
                 } else {
