@@ -10,8 +10,9 @@
 //! Over-approximates: every module of a folder whose name occurs, whoever uses it. Misses: folders whose names
 //! are put together at run time or come from the environment, modules that are named without `.so` and lie in no
 //! named folder; a program that loads from a folder both what its configuration names and what it is told later.
-//! The loader's own folders do not count, for they hold the libraries of all programs; the C library's strings
-//! do not, for its rules are in [`crate::conventions`].
+//! The folders that the loader searches do not count, its own and those of the objects' search paths (DT_RPATH,
+//! DT_RUNPATH), for they hold libraries and not modules; the C library's strings do not, for its rules are in
+//! [`crate::conventions`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -129,9 +130,14 @@ impl Named {
     fn of(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Self {
         let mut named = Self::default();
         let library = conventions::c_library(linked);
+        let search_paths = linked.objects.iter().flat_map(|object| {
+            let dynamic = &object.elf.dynamic;
+            dynamic.rpath.iter().chain(&dynamic.runpath).cloned()
+        });
         let own: BTreeSet<String> = linked
             .loader_folders(files, store)
             .into_iter()
+            .chain(search_paths)
             .filter_map(|folder| Some(files.resolve(&folder)?.path))
             .collect();
         for (index, object) in linked.objects.iter().enumerate() {

@@ -463,6 +463,7 @@ fn modules_are_those_of_named_folders_and_configurations() {
         .file("/srv/open/text.so", "no object")
         .file("/srv/open/auto/Name/Space/Space.so", module())
         .file("/srv/open/auto/Name/Space/other.so", module())
+        .file("/srv/private/e.so", module())
         .file("/srv/limited/b.so", module())
         .file("/srv/limited/c.so", module())
         .file("/lib/libnot.so", module())
@@ -479,7 +480,7 @@ fn modules_are_those_of_named_folders_and_configurations() {
             "/etc/server/mods-enabled/used.load",
             "../mods-available/used.load",
         )
-        .program("/program", builder.program(source, &[]));
+        .program("/program", builder.program(source, &["-Wl,-rpath,/srv/private"]));
     let store = ObjectStore::new();
     let linked = link(&files, &store, "/program", &Environment::default());
     let found: Vec<String> = plugins::candidates(&files, &store, &linked)
