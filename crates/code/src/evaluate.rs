@@ -16,7 +16,7 @@ use crate::effects::{CallEffect, Evaluation, SystemCallEffect};
 use crate::facts::{Facts, Function, Reference, ReferenceKind};
 use crate::go_frames::{self, GoFrames};
 use crate::returning::Returning;
-use crate::state::{Callable, Convention, State};
+use crate::state::{Convention, State};
 use crate::transfer::apply;
 use crate::twice;
 use crate::value::{Loaded, Pointer, Value};
@@ -118,10 +118,10 @@ impl<'a> Interpreter<'a> {
     /// Walks until no state changes; `None` when that takes too long.
     fn settle(&mut self) -> Option<()> {
         let limit = STEPS_PER_BYTE * self.body.bytes() + 4096;
-        let callable = Callable::of(self.object);
-        self.arrive(self.function.code.start, &State::at_entry(&callable));
+        let callable = &self.returning.facts().callable;
+        self.arrive(self.function.code.start, &State::at_entry(callable));
         for entry in &self.function.unknown_entries {
-            self.arrive(*entry, &State::unknown(&callable));
+            self.arrive(*entry, &State::unknown(callable));
         }
         while let Some(leader) = self.pending.pop_first() {
             self.walk(leader, |_, _| {});

@@ -14,6 +14,7 @@ use crate::evaluate::evaluate;
 use crate::index::Index;
 use crate::pointers::Pointer;
 use crate::returning::Answers;
+use crate::state::Callable;
 use crate::{cuts, discover, layout, pointers};
 
 /// One object's functions and the pointers in its data; empty for an object of another processor.
@@ -34,6 +35,7 @@ pub struct Facts {
     pub code_bytes: u64,
     pub(crate) index: Index,
     pub(crate) returning: Answers,
+    pub(crate) callable: Callable,
     /// What functions do, by function, computed when first asked for.
     pub(crate) evaluations: Vec<OnceLock<Option<Arc<Evaluation>>>>,
 }
@@ -147,6 +149,7 @@ impl Facts {
         Self {
             evaluations: functions.iter().map(|_| OnceLock::new()).collect(),
             returning: Answers::none_for(object, functions.len()),
+            callable: Callable::of(object),
             pointing: regions
                 .iter()
                 .map(|region| has_pointers(&pointers, region))

@@ -1,0 +1,166 @@
+//! The function's own stack: what is stored there, and when that is forgotten.
+
+use std::collections::BTreeMap;
+
+use confine_isa::{Memory, Register, Width};
+
+use super::escape::lose;
+use super::{Slot, State};
+use crate::value::{Entry, Location, Value};
+
+impl State {
+    pub(super) fn store(&mut self, memory: &Memory, value: Value, width: Width) {
+        if memory.segment {
+            return self.give(&value);
+        }
+        match self.address(memory) {
+            Value::Frame(offset) => {
+                self.forget_slots(offset, width.bytes());
+                self.slots.insert(offset, Slot { value, width });
+            }
+            Value::Addresses(_) => self.give(&value),
+            _ => {
+                self.give(&value);
+                self.forget_after_unknown_store(memory);
+            }
+        }
+    }
+
+    /// So many bytes at this place now hold anything.
+    pub(crate) fn clobber_memory(&mut self, memory: &Memory, bytes: u64) {
+        match self.address(memory) {
+            _ if memory.segment => {}
+            Value::Frame(offset) => self.forget_slots(offset, bytes),
+            Value::Addresses(_) => {}
+            _ => self.forget_after_unknown_store(memory),
+        }
+    }
+
+    /// A store to an address that is not known: it may be the stack if an address of the stack is known
+    /// elsewhere or is what the address was made from.
+    pub(super) fn forget_after_unknown_store(&mut self, memory: &Memory) {
+        let from_stack = |register: Register| {
+            register == Register::RSP || matches!(self.register(register), Value::Frame(_))
+        };
+        let indexed = memory.index.is_some_and(|(index, _)| from_stack(index));
+        if self.escaped || indexed || memory.base.is_some_and(from_stack) {
+            self.forget_memory();
+        }
+    }
+
+    /// All memory may have changed.
+    pub(crate) fn forget_memory(&mut self) {
+        self.give_slots(|_, _| true);
+        self.slots.clear();
+        self.incoming_intact = false;
+    }
+
+    pub(super) fn forget_slots(&mut self, offset: i64, bytes: u64) {
+        let end = offset.saturating_add_unsigned(bytes);
+        let hit: Vec<i64> = self
+            .slots
+            .range(offset.saturating_sub(7)..end)
+            .filter(|(start, slot)| start.saturating_add_unsigned(slot.width.bytes()) > offset)
+            .map(|(start, _)| *start)
+            .collect();
+        for start in hit {
+            let whole =
+                |slot: &Slot| offset <= start && start.saturating_add_unsigned(slot.width.bytes()) <= end;
+            // What is left of an address is not recognised any more.
+            if let Some(slot) = self.slots.remove(&start).filter(|slot| !whole(slot)) {
+                self.give(&slot.value);
+            }
+        }
+        // An incoming slot that is not listed would be read as what the caller put there, and another one would pass for
+        // one that nobody wrote.
+        let first = offset.div_euclid(8) * 8;
+        for start in (first..end).step_by(8).take(64) {
+            self.slots.entry(start).or_insert(Slot {
+                value: Value::Any,
+                width: Width::Quad,
+            });
+        }
+        if end - first > 64 * 8 {
+            self.incoming_intact = false;
+        }
+    }
+
+    pub(super) fn load(&self, offset: i64, width: Width) -> Value {
+        if let Some(slot) = self.slots.get(&offset) {
+            return if slot.width >= width {
+                slot.value.truncate(width)
+            } else {
+                Value::Any.truncate(width)
+            };
+        }
+        let overlaps = self
+            .slots
+            .range(offset.saturating_sub(7)..offset.saturating_add_unsigned(width.bytes()))
+            .any(|(start, slot)| start.saturating_add_unsigned(slot.width.bytes()) > offset);
+        match u16::try_from(offset) {
+            Ok(distance) if self.incoming_intact && !overlaps && distance % 8 == 0 && distance > 0 => {
+                Value::Entry(Entry::unchanged(Location::Stack(distance))).truncate(width)
+            }
+            _ => Value::Any.truncate(width),
+        }
+    }
+
+    /// Somebody else ran who may know addresses of the stack.
+    pub(crate) fn forget_if_escaped(&mut self) {
+        if self.escaped {
+            self.forget_memory();
+        }
+    }
+
+    /// What lies below the stack pointer is the callee's.
+    pub(super) fn forget_below(&mut self) {
+        if let Value::Frame(top) = *self.register(Register::RSP) {
+            self.slots = self.slots.split_off(&top);
+        }
+    }
+
+    /// Control comes back here a second time, with the stack as it is then.
+    pub(crate) fn return_twice(&mut self) {
+        self.escaped = true;
+        self.forget_memory();
+    }
+
+    pub(super) fn forget_outgoing(&mut self, bytes: i64) {
+        match *self.register(Register::RSP) {
+            Value::Frame(top) => {
+                let end = top.saturating_add(bytes).min(0);
+                self.give_slots(|start, _| (top..end).contains(&start));
+                self.slots.retain(|start, _| *start < top || *start >= end);
+            }
+            _ => self.forget_memory(),
+        }
+    }
+
+    /// The same for what lies in the stack; what is not recognised any more goes to `lost`.
+    pub(super) fn join_slots(&mut self, other: &Self, lost: &mut Vec<Value>) -> bool {
+        let intact = self.incoming_intact && other.incoming_intact;
+        if self.slots == other.slots && self.incoming_intact == intact {
+            return false;
+        }
+        let places: BTreeMap<i64, Width> = self
+            .slots
+            .iter()
+            .chain(&other.slots)
+            .map(|(start, slot)| (*start, slot.width))
+            .collect();
+        let mut slots = BTreeMap::new();
+        for (start, width) in places {
+            let (mine, theirs) = (self.load(start, width), other.load(start, width));
+            let value = mine.join(&theirs);
+            let held = [self, other].map(|state| state.slots.get(&start).map(|slot| &slot.value));
+            held.into_iter()
+                .flatten()
+                .for_each(|held| lose(lost, &value, [held, held]));
+            slots.insert(start, Slot { value, width });
+        }
+        let changed = slots != self.slots || self.incoming_intact != intact;
+        self.slots = slots;
+        self.incoming_intact = intact;
+        changed
+    }
+}
