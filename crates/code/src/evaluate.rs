@@ -206,12 +206,27 @@ impl<'a> Interpreter<'a> {
                 return;
             }
             if !self.function.code.contains(&next) {
-                return self.go(step.address, next, state, tell);
+                if self.goes_out(&step) {
+                    self.go(step.address, next, state, tell);
+                }
+                return;
             }
             if self.leaders.contains(&next) {
                 return self.arrive(next, state);
             }
         }
+    }
+
+    /// Whether control may go on behind the function's last instruction: not behind a call that its unwind data ends
+    /// with, of which decoding has noted no way on.
+    fn goes_out(&self, last: &Step) -> bool {
+        if !matches!(last.flow, Flow::Call(_) | Flow::IndirectCall(_)) {
+            return true;
+        }
+        let references = &self.function.references;
+        let from = references.partition_point(|reference| reference.at < last.address);
+        let own = references[from..].iter().take_while(|reference| reference.at == last.address);
+        own.into_iter().any(|reference| reference.kind == ReferenceKind::Jump && reference.target == last.end)
     }
 
     /// Applies one instruction; whether control may go on to the next one.
