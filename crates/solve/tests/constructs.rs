@@ -196,7 +196,6 @@ fixtures! {
     values_after_string_instructions.S
     values_among_variable_arguments.c
     values_behind_changed_pointers.c
-    values_behind_pointers_that_callees_change.c
     values_behind_structure.c
     values_by_conventions.c
     values_by_tail_call.c
