@@ -225,8 +225,11 @@ impl<'a> Interpreter<'a> {
         }
         let references = &self.function.references;
         let from = references.partition_point(|reference| reference.at < last.address);
-        let own = references[from..].iter().take_while(|reference| reference.at == last.address);
-        own.into_iter().any(|reference| reference.kind == ReferenceKind::Jump && reference.target == last.end)
+        let own = references[from..]
+            .iter()
+            .take_while(|reference| reference.at == last.address);
+        own.into_iter()
+            .any(|reference| reference.kind == ReferenceKind::Jump && reference.target == last.end)
     }
 
     /// Applies one instruction; whether control may go on to the next one.

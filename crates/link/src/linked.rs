@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_elf::{Machine, Object};
@@ -10,6 +10,7 @@ use confine_image::Files;
 
 use crate::exports::{Exports, ScopeIndex};
 use crate::interpreter::Interpreter;
+use crate::opaque::OpaqueState;
 use crate::search::{Flavour, Search};
 use crate::store::{ObjectError, ObjectStore, Parsed};
 
@@ -85,6 +86,8 @@ pub struct LinkedObject {
     /// The object that caused it to be loaded.
     pub(crate) loader: Option<usize>,
     pub(crate) exports: Arc<Exports>,
+    pub(crate) texts: Arc<OnceLock<Vec<String>>>,
+    pub(crate) opaque: Arc<OnceLock<Vec<OpaqueState>>>,
     /// For a late object: the objects besides the global scope in which its references are looked up.
     pub(crate) scope: Arc<Vec<usize>>,
 }
@@ -386,6 +389,8 @@ impl Linked {
             names: BTreeSet::new(),
             loader,
             exports: parsed.exports,
+            texts: parsed.texts,
+            opaque: parsed.opaque,
             scope: Arc::default(),
         });
         self.objects.len() - 1

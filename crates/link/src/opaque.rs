@@ -7,6 +7,8 @@
 //! Assumed of a program: it does not forge such an object, nor share memory that holds one with a program which
 //! sets it.
 
+use confine_elf::Object;
+
 use crate::conventions::c_library;
 use crate::linked::{Linked, Loader};
 
@@ -126,12 +128,22 @@ pub fn states(linked: &Linked) -> Vec<OpaqueState> {
         Loader::Glibc => c_library(linked),
         Loader::None | Loader::Musl => None,
     };
-    let Some(object) = library else {
+    let Some((index, library)) = library.and_then(|index| Some((index, linked.objects.get(index)?))) else {
         return Vec::new();
     };
+    // Looked up once, whichever programs load the library.
+    let states = library.opaque.get_or_init(|| states_of(&library.elf));
+    let of_this = |state: &OpaqueState| OpaqueState {
+        object: index,
+        ..state.clone()
+    };
+    states.iter().map(of_this).collect()
+}
+
+fn states_of(library: &Object) -> Vec<OpaqueState> {
     // Those of older versions count as well, which only old programs bind to.
     let symbols = |names: &[&str]| -> Vec<u32> {
-        let all = (0..).zip(&linked.objects[object].elf.dynamic_symbols);
+        let all = (0..).zip(&library.dynamic_symbols);
         all.filter(|(_, symbol)| symbol.defined && names.iter().any(|name| matches(name, &symbol.name)))
             .map(|(index, _)| index)
             .collect()
@@ -140,7 +152,7 @@ pub fn states(linked: &Linked) -> Vec<OpaqueState> {
         .iter()
         .map(|row| {
             let state = OpaqueState {
-                object,
+                object: 0,
                 carriers: symbols(row.carriers),
                 helpers_look: row.helpers_look,
                 guarded: symbols(row.guarded),

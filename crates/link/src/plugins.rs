@@ -21,7 +21,7 @@ use confine_image::{FileKind, Files};
 
 use crate::configuration;
 use crate::conventions;
-use crate::linked::{Linked, LoadReason};
+use crate::linked::{Linked, LinkedObject, LoadReason};
 use crate::store::ObjectStore;
 
 /// The longest path that the kernel takes (`PATH_MAX`).
@@ -96,7 +96,7 @@ fn libraries(linked: &Linked) -> BTreeMap<String, String> {
         if library == Some(index) && index != 0 || object.reason == LoadReason::Interpreter {
             continue;
         }
-        let lists = texts(&object.elf).filter(|text| text.split(':').all(is_library_name));
+        let lists = texts(object).filter(|text| text.split(':').all(is_library_name));
         for name in lists
             .flat_map(|list| list.split(':'))
             .filter(|name| !loaded.contains(name))
@@ -148,7 +148,7 @@ impl Named {
             if let Some(folder) = folder_of(&object.path).filter(|folder| !own.contains(*folder)) {
                 named.folders.entry(folder.to_owned()).or_default();
             }
-            for path in paths(&object.elf) {
+            for path in paths(object) {
                 let Some(found) = files.resolve(path).filter(|found| !own.contains(&found.path)) else {
                     continue;
                 };
@@ -294,14 +294,20 @@ fn module(files: &dyn Files, store: &ObjectStore, path: &str) -> Option<String> 
 }
 
 /// Absolute paths in the read-only data.
-fn paths(object: &Object) -> impl Iterator<Item = &str> {
+fn paths(object: &LinkedObject) -> impl Iterator<Item = &str> {
     texts(object)
         .filter(|text| text.starts_with('/'))
         .filter(|text| text.chars().all(|letter| !letter.is_control()))
 }
 
-/// Strings in the read-only data that begin as a path or a library's name does.
-fn texts(object: &Object) -> impl Iterator<Item = &str> {
+/// Strings in the read-only data that begin as a path or a library's name does; looked for once, whichever programs load
+/// the object.
+fn texts(object: &LinkedObject) -> impl Iterator<Item = &str> {
+    let texts = object.texts.get_or_init(|| texts_of(&object.elf));
+    texts.iter().map(String::as_str)
+}
+
+fn texts_of(object: &Object) -> Vec<String> {
     let read_only = object
         .segments
         .iter()
@@ -311,6 +317,9 @@ fn texts(object: &Object) -> impl Iterator<Item = &str> {
     texts
         .filter(|text| matches!(text.first(), Some(b'/' | b'l')) && (2..LONGEST_PATH).contains(&text.len()))
         .filter_map(|text| std::str::from_utf8(text).ok())
+        .filter(|text| text.starts_with('/') || text.split(':').all(is_library_name))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Something below a folder `etc`, or a file with a name that configurations have.

@@ -7,6 +7,7 @@ use confine_elf::Object;
 use confine_image::{Files, ReadError};
 
 use crate::exports::Exports;
+use crate::opaque::OpaqueState;
 use crate::search::SystemFolders;
 
 /// Why a file cannot be linked.
@@ -38,6 +39,10 @@ pub enum ObjectError {
 pub(crate) struct Parsed {
     pub(crate) elf: Arc<Object>,
     pub(crate) exports: Arc<Exports>,
+    /// Strings in its data that may name files, once somebody has asked.
+    pub(crate) texts: Arc<OnceLock<Vec<String>>>,
+    /// What a C library's states are, once somebody has asked.
+    pub(crate) opaque: Arc<OnceLock<Vec<OpaqueState>>>,
 }
 
 type Slot = Arc<OnceLock<Result<Parsed, ObjectError>>>;
@@ -101,6 +106,8 @@ impl ObjectStore {
         let parsed = Parsed {
             elf: Arc::new(elf),
             exports,
+            texts: Arc::default(),
+            opaque: Arc::default(),
         };
         let mut objects = self.by_length.lock().unwrap_or_else(PoisonError::into_inner);
         objects.entry(length).or_default().push(parsed.clone());
