@@ -330,7 +330,7 @@ impl Discovery<'_> {
             || around.any(|(_, state)| visited(state))
         {
             self.add_start(address);
-        } else {
+        } else if !layout::is_go(self.object, address) {
             self.doubtful.insert(address);
         }
     }

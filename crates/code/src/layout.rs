@@ -43,6 +43,11 @@ pub(crate) fn described(object: &Object, address: Address) -> Option<Range<Addre
         .or_else(|| range_around(&object.go_functions, |function| &function.code, address))
 }
 
+/// Whether an address lies in a function of Go's, which has no labels that anything but itself jumps to.
+pub(crate) fn is_go(object: &Object, address: Address) -> bool {
+    range_around(&object.go_functions, |function| &function.code, address).is_some()
+}
+
 /// The code of the last function that begins at or before `address`, if that reaches so far.
 fn range_around<T>(
     functions: &[T],

@@ -46,13 +46,23 @@ pub(crate) struct Answers {
     endings: Vec<[AtomicU8; DEPTH as usize + 1]>,
     /// What Go's functions with deferred calls call at their end.
     deferred_return: Option<Address>,
+    /// Functions of Go's run time that the language says do not return to their caller: a panic ends the program or goes
+    /// on at the end of a function that recovers (The Go Programming Language Specification, "Handling panics").
+    panics: Vec<Address>,
 }
+
+/// Their names; all other ways to panic lead to these.
+const PANICS: [&str; 3] = ["runtime.gopanic", "runtime.throw", "runtime.fatal"];
 
 impl Answers {
     /// None yet, for so many functions.
     pub(crate) fn none_for(object: &Object, functions: usize) -> Self {
         let mut go_functions = object.go_functions.iter();
+        let panics = go_functions
+            .clone()
+            .filter(|function| PANICS.contains(&function.name.as_str()));
         Self {
+            panics: panics.map(|function| function.code.start).collect(),
             endings: (0..functions).map(|_| Default::default()).collect(),
             deferred_return: go_functions
                 .find(|function| function.name == "runtime.deferreturn")
@@ -130,6 +140,9 @@ impl<'a> Returning<'a> {
         let known = start.and_then(|function| facts.returning.get(function, depth));
         if let Some(known) = known.or_else(|| self.known.get(&(address, depth, called)).copied()) {
             return known;
+        }
+        if facts.returning.panics.contains(&address) {
+            return Ending::Never;
         }
         let mut ending = self.walk(address, deeper, called);
         if ending == Ending::Never && self.is_made_to_return(address) {
