@@ -41,6 +41,9 @@ pub struct ReportFigures {
     pub objects: usize,
     /// Things that could not be resolved.
     pub assumptions: usize,
+    /// Calls that are allowed for such a thing alone: whatever the engine's default allows, as where a call's number
+    /// stays open.
+    pub widened: usize,
 }
 
 impl Figures {
@@ -203,6 +206,7 @@ fn report_figures(report: &Value, main: &str) -> ReportFigures {
         programs: programs.len(),
         objects: list(report, "objects").len(),
         assumptions: list(report, "assumptions").len(),
+        widened: list(report, "widened").len(),
     }
 }
 
@@ -271,12 +275,14 @@ mod tests {
                 { "path": "/usr/bin/check", "invoked": ["/usr/bin/server"], "calls": [1, 2] },
             ],
             "assumptions": [1, 2],
+            "widened": [1],
         });
         let expected = ReportFigures {
             main_calls: Some(2),
             programs: 2,
             objects: 3,
             assumptions: 2,
+            widened: 1,
         };
         assert_eq!(report_figures(&report, "server"), expected);
         assert_eq!(report_figures(&json!({}), "server"), ReportFigures::default());
