@@ -14,12 +14,12 @@ mod escape;
 mod memory;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem::discriminant;
 
 use confine_elf::{Address, Object};
 use confine_isa::{Condition, Memory, Operand, Register, Width};
 
 use self::constants::{merge, narrow, stored};
+use self::escape::is_lost;
 use crate::value::{Constants, Entry, Location, Value};
 
 pub(crate) use self::callable::Callable;
@@ -269,7 +269,7 @@ impl State {
             }
             let joined = mine.join(theirs);
             for value in [&*mine, theirs] {
-                if discriminant(value) != discriminant(&joined) {
+                if is_lost(value, &joined) {
                     hidden.push((register, value.clone()));
                 }
             }

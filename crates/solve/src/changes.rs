@@ -50,13 +50,12 @@ fn overwrites(program: &Program<'_>, node: Node, loaded: Loaded, depth: u8) -> b
     let (Some(evaluation), Some(deeper)) = (evaluation, depth.checked_sub(1)) else {
         return true;
     };
-    let end = |place: &Loaded| place.offset.wrapping_add(place.width.bytes());
     let stores = evaluation.stores_behind.iter().any(|store| {
         // Offsets wrap: what is passed may point into the middle.
         let apart = store.offset.wrapping_sub(loaded.offset).cast_signed();
         let overlap =
             apart < loaded.width.bytes().cast_signed() && apart > -store.width.bytes().cast_signed();
-        store.pointer == loaded.pointer && (overlap || end(store) == end(&loaded))
+        store.pointer == loaded.pointer && overlap
     });
     if stores || evaluation.stores_near.contains(&loaded.pointer) {
         return true;

@@ -189,13 +189,8 @@ impl State {
     }
 }
 
-/// Notes those of two values that are not recognised any more in what they became.
-pub(super) fn lose(lost: &mut Vec<Value>, joined: &Value, before: [&Value; 2]) {
-    // A stack address that is no longer recognised may still be written through, a function still be called.
-    lost.extend(
-        before
-            .into_iter()
-            .filter(|value| discriminant(*value) != discriminant(joined))
-            .cloned(),
-    );
+/// Whether a value is not recognised any more in what it became by a join: a stack address may still be written through, a
+/// function still be called.
+pub(super) fn is_lost(value: &Value, joined: &Value) -> bool {
+    discriminant(value) != discriminant(joined)
 }

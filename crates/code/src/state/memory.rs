@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use confine_isa::{Memory, Register, Width};
 
-use super::escape::lose;
+use super::escape::is_lost;
 use super::{Slot, State};
 use crate::value::{Entry, Location, Value};
 
@@ -153,9 +153,8 @@ impl State {
             let (mine, theirs) = (self.load(start, width), other.load(start, width));
             let value = mine.join(&theirs);
             let held = [self, other].map(|state| state.slots.get(&start).map(|slot| &slot.value));
-            held.into_iter()
-                .flatten()
-                .for_each(|held| lose(lost, &value, [held, held]));
+            let gone = held.into_iter().flatten().filter(|held| is_lost(held, &value));
+            lost.extend(gone.cloned());
             slots.insert(start, Slot { value, width });
         }
         let changed = slots != self.slots || self.incoming_intact != intact;
