@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod builtins;
+mod delegates;
 mod discovery;
 mod execution;
 mod lookup;

@@ -3,7 +3,10 @@
 //! Until a binary's own code tells (a later room's work), this table does. Reading a command line wrongly would
 //! lose a program, so where the first word of the rest names nothing, [`Inner::Command`] lets the next be tried.
 
+mod execline;
 mod table;
+
+use std::collections::BTreeMap;
 
 use crate::pattern::{ANY, REST};
 use table::{Shape, TABLE};
@@ -15,12 +18,19 @@ pub enum Inner {
     Command(Vec<String>),
     /// A text for `/bin/sh -c`.
     ShellText(String),
-    /// Every executable in a folder.
-    Folder(String),
+    /// Every executable in a folder, with these arguments.
+    Folder(String, Vec<String>),
 }
 
 /// What `name` executes when it is called with `arguments` (its own name left out), and why that is known.
-pub fn inner(name: &str, arguments: &[String]) -> Option<(Vec<Inner>, &'static str)> {
+pub fn inner(
+    name: &str,
+    arguments: &[String],
+    variables: &BTreeMap<String, String>,
+) -> Option<(Vec<Inner>, &'static str)> {
+    if let Some(found) = execline::inner(name, arguments, variables) {
+        return Some(found);
+    }
     let row = TABLE.iter().find(|row| row.names.contains(&name))?;
     let found = match row.shape {
         Shape::AfterOperands(operands) => command(skip_options(arguments, row.valued), operands),
@@ -29,7 +39,7 @@ pub fn inner(name: &str, arguments: &[String]) -> Option<(Vec<Inner>, &'static s
         Shape::TextOption(operands) => text_option(name, arguments, row.valued, operands),
         Shape::Text => text(skip_options(arguments, row.valued)),
         Shape::StartStopDaemon => start_stop_daemon(arguments),
-        Shape::Folder => folder(skip_options(arguments, row.valued)),
+        Shape::Folder => folder(arguments, row.valued),
         Shape::AfterDashes => after_dashes(arguments),
     };
     Some((found, row.reason))
@@ -211,9 +221,17 @@ fn start_stop_daemon(arguments: &[String]) -> Vec<Inner> {
     found
 }
 
-fn folder(rest: &[String]) -> Vec<Inner> {
-    rest.first()
-        .map(|folder| Inner::Folder(folder.clone()))
+fn folder(arguments: &[String], valued: &[&str]) -> Vec<Inner> {
+    let mut given = Vec::new();
+    for (index, argument) in arguments.iter().enumerate() {
+        match argument.as_str() {
+            "-a" | "--arg" => given.extend(arguments.get(index + 1).cloned()),
+            other => given.extend(other.strip_prefix("--arg=").map(str::to_owned)),
+        }
+    }
+    skip_options(arguments, valued)
+        .first()
+        .map(|folder| Inner::Folder(folder.clone(), given))
         .into_iter()
         .collect()
 }
@@ -229,6 +247,8 @@ fn after_dashes(arguments: &[String]) -> Vec<Inner> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::{Inner, inner};
 
     fn words(text: &str) -> Vec<String> {
@@ -242,7 +262,7 @@ mod tests {
             let (name, arguments) = line.split_first().expect("a line has a name");
             let expected: Vec<Inner> = expected.iter().map(|text| Inner::Command(words(text))).collect();
             assert_eq!(
-                inner(name, arguments).expect("in the table").0,
+                inner(name, arguments, &BTreeMap::new()).expect("in the table").0,
                 expected,
                 "{line:?}"
             );
@@ -278,7 +298,7 @@ mod tests {
             let arguments: Vec<String> = line.iter().skip(1).map(|&word| word.to_owned()).collect();
             let name = line.first().expect("a line has a name");
             assert_eq!(
-                inner(name, &arguments).expect("in the table").0,
+                inner(name, &arguments, &BTreeMap::new()).expect("in the table").0,
                 vec![Inner::ShellText(expected.to_owned())]
             );
         };
