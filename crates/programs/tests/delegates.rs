@@ -3,7 +3,7 @@
 
 use confine_assumption::Kind;
 use confine_image::{Config, MemoryFiles};
-use confine_programs::{Programs, find};
+use confine_programs::{Asked, Programs, find};
 
 /// Programs that are there without being anybody's.
 const PRESENT: &str = "one two three four five six tool.py dash bash run-parts cron crond anacron crontab busybox \
@@ -28,7 +28,7 @@ fn search(files: &MemoryFiles, command: &str) -> Programs {
         env: vec![("PORT".to_owned(), "six".to_owned())],
         ..Config::default()
     };
-    find(files, &config, &[])
+    find(files, &config, Asked::default())
 }
 
 /// The numbered programs that a command leads to, and nothing of it stays open but `open`.
@@ -313,7 +313,7 @@ fn sshd() {
         )
         .file("/etc/profile", "four\n")
         .file("/root/.bashrc", "five\n");
-    let open = "users may give their shell /bin/bash any command: name it with --also";
+    let open = "users may give their shell /bin/bash any command";
     check(&files, "sshd -D", "two three four five", &[open]);
     check(
         &files,

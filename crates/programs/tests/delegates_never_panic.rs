@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use confine_image::{Config, MemoryFiles};
-use confine_programs::{Programs, find};
+use confine_programs::{Asked, Programs, find};
 use proptest::prelude::*;
 
 /// Every configuration that is read, all with the same text.
@@ -75,7 +75,14 @@ fn search(text: &[u8], command: &str) -> Programs {
         workdir: "/".to_owned(),
         ..Config::default()
     };
-    find(&files, &config, &["one".to_owned()])
+    find(
+        &files,
+        &config,
+        Asked {
+            also: &["one".to_owned()],
+            ..Asked::default()
+        },
+    )
 }
 
 /// Every search came to its end, so that what was named is there.

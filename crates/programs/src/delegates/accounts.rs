@@ -52,9 +52,7 @@ pub fn shells(reader: &mut Reader<'_>) {
             continue;
         }
         reader.command(vec![shell.clone(), "-c".to_owned(), ":".to_owned()]);
-        reader.open(format!(
-            "users may give their shell {shell} any command: name it with --also"
-        ));
+        reader.open(format!("users may give their shell {shell} any command"));
         for &path in START_UP
             .iter()
             .filter(|path| reader.is_file(path))

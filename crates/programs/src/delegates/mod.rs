@@ -310,6 +310,11 @@ pub fn may_be_script(name: &str) -> bool {
     SCRIPTS.contains(&name)
 }
 
+/// Whether `name` is among the delegates that are known.
+pub fn is_delegate(name: &str) -> bool {
+    UNREAD.iter().any(|(known, _)| *known == name) || TABLE.iter().any(|row| row.names.contains(&name))
+}
+
 /// What a program executes by its configuration, and the row's reason; `None` if it is no delegate.
 pub fn follow(files: &dyn Files, call: &Call<'_>) -> Option<(Vec<Finding>, &'static str)> {
     if let Some((_, what)) = UNREAD.iter().find(|(name, _)| *name == call.name) {

@@ -114,6 +114,11 @@ const TABLE: &[Row] = &[
     ),
 ];
 
+/// Whether `name` is such a command.
+pub fn is_command(name: &str) -> bool {
+    name == "s6-log" || TABLE.iter().any(|row| row.names.contains(&name))
+}
+
 /// What a command of execline or s6 executes; `None` if `name` is no such command.
 pub fn inner(
     name: &str,

@@ -45,6 +45,11 @@ pub fn inner(
     Some((found, row.reason))
 }
 
+/// Whether `name` is among the wrappers that are known.
+pub fn is_wrapper(name: &str) -> bool {
+    execline::is_command(name) || TABLE.iter().any(|row| row.names.contains(&name))
+}
+
 fn command(rest: &[String], operands: usize) -> Vec<Inner> {
     match rest.first() {
         // What is behind an unknown number of words is unknown itself.
