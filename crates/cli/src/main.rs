@@ -14,6 +14,7 @@ mod overrides;
 mod pipeline;
 mod policy;
 mod progress;
+mod remembered;
 mod statistics;
 mod summary;
 mod terminal;
