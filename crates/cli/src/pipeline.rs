@@ -52,9 +52,7 @@ pub fn analyse(
         also: &options.also,
         everything: options.exec == Exec::All,
     };
-    let mut found = statistics.time("find programs", || {
-        confine_programs::find(files, config, asked)
-    });
+    let mut found = statistics.time("find programs", || confine_programs::find(files, config, asked));
     progress.step();
     if let Some(program) = &options.program {
         if found.programs.is_empty() {

@@ -174,7 +174,8 @@ mod tests {
 
     #[test]
     fn lists_add_up_and_the_last_variable_is_the_flag_s() {
-        let file = "also = ['a']\nenv = { A = '1', B = '2' }\n[image.'*server*']\nalso = ['b']\nenv = { B = '3' }\n";
+        let file =
+            "also = ['a']\nenv = { A = '1', B = '2' }\n[image.'*server*']\nalso = ['b']\nenv = { B = '3' }\n";
         let merged = merged(&["--also", "c", "-e", "A=4"], file);
         assert_eq!(merged.also, words("c b a"));
         let variables: Vec<String> = merged
@@ -192,8 +193,14 @@ mod tests {
         assert_eq!(merged(&["--entrypoint", "e"], file).command, None);
         let file = "command = 'x'\nentrypoint = 'e'\n";
         let both = merged(&[], file);
-        assert_eq!((both.command.as_deref(), both.entrypoint.as_deref()), (Some("x"), Some("e")));
-        let one = merged(&["--program", "p"], "command = 'x'\nalso = ['y']\nruntime = 'crun'\nexec = 'all'\n");
+        assert_eq!(
+            (both.command.as_deref(), both.entrypoint.as_deref()),
+            (Some("x"), Some("e"))
+        );
+        let one = merged(
+            &["--program", "p"],
+            "command = 'x'\nalso = ['y']\nruntime = 'crun'\nexec = 'all'\n",
+        );
         assert_eq!((one.command, one.also, one.runtime), (None, Vec::new(), None));
         assert_eq!(one.exec, Some(Exec::All));
     }
@@ -219,7 +226,10 @@ mod tests {
         for (text, expected) in [
             ("also = ['a']\nalsoo = []\n", "line 2: unknown field `alsoo`"),
             ("\n\nexec = 'some'\n", "line 3: unknown variant `some`"),
-            ("also = 'a'", "line 1: invalid type: string \"a\", expected a sequence"),
+            (
+                "also = 'a'",
+                "line 1: invalid type: string \"a\", expected a sequence",
+            ),
             ("[image.x]\nport = 1\n", "line 2: unknown field `port`"),
             ("[image.x.image.y]\n", "found images inside an image"),
             ("a = [", "line 1: "),
@@ -232,7 +242,10 @@ mod tests {
     #[test]
     fn the_documented_keys_are_the_keys() {
         let page = include_str!("../../../docs/configuration.md");
-        let mut blocks = page.split("```toml\n").skip(1).map(|block| block.split("```").next().unwrap());
+        let mut blocks = page
+            .split("```toml\n")
+            .skip(1)
+            .map(|block| block.split("```").next().unwrap());
         let complete = parse(blocks.next().unwrap()).unwrap();
         let documented: Vec<&str> = page
             .lines()
@@ -240,9 +253,16 @@ mod tests {
             .collect();
         let unknown = parse("nothing = 1").unwrap_err().to_string();
         for key in &documented {
-            assert!(unknown.contains(&format!("`{key}`")), "{key} is no key: {unknown}");
+            assert!(
+                unknown.contains(&format!("`{key}`")),
+                "{key} is no key: {unknown}"
+            );
         }
-        assert_eq!(documented.len(), unknown.matches('`').count() / 2 - 1, "{unknown}");
+        assert_eq!(
+            documented.len(),
+            unknown.matches('`').count() / 2 - 1,
+            "{unknown}"
+        );
         // The page's first example uses every key.
         let Settings {
             command,

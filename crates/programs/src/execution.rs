@@ -129,6 +129,11 @@ impl Discovery<'_> {
             )
         };
         match inner {
+            Inner::With(variables, argv) => {
+                let mut request = request.clone();
+                request.context.variables.extend(variables);
+                self.wrapped(Inner::Command(argv), name, reason, path, &request);
+            }
             Inner::Command(mut argv) => {
                 // An option that the table does not know may have taken a word: the first that names something counts.
                 let named = argv.iter().take(4).position(|word| {

@@ -136,6 +136,13 @@ pub fn follows_arguments(name: &str) -> bool {
         || delegates::is_delegate(name)
 }
 
+/// Whether everything that a program of that name executes is named by its arguments and scripts, which are followed: what
+/// its own code executes is nothing else.
+#[must_use]
+pub fn executes_only_arguments(name: &str) -> bool {
+    builtins::dialect(name).is_some_and(|_| !multicall::is_multicall(name)) || wrappers::is_wrapper(name)
+}
+
 /// The executable of the image that a word of a command line names, if it names one.
 #[must_use]
 pub fn names_executable(files: &dyn Files, config: &Config, word: &str) -> bool {

@@ -83,7 +83,10 @@ pub(crate) fn rows(report: &Report) -> Vec<Vec<String>> {
         .collect();
     let open = report.assumptions.iter();
     rows.extend(open.filter(|one| one.kind == Kind::OpenCommand).map(|open| {
-        let mut lines = ways.owner(&open.place).map(|path| ways.text(path)).unwrap_or_default();
+        let mut lines = ways
+            .owner(&open.place)
+            .map(|path| ways.text(path))
+            .unwrap_or_default();
         if !lines.is_empty() {
             lines.push('\n');
         }
@@ -119,7 +122,10 @@ mod tests {
         }];
         let rows = rows(&report);
         let expected = [
-            ["/usr/bin/tool", "Entrypoint: first word\n/entry.sh:3: command `tool` on PATH"],
+            [
+                "/usr/bin/tool",
+                "Entrypoint: first word\n/entry.sh:3: command `tool` on PATH",
+            ],
             [
                 "/usr/sbin/server",
                 "Entrypoint: first word\n/entry.sh:9: exec \"$@\" with the image's command",

@@ -49,7 +49,12 @@ mod tests {
         };
         for (kind, effect, exec, expected) in [
             (Kind::OpenCommand, Effect::NotCovered, Exec::None, Effect::Trusted),
-            (Kind::OpenCommand, Effect::NotCovered, Exec::Found, Effect::NotCovered),
+            (
+                Kind::OpenCommand,
+                Effect::NotCovered,
+                Exec::Found,
+                Effect::NotCovered,
+            ),
             (
                 Kind::OpenCommand,
                 Effect::NotCovered,
@@ -62,7 +67,12 @@ mod tests {
                 Exec::None,
                 Effect::WidenedToCandidates,
             ),
-            (Kind::OpenCallNumber, Effect::NotCovered, Exec::None, Effect::NotCovered),
+            (
+                Kind::OpenCallNumber,
+                Effect::NotCovered,
+                Exec::None,
+                Effect::NotCovered,
+            ),
         ] {
             let settled = settled(vec![open(kind, effect), open(kind, effect)], exec);
             let effects: Vec<Effect> = settled.iter().map(|one| one.effect).collect();

@@ -11,7 +11,9 @@ use confine_image::{Config, Files};
 use confine_kernel::call_named;
 use confine_link::conventions::{self, Convention};
 use confine_link::{LateRequest, Linked, LoadReason, ObjectStore, Roots, Scope, plugins};
-use confine_programs::{Executed, UNKNOWN_WORD, UNKNOWN_WORDS, follows_arguments, names_executable};
+use confine_programs::{
+    Executed, UNKNOWN_WORD, UNKNOWN_WORDS, executes_only_arguments, follows_arguments, names_executable,
+};
 use confine_solve::{Interface, LateRoot, List, Passed};
 
 use super::AnalysedProgram;
@@ -213,8 +215,7 @@ impl Execution {
 pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -> Vec<Execution> {
     let library = conventions::c_library(&program.linked);
     let path = &program.program.path;
-    let passed = program.solution.passed.iter();
-    let mut executed: Vec<Execution> = passed
+    let mut executed: Vec<Execution> = telling(&program.solution.passed)
         .filter_map(|passed| {
             let argv = if executes(passed) {
                 argument_list(passed)?
@@ -226,7 +227,9 @@ pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -
                 return None;
             };
             Some(Execution {
-                told: Some(passed.object) == library || is_one_of(passed, &SHELLS) && passed.string.is_none(),
+                told: Some(passed.object) == library
+                    || is_one_of(passed, &SHELLS) && passed.string.is_none()
+                    || is_within_shells(passed),
                 executed: Executed {
                     how: format!("executes {}", argv.first()?),
                     argv,
@@ -238,13 +241,39 @@ pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -
         })
         .collect();
     let open = passed_openly(program, library).any(executes) || executes_by_own_calls(program, library);
-    let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    let known = program.program.invoked.iter().chain([path]);
-    if open && !known.into_iter().any(|path| follows_arguments(&name(path))) {
+    if open && !names(program).any(follows_arguments) {
         let own = own_arguments(program, files, config).into_iter();
-        executed.extend(own.map(|executed| Execution { executed, told: false }));
+        executed.extend(own.map(|executed| Execution {
+            executed,
+            told: false,
+        }));
     }
     executed
+}
+
+/// The names that a program goes by, without folders.
+fn names(program: &AnalysedProgram) -> impl Iterator<Item = &str> {
+    let paths = program.program.invoked.iter().chain([&program.program.path]);
+    paths.map(|path| path.rsplit('/').next().unwrap_or(path))
+}
+
+/// What is passed, but for what tells nothing new: where one function executes by another, both are given the same at the
+/// same place, and the one that is called there knows the words.
+fn telling(passed: &[Passed]) -> impl Iterator<Item = &Passed> {
+    let site = |passed: &Passed| (passed.object, passed.place.clone(), passed.string.clone());
+    let knowing = passed
+        .iter()
+        .filter(|passed| !passed.list.is_empty() || passed.whole);
+    let knowing: BTreeSet<_> = knowing.map(site).collect();
+    let telling = passed.iter();
+    telling.filter(move |passed| !passed.list.is_empty() || passed.whole || !knowing.contains(&site(passed)))
+}
+
+/// Whether the place is in a function that hands command lines to a shell: what its callers pass is looked at.
+fn is_within_shells(passed: &Passed) -> bool {
+    let function = passed.place.rsplit(':').next().unwrap_or_default();
+    let function = function.split('+').next().unwrap_or_default();
+    SHELLS.iter().any(|(name, _)| *name == function)
 }
 
 /// What an execution is given, as far as it is known; `None` if the name of the file is not.
@@ -265,7 +294,10 @@ fn own_arguments(program: &AnalysedProgram, files: &dyn Files, config: &Config) 
     let lists = program.program.arguments.iter();
     lists
         .flat_map(|arguments| (1..arguments.len()).filter_map(|at| arguments.get(at..)))
-        .filter(|rest| rest.first().is_some_and(|word| names_executable(files, config, word)))
+        .filter(|rest| {
+            rest.first()
+                .is_some_and(|word| names_executable(files, config, word))
+        })
         .map(|rest| Executed {
             argv: rest.to_vec(),
             called: None,
@@ -302,6 +334,8 @@ fn executes_by_own_calls(program: &AnalysedProgram, library: Option<usize>) -> b
 /// What stays open of what a program loads and executes.
 pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
     let library = conventions::c_library(&program.linked);
+    // A shell executes what its scripts say, a wrapper what its arguments say: what is open in these is told there.
+    let known = names(program).all(executes_only_arguments);
     let mut assumptions: Vec<Assumption> = passed_openly(program, library)
         .filter_map(|passed| {
             let (kind, effect, detail) = if is_one_of(passed, &LOADERS) {
@@ -312,6 +346,8 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
                 let detail = "looks up a symbol by a name that is not a constant: every exported function of the \
                               libraries that are loaded late counts";
                 (Kind::OpenSymbol, Effect::WidenedToCandidates, detail)
+            } else if known && (executes(passed) || is_one_of(passed, &SHELLS)) {
+                return None;
             } else if executes(passed) {
                 let detail = "executes a program by a path that is not a constant";
                 (Kind::OpenCommand, Effect::NotCovered, detail)
@@ -324,7 +360,7 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
             Some(Assumption { kind, place: passed.place.clone(), detail: detail.to_owned(), effect })
         })
         .collect();
-    if executes_by_own_calls(program, library) {
+    if !known && executes_by_own_calls(program, library) {
         assumptions.push(Assumption {
             kind: Kind::OpenCommand,
             place: program.program.path.clone(),

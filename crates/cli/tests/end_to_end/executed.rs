@@ -24,7 +24,11 @@ fn image() -> Option<Image> {
 }
 
 fn paths(report: &Report) -> Vec<&str> {
-    report.programs.iter().map(|program| program.path.as_str()).collect()
+    report
+        .programs
+        .iter()
+        .map(|program| program.path.as_str())
+        .collect()
 }
 
 #[test]
@@ -34,7 +38,13 @@ fn command_lines_in_programs_are_followed() {
     let report = report(&archive, &[]);
     assert_eq!(
         paths(&report),
-        ["/runner", "/usr/bin/callback", "/usr/bin/probe", "/usr/bin/server", "/usr/bin/sh"]
+        [
+            "/runner",
+            "/usr/bin/callback",
+            "/usr/bin/probe",
+            "/usr/bin/server",
+            "/usr/bin/sh"
+        ]
     );
     let found = |path: &str| {
         let program = report.programs.iter().find(|program| program.path == path);
@@ -45,7 +55,10 @@ fn command_lines_in_programs_are_followed() {
     assert_eq!(found("/usr/bin/sh").parent.as_deref(), Some("/runner"));
     assert_eq!(found("/usr/bin/probe").how, "command `probe` on PATH");
     assert_eq!(found("/usr/bin/server").how, "exec of `/bin/server` by path");
-    let server = report.programs.iter().find(|program| program.path.ends_with("server"));
+    let server = report
+        .programs
+        .iter()
+        .find(|program| program.path.ends_with("server"));
     assert_eq!(server.unwrap().arguments, [["/bin/server", "--data"]]);
 }
 
@@ -54,10 +67,17 @@ fn words_of_the_arguments_of_what_executes_openly_are_command_lines() {
     let Some(image) = image() else { return };
     let archive = image.archive(None, None).display().to_string();
     let report = report(&archive, &["--command", "-x present y"]);
-    let present = report.programs.iter().find(|program| program.path == "/usr/bin/present");
+    let present = report
+        .programs
+        .iter()
+        .find(|program| program.path == "/usr/bin/present");
     let found = &present.unwrap().found[0];
     assert_eq!(found.place, "/runner");
-    assert!(found.how.starts_with("`present` among its arguments"), "{}", found.how);
+    assert!(
+        found.how.starts_with("`present` among its arguments"),
+        "{}",
+        found.how
+    );
     assert_eq!(present.unwrap().arguments, [["present", "y"]]);
 }
 
@@ -77,13 +97,22 @@ fn open_commands_are_trusted_told_or_taken_for_every_program() {
             .find(|one| one.kind == Kind::OpenCommand && one.place.starts_with("/runner:start+"));
         let open = open.unwrap();
         assert_eq!(open.effect, effect, "{flag}");
-        assert!(open.detail.contains("a path that is not a constant") && open.detail.contains(words), "{open:?}");
+        assert!(
+            open.detail.contains("a path that is not a constant") && open.detail.contains(words),
+            "{open:?}"
+        );
         assert_eq!(paths(&report).contains(&"/usr/bin/present"), present, "{flag}");
-        let scripts = report.scripts.iter().any(|script| script.path == "/usr/bin/script");
+        let scripts = report
+            .scripts
+            .iter()
+            .any(|script| script.path == "/usr/bin/script");
         assert_eq!(scripts, present, "{flag}");
     }
     let all = report(&archive, &["--exec", "all"]);
-    let present = all.programs.iter().find(|program| program.path == "/usr/bin/present");
+    let present = all
+        .programs
+        .iter()
+        .find(|program| program.path == "/usr/bin/present");
     assert_eq!(present.unwrap().found[0].place, "--exec all");
 }
 
@@ -94,5 +123,8 @@ fn what_is_trusted_satisfies_strict() {
         .file("/bin/sh", &programs["shell"]);
     let archive = image.archive(None, None).display().to_string();
     ends_with(3, &mut confine(&["profile", &archive, "--strict"]));
-    ends_with(0, &mut confine(&["profile", &archive, "--strict", "--exec", "none"]));
+    ends_with(
+        0,
+        &mut confine(&["profile", &archive, "--strict", "--exec", "none"]),
+    );
 }

@@ -7,21 +7,22 @@ use crate::builtins;
 use crate::lookup::base_name;
 
 const ACCOUNTS: &str = "/etc/passwd";
-/// What login shells of all users read before anything else, and what each user may have of it at home.
+/// What login shells of all users read before anything else, by the kind of shell, and what each user may have of it at
+/// home.
 const START_UP: &[&str] = &[
     "/etc/profile",
     "/etc/bash.bashrc",
     "/etc/zsh/zshrc",
     "/etc/zsh/zprofile",
 ];
-const START_UP_AT_HOME: &[&str] = &[
-    ".profile",
-    ".bash_profile",
-    ".bash_login",
-    ".bashrc",
-    ".bash_logout",
-    ".zshrc",
-    ".zprofile",
+const START_UP_AT_HOME: &[&str] = &[".profile"];
+/// What shells of their own kind read there besides.
+const START_UP_OF_SHELLS: &[(&str, &[&str])] = &[
+    (
+        "bash",
+        &[".bash_profile", ".bash_login", ".bashrc", ".bash_logout"],
+    ),
+    ("zsh", &[".zshenv", ".zprofile", ".zshrc", ".zlogin", ".zlogout"]),
 ];
 
 /// login: the shells of all users.
@@ -65,7 +66,10 @@ pub fn shells(reader: &mut Reader<'_>) {
         if builtins::dialect(base_name(&shell)).is_none() {
             continue;
         }
-        for name in START_UP_AT_HOME {
+        let own = START_UP_OF_SHELLS
+            .iter()
+            .filter(|(name, _)| *name == base_name(&shell));
+        for name in START_UP_AT_HOME.iter().chain(own.flat_map(|(_, names)| *names)) {
             let path = format!("{}/{name}", home.trim_end_matches('/'));
             if reader.is_file(&path) {
                 reader.at_file(&path);

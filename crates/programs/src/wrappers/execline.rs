@@ -41,6 +41,7 @@ const fn row(names: &'static [&'static str], valued: &'static [&'static str], pa
 use Part::{Cases, Commands, Name, Names, Word, Words};
 
 const TABLE: &[Row] = &[
+    row(&["exec"], &["-a"], &[]),
     row(&["background"], &[], &[Commands]),
     row(&["foreground"], &[], &[Commands]),
     row(
@@ -139,6 +140,9 @@ pub fn inner(
                 let (Some(word), more) = (rest.first(), rest.get(1..).unwrap_or_default()) else {
                     return Some((found, REASON));
                 };
+                if word == REST {
+                    break;
+                }
                 if *part == Name && !(name == "withstdinas" && index > 0) {
                     let value = given(name, arguments, more, variables);
                     values.insert(word.clone(), value);
@@ -168,7 +172,15 @@ pub fn inner(
         }
     }
     let rest: Vec<String> = rest.iter().map(|word| substitute(word, &values)).collect();
-    found.extend(command(&rest));
+    let exported = skip_options(arguments, row.valued)
+        .get(..2)
+        .filter(|_| name == "export");
+    found.extend(command(&rest).map(|inner| match (inner, exported) {
+        (Inner::Command(words), Some([variable, value])) => {
+            Inner::With(vec![(variable.clone(), value.clone())], words)
+        }
+        (inner, _) => inner,
+    }));
     Some((found, REASON))
 }
 
@@ -220,8 +232,7 @@ fn case_commands(cases: &[String]) -> Vec<Inner> {
 
 fn command(words: &[String]) -> Option<Inner> {
     let first = words.first()?;
-    let nothing = first.is_empty() || first == REST && words.len() > 1;
-    (!nothing).then(|| Inner::Command(words.to_vec()))
+    (!first.is_empty()).then(|| Inner::Command(words.to_vec()))
 }
 
 /// `!processor` among the directives of a logger.
@@ -264,6 +275,18 @@ mod tests {
         );
         check(&["wait", " 1", "", "d"], &[&["d"]]);
         check(&["foreground", "  foreground"], &[&[" foreground"]]);
+    }
+
+    #[test]
+    fn an_exported_variable_is_in_the_environment() {
+        let words: Vec<String> = ["PATH", "/x", "run"]
+            .iter()
+            .map(|&word| word.to_owned())
+            .collect();
+        let found = inner("export", &words, &BTreeMap::new());
+        let variables = vec![("PATH".to_owned(), "/x".to_owned())];
+        let expected = vec![Inner::With(variables, vec!["run".to_owned()])];
+        assert_eq!(found.map(|(found, _)| found), Some(expected));
     }
 
     #[test]

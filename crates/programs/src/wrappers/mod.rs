@@ -16,6 +16,8 @@ use table::{Shape, TABLE};
 pub enum Inner {
     /// An argument list.
     Command(Vec<String>),
+    /// An argument list with variables of its environment.
+    With(Vec<(String, String)>, Vec<String>),
     /// A text for `/bin/sh -c`.
     ShellText(String),
     /// Every executable in a folder, with these arguments.
@@ -42,7 +44,15 @@ pub fn inner(
         Shape::Folder => folder(arguments, row.valued),
         Shape::AfterDashes => after_dashes(arguments),
     };
-    Some((found, row.reason))
+    // Where the arguments are not known, neither is the command.
+    let unknown = arguments
+        .iter()
+        .position(|word| word == REST)
+        .filter(|_| found.is_empty());
+    match unknown.and_then(|at| arguments.get(at..)) {
+        Some(rest) => Some((vec![Inner::Command(rest.to_vec())], row.reason)),
+        None => Some((found, row.reason)),
+    }
 }
 
 /// Whether `name` is among the wrappers that are known.
@@ -105,12 +115,20 @@ fn after_assignments(arguments: &[String], valued: &[&str]) -> Vec<Inner> {
         }
     }
     let mut rest = skip_options(arguments, valued);
+    let mut variables = Vec::new();
     while let Some((first, more)) = rest.split_first()
-        && first.split_once('=').is_some_and(|(name, _)| !name.contains('/'))
+        && let Some((name, value)) = first.split_once('=').filter(|(name, _)| !name.contains('/'))
     {
+        variables.push((name.to_owned(), value.to_owned()));
         rest = more;
     }
-    command(rest, 0)
+    let inner = command(rest, 0).into_iter();
+    inner
+        .map(|inner| match inner {
+            Inner::Command(words) if !variables.is_empty() => Inner::With(variables.clone(), words),
+            other => other,
+        })
+        .collect()
 }
 
 fn find_commands(arguments: &[String]) -> Vec<Inner> {
@@ -254,7 +272,7 @@ fn after_dashes(arguments: &[String]) -> Vec<Inner> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Inner, inner};
+    use super::{Inner, REST, inner};
 
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()
@@ -272,7 +290,7 @@ mod tests {
                 "{line:?}"
             );
         };
-        check("env -i A=1 sh x", &["sh x"]);
+        check("env -i sh x", &["sh x"]);
         check("env -S bash -e x", &["bash -e x"]);
         check("env -u HOME sh", &["sh"]);
         check("gosu redis redis-server --port 1", &["redis-server --port 1"]);
@@ -295,6 +313,40 @@ mod tests {
         check("su www x.sh", &["/bin/sh x.sh"]);
         check("chroot / ls", &["ls"]);
         check("nice -n 5 ls", &["ls"]);
+    }
+
+    #[test]
+    fn assignments_are_the_command_s_environment() {
+        let found = inner("env", &words("-i A=1 B=2 sh x"), &BTreeMap::new());
+        let variables = [("A", "1"), ("B", "2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(
+            found.map(|(found, _)| found),
+            Some(vec![Inner::With(variables.to_vec(), words("sh x"))])
+        );
+    }
+
+    #[test]
+    fn unknown_arguments_are_an_unknown_command() {
+        for name in [
+            "env",
+            "find",
+            "run-parts",
+            "start-stop-daemon",
+            "capsh",
+            "su",
+            "gosu",
+            "xargs",
+            "foreground",
+        ] {
+            let arguments = [REST.to_owned()];
+            let (found, _) = inner(name, &arguments, &BTreeMap::new()).expect("in the table");
+            let open = found.iter().any(|inner| match inner {
+                Inner::Command(words) | Inner::With(_, words) => words.iter().any(|word| word == REST),
+                Inner::ShellText(text) => text.contains(REST),
+                Inner::Folder(folder, _) => folder == REST,
+            });
+            assert!(open, "{name}: {found:?}");
+        }
     }
 
     #[test]
