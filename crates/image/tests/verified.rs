@@ -1,7 +1,6 @@
 //! A layer is hashed once, as long as nobody touches its archive.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-#[allow(dead_code, reason = "the other tests of this crate need the rest")]
 mod common;
 
 use std::collections::BTreeSet;
