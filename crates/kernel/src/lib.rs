@@ -12,6 +12,7 @@ mod constants;
 mod engine;
 mod runtime;
 mod tsv;
+mod vulnerabilities;
 
 pub use arguments::{Argument, ArgumentKind, arguments};
 pub use calls::{
@@ -23,3 +24,8 @@ pub use constants::{
 };
 pub use engine::{DOCKER_DEFAULT_VERSION, DefaultCall, docker_default};
 pub use runtime::{RUNTIME_TABLE_VERSION, Requester, Runtime, RuntimeCall, runtime_calls};
+pub use vulnerabilities::{
+    Access, ArgumentCondition, Entry, Equivalent, KernelVersion, NeededCapability, Step,
+    USER_NAME_SPACES_SINCE, Vulnerability, VulnerabilityClass, Way, equivalents, user_name_space,
+    vulnerabilities,
+};
