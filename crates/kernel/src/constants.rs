@@ -213,7 +213,8 @@ fn group(name: &str) -> &'static [Constant] {
 /// if there is none.
 pub(crate) const fn value_named(call: &str, argument: &str, name: &str) -> u64 {
     let mut part = 0;
-    while part < PART_COUNT {
+    loop {
+        assert!(part < PART_COUNT, "an argument has no constant of that name");
         let Part { group, .. } = PARTS[part];
         if tsv::same(PARTS[part].call, call) && tsv::same(PARTS[part].argument, argument) {
             let mut row = first_of(group);
@@ -226,7 +227,6 @@ pub(crate) const fn value_named(call: &str, argument: &str, name: &str) -> u64 {
         }
         part += 1;
     }
-    panic!("an argument has no constant of that name")
 }
 
 /// The first row of a group, or of the one behind where it would be.
