@@ -3,29 +3,10 @@
 use std::collections::BTreeSet;
 
 use confine_kernel::{
-    Access, ArgumentCondition, DOCKER_DEFAULT_LETS_X32_IN, DOCKER_DEFAULT_LETS_X86_IN, DefaultComparison,
-    Entry, KernelVersion, docker_default, equivalents,
+    Access, ArgumentCondition, DOCKER_CAPABILITIES, DOCKER_DEFAULT_LETS_X32_IN, DOCKER_DEFAULT_LETS_X86_IN,
+    DefaultComparison, Entry, KernelVersion, docker_default, equivalents,
 };
 use confine_policy::{ARGUMENTS, Architecture, Comparison, Conjunction, Masked, Policy, Rule};
-
-/// Capabilities that Docker gives a container unless told otherwise, in alphabetical order: moby,
-/// daemon/pkg/oci/caps/defaults.go. podman gives fewer.
-pub const DEFAULT_CAPABILITIES: [&str; 14] = [
-    "CAP_AUDIT_WRITE",
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_MKNOD",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_RAW",
-    "CAP_SETFCAP",
-    "CAP_SETGID",
-    "CAP_SETPCAP",
-    "CAP_SETUID",
-    "CAP_SYS_CHROOT",
-];
 
 /// What stands between a container and the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +35,7 @@ pub enum Capabilities {
 impl Default for Capabilities {
     /// Those that Docker gives.
     fn default() -> Self {
-        Self::Some(DEFAULT_CAPABILITIES.map(str::to_owned).into())
+        Self::Some(DOCKER_CAPABILITIES.map(str::to_owned).into())
     }
 }
 

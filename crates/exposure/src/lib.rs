@@ -14,5 +14,5 @@
 mod guard;
 mod judge;
 
-pub use guard::{Capabilities, DEFAULT_CAPABILITIES, Guard};
+pub use guard::{Capabilities, Guard};
 pub use judge::{State, Verdict, judge};

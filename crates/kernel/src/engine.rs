@@ -8,6 +8,25 @@ use crate::{SystemCall, call_named, tsv};
 /// Where the table is taken from.
 pub const DOCKER_DEFAULT_VERSION: &str = "moby/profiles seccomp/v0.2.3";
 
+/// Capabilities that Docker gives a container unless told otherwise, in alphabetical order: moby,
+/// daemon/pkg/oci/caps/defaults.go. podman gives fewer.
+pub const DOCKER_CAPABILITIES: [&str; 14] = [
+    "CAP_AUDIT_WRITE",
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_MKNOD",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_RAW",
+    "CAP_SETFCAP",
+    "CAP_SETGID",
+    "CAP_SETPCAP",
+    "CAP_SETUID",
+    "CAP_SYS_CHROOT",
+];
+
 /// One way in which Docker's default profile allows a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultCall {

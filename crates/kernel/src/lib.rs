@@ -23,8 +23,8 @@ pub use constants::{
     Known, Meaning, constant_named, constant_names, constants_combine, describe, describe_mask,
 };
 pub use engine::{
-    DOCKER_DEFAULT_LETS_X32_IN, DOCKER_DEFAULT_LETS_X86_IN, DOCKER_DEFAULT_VERSION, DefaultCall,
-    DefaultComparison, docker_default,
+    DOCKER_CAPABILITIES, DOCKER_DEFAULT_LETS_X32_IN, DOCKER_DEFAULT_LETS_X86_IN, DOCKER_DEFAULT_VERSION,
+    DefaultCall, DefaultComparison, docker_default,
 };
 pub use runtime::{RUNTIME_TABLE_VERSION, Requester, Runtime, RuntimeCall, runtime_calls};
 pub use vulnerabilities::{
