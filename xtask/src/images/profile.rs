@@ -8,6 +8,8 @@ use anyhow::{Context, ensure};
 use confine_engine::{Interrupt, Invocation};
 use serde_json::{Value, json};
 
+use super::recipe::Recipe;
+
 /// An argument that no program passes: it makes a rule that names a call and never matches it.
 const NEVER_PASSED: u64 = 0x5ca1_ab1e_0dd5_eed5;
 
@@ -66,7 +68,7 @@ pub fn make(
     confine: &Path,
     interrupt: &Interrupt,
     archive: &Path,
-    main: &str,
+    recipe: &Recipe,
     output: &Path,
 ) -> anyhow::Result<Profile> {
     let path = output.join("profile.json");
@@ -78,6 +80,7 @@ pub fn make(
         .arg(&path)
         .arg("--report")
         .arg(&report)
+        .args(recipe.also.iter().flat_map(|command| ["--also", command]))
         .limit(Duration::from_secs(300))
         .interrupt(interrupt);
     let finished = run.run()?;
@@ -89,7 +92,7 @@ pub fn make(
         finished.stderr
     );
     let mut profile = read(&path)?;
-    profile.figures.report = Some(report_figures(&json_file(&report)?, main));
+    profile.figures.report = Some(report_figures(&json_file(&report)?, &recipe.main));
     profile.figures.cost = Some((finished.elapsed, finished.peak_memory));
     Ok(profile)
 }
