@@ -298,6 +298,9 @@ impl Discovery<'_> {
             if pattern::is_open(first) {
                 let detail = "a shell is given a text that is not known as a whole".to_owned();
                 self.assume(Kind::OpenCommand, &request.context, detail);
+                if first == REST || first.chars().all(|character| character == pattern::ANY) {
+                    return;
+                }
             }
             if context.parent.is_none() {
                 context.parent = Some(path.to_owned());

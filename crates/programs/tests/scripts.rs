@@ -269,6 +269,9 @@ fn roots_of_a_configuration() {
     );
     assert_eq!(names(&found), ["four", "one", "three", "two"]);
     assert!(!found.without_command);
+    config.healthcheck = Some(Healthcheck::Command(vec!["three".to_owned(), "-q".to_owned()]));
+    let checked = find(&root(), &config, Asked::default());
+    assert_eq!(names(&checked), ["one", "three"]);
     let three = found
         .programs
         .iter()
