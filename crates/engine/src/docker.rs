@@ -1,4 +1,4 @@
-//! Docker through its own command line, which is the interface that it keeps stable.
+//! Docker through its own command line, which is the interface that it keeps stable; and podman, which has the same.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,15 +7,19 @@ use serde_json::Value;
 
 use crate::bundle::ImageConfig;
 use crate::command::{Interrupt, Invocation};
-use crate::container::{Container, Endpoint, Seccomp, StartOptions, Stopped};
+use crate::container::{Container, Endpoint, Health, Seccomp, StartOptions, Stopped};
 use crate::error::Error;
 
 /// The label that marks every container that was started here.
 const LABEL: &str = "confine.engine";
 
-/// Docker's client on this host.
-#[derive(Debug, Clone, Default)]
+/// How long an engine may take to make a container; some copy the image's files for it.
+const CREATE_LIMIT: Duration = Duration::from_secs(120);
+
+/// An engine's client on this host: Docker's, or podman's.
+#[derive(Debug, Clone)]
 pub struct Docker {
+    program: &'static str,
     interrupt: Interrupt,
 }
 
@@ -24,6 +28,16 @@ impl Docker {
     #[must_use]
     pub fn new(interrupt: &Interrupt) -> Self {
         Self {
+            program: "docker",
+            interrupt: interrupt.clone(),
+        }
+    }
+
+    /// podman's client, which is spoken to in the same way.
+    #[must_use]
+    pub fn podman(interrupt: &Interrupt) -> Self {
+        Self {
+            program: "podman",
             interrupt: interrupt.clone(),
         }
     }
@@ -108,79 +122,111 @@ impl Docker {
         Ok(ImageConfig::from_docker(&config))
     }
 
-    /// Starts a container in the background with its port published on a free port of the loopback interface.
+    /// Makes a container, and starts it in the background.
     pub fn start(&self, reference: &str, options: &StartOptions) -> Result<DockerContainer, Error> {
-        let seccomp = match &options.seccomp {
-            Seccomp::Unconfined => "seccomp=unconfined".to_owned(),
-            Seccomp::Profile(path) => format!("seccomp={}", path.display()),
-        };
-        let mut run = self
-            .call([
-                "run",
-                "--detach",
-                "--label",
-                LABEL,
-                "--name",
-                options.name.as_str(),
-            ])
-            .args(["--security-opt", seccomp.as_str()])
-            .arg("--publish")
-            .arg(format!("127.0.0.1::{}", options.port));
+        let mut container = self.create(reference, options)?;
+        container.start()?;
+        Ok(container)
+    }
+
+    /// Makes a container whose ports will be published on free ports of the loopback interface.
+    pub fn create(&self, reference: &str, options: &StartOptions) -> Result<DockerContainer, Error> {
+        let mut create = self
+            .call(["create", "--label", LABEL, "--name", options.name.as_str()])
+            .limit(CREATE_LIMIT);
+        match &options.seccomp {
+            Seccomp::Default => {}
+            Seccomp::Unconfined => create = create.args(["--security-opt", "seccomp=unconfined"]),
+            Seccomp::Profile(path) => {
+                create = create
+                    .arg("--security-opt")
+                    .arg(format!("seccomp={}", path.display()));
+            }
+        }
+        for port in &options.ports {
+            create = create.arg("--publish").arg(format!("127.0.0.1::{port}"));
+        }
         if options.no_new_privileges {
-            run = run.args(["--security-opt", "no-new-privileges"]);
+            create = create.args(["--security-opt", "no-new-privileges"]);
         }
         if let Some(user) = &options.user {
-            run = run.args(["--user", user]);
+            create = create.args(["--user", user]);
+        }
+        if let Some(entrypoint) = &options.entrypoint {
+            create = create.args(["--entrypoint", entrypoint]);
         }
         for variable in &options.environment {
-            run = run.args(["--env", variable]);
+            create = create.args(["--env", variable]);
         }
-        // Made first, so that a container whose start fails half-way is removed as well.
+        // Made first, so that a container whose creation fails half-way is removed as well.
         let container = DockerContainer {
             docker: self.clone(),
             name: options.name.clone(),
-            port: options.port,
+            ports: options.ports.clone(),
         };
-        run.arg(reference).output()?;
+        create.arg(reference).args(&options.command).output()?;
         Ok(container)
     }
 
     fn call<const COUNT: usize>(&self, arguments: [&str; COUNT]) -> Invocation {
-        Invocation::new("docker")
+        Invocation::new(self.program)
             .args(arguments)
             .interrupt(&self.interrupt)
     }
 }
 
-/// A container that Docker runs.
+/// A container of Docker or podman.
 #[derive(Debug)]
 pub struct DockerContainer {
     docker: Docker,
     name: String,
-    port: u16,
+    ports: Vec<u16>,
 }
 
 impl DockerContainer {
     fn state(&self, field: &str) -> Result<String, Error> {
-        let format = format!("{{{{.State.{field}}}}}");
-        self.docker
-            .call([
-                "container",
-                "inspect",
-                "--format",
-                format.as_str(),
-                self.name.as_str(),
-            ])
-            .output()
+        self.inspect(&format!("{{{{.State.{field}}}}}"))
+    }
+
+    fn inspect(&self, format: &str) -> Result<String, Error> {
+        let words = ["container", "inspect", "--format", format, self.name.as_str()];
+        self.docker.call(words).output()
+    }
+
+    fn exit_code(&self) -> Result<i32, Error> {
+        let code = self.state("ExitCode")?;
+        code.parse().map_err(|_| Error::Answer {
+            command: format!("{} container inspect", self.docker.program),
+            expected: "an exit code".to_owned(),
+        })
     }
 }
 
 impl Container for DockerContainer {
-    fn endpoint(&self) -> Result<Endpoint, Error> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn host_name(&self) -> Result<String, Error> {
+        self.inspect("{{.Config.Hostname}}")
+    }
+
+    fn start(&mut self) -> Result<(), Error> {
+        self.docker
+            .call(["start", self.name.as_str()])
+            .output()
+            .map(|_| ())
+    }
+
+    fn ports(&self) -> &[u16] {
+        &self.ports
+    }
+
+    fn endpoint(&self, port: u16) -> Result<Endpoint, Error> {
         let query = self
             .docker
             .call(["port", self.name.as_str()])
-            .arg(self.port.to_string());
+            .arg(port.to_string());
         let answer = query.output()?;
         let port = answer
             .lines()
@@ -197,16 +243,40 @@ impl Container for DockerContainer {
         })
     }
 
+    fn network_of(&self) -> Result<Option<u32>, Error> {
+        Ok(None)
+    }
+
+    fn health(&self) -> Result<Health, Error> {
+        let status = self.inspect("{{if .State.Health}}{{.State.Health.Status}}{{end}}")?;
+        Ok(match status.as_str() {
+            "healthy" => Health::Healthy,
+            "unhealthy" => Health::Unhealthy,
+            "starting" => Health::Starting,
+            // podman says that it has no check by an empty status, Docker by `none` or by leaving the field out.
+            _ => Health::Unchecked,
+        })
+    }
+
     fn is_running(&mut self) -> Result<bool, Error> {
         Ok(self.state("Running")? == "true")
     }
 
+    fn ended(&mut self) -> Result<Option<i32>, Error> {
+        match self.is_running()? {
+            true => Ok(None),
+            false => self.exit_code().map(Some),
+        }
+    }
+
     fn inside(&self) -> Vec<String> {
-        ["docker", "exec", &self.name].map(str::to_owned).to_vec()
+        [self.docker.program, "exec", &self.name]
+            .map(str::to_owned)
+            .to_vec()
     }
 
     fn signaller(&self) -> Vec<String> {
-        ["docker", "kill", &self.name, "--signal"]
+        [self.docker.program, "kill", &self.name, "--signal"]
             .map(str::to_owned)
             .to_vec()
     }
@@ -226,12 +296,10 @@ impl Container for DockerContainer {
             .call(["stop", "--time", seconds.as_str(), self.name.as_str()])
             .output()?;
         let forced = started.elapsed() >= patience;
-        let code = self.state("ExitCode")?;
-        let code = code.parse().map_err(|_| Error::Answer {
-            command: "docker container inspect".to_owned(),
-            expected: "an exit code".to_owned(),
-        })?;
-        Ok(Stopped { code, forced })
+        Ok(Stopped {
+            code: self.exit_code()?,
+            forced,
+        })
     }
 
     fn logs(&self) -> String {
@@ -245,7 +313,7 @@ impl Container for DockerContainer {
 impl Drop for DockerContainer {
     fn drop(&mut self) {
         // Without the interrupt: this is what must still happen after one. It may never have been created.
-        let _ = Invocation::new("docker")
+        let _ = Invocation::new(self.docker.program)
             .args(["rm", "--force", "--volumes", &self.name])
             .run();
     }

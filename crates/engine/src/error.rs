@@ -61,6 +61,12 @@ pub enum Error {
         /// As the image or the caller spelled it.
         user: String,
     },
+    /// The container did not get ready.
+    #[error("the container was not ready: {why}")]
+    NotReady {
+        /// What was waited for and what came instead.
+        why: String,
+    },
     /// The kernel's log moved on before it was read.
     #[error("the kernel's log lost records while it was being read")]
     AuditLost,

@@ -13,12 +13,14 @@ mod container;
 mod docker;
 mod error;
 mod runtime;
+mod session;
 pub mod strace;
 
 pub use audit::{AuditLog, AuditRecord, parse_record};
 pub use bundle::{ImageConfig, Rootfs};
 pub use command::{Finished, Interrupt, Invocation, Running};
-pub use container::{Container, Endpoint, Seccomp, StartOptions, Stopped};
+pub use container::{Container, Endpoint, Health, Seccomp, StartOptions, Stopped};
 pub use docker::{Docker, DockerContainer};
 pub use error::Error;
 pub use runtime::{Runtime, RuntimeContainer};
+pub use session::{End, Ready, Session, Visit, shell};
