@@ -5,9 +5,13 @@
 //! which is limited in rate by default: the limit is lifted while an [`AuditLog`] lives. The log is a ring, so it
 //! is read continuously, and what it overwrote before it was read is an error, never silently fewer records.
 //!
-//! Misses: records of a host where an audit daemon takes them first. Over-reports: records of other containers
-//! with such a profile in the same time, since a record names no container.
+//! A record names no container, so that the process is looked at as soon as its record is read: its namespace tells
+//! whose it is, its memory map which object the call was made in.
+//!
+//! Misses: records of a host where an audit daemon takes them first; the namespace and the object of a process that
+//! ended before its record was read.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,13 +21,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use crate::error::Error;
+use crate::process::{self, Mapped};
 
 const LOG: &str = "/dev/kmsg";
 const RATE_LIMIT: &str = "/proc/sys/kernel/printk_ratelimit";
 
 /// The longest record that the kernel writes to its log.
 const RECORD_SIZE: usize = 8192;
+
+/// How long a wait for the next record lasts before it is looked whether to go on.
+const TURN: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 20_000_000,
+};
 
 /// One call that a filter logged.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +47,14 @@ pub struct AuditRecord {
     pub architecture: u32,
     /// The executable, as it is seen from the container; the process's name where the kernel gives no path.
     pub program: String,
+    /// The process, by its number outside of containers.
+    pub process: u32,
+    /// Where the process goes on after the call.
+    pub instruction: u64,
+    /// The namespace of process numbers that the process was in; `None` if it had ended.
+    pub namespace: Option<String>,
+    /// The file that the instruction lies in; `None` if the process had ended.
+    pub mapped: Option<Mapped>,
 }
 
 /// Reads the kernel's log from its creation until [`finish`](Self::finish).
@@ -94,6 +115,7 @@ impl Drop for AuditLog {
 
 fn read_records(log: &mut File, done: &AtomicBool) -> Result<Vec<AuditRecord>, Error> {
     let mut records = Vec::new();
+    let mut processes = Processes::default();
     let mut buffer = [0; RECORD_SIZE];
     // Each turn takes one record or waits; bounded by `done`, after which the log is read to its end.
     loop {
@@ -104,18 +126,47 @@ fn read_records(log: &mut File, done: &AtomicBool) -> Result<Vec<AuditRecord>, E
                 if tells_of_loss(&line) {
                     return Err(Error::AuditLost);
                 }
-                records.extend(parse_record(&line));
+                let record = parse_record(&line);
+                records.extend(record.map(|record| processes.complete(record)));
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 if finishing {
                     return Ok(records);
                 }
-                std::thread::sleep(Duration::from_millis(5));
+                let mut waited = [PollFd::new(&*log, PollFlags::IN)];
+                // Whatever it says, the next turn reads.
+                let _ = poll(&mut waited, Some(&TURN));
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // The kernel's way to say that records were overwritten before they were read.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Err(Error::AuditLost),
             Err(error) => return Err(Error::file("read", LOG)(error)),
+        }
+    }
+}
+
+/// What was found out about processes, each thing once: a process may make a logged call many thousand times.
+#[derive(Default)]
+struct Processes {
+    namespaces: BTreeMap<u32, Option<String>>,
+    mapped: BTreeMap<(u32, u64), Option<Mapped>>,
+}
+
+impl Processes {
+    fn complete(&mut self, record: AuditRecord) -> AuditRecord {
+        let AuditRecord {
+            process, instruction, ..
+        } = record;
+        let namespace = self.namespaces.entry(process);
+        let namespace = namespace.or_insert_with(|| process::namespace(process)).clone();
+        let mapped = self.mapped.entry((process, instruction));
+        let mapped = mapped
+            .or_insert_with(|| process::mapped(process, instruction))
+            .clone();
+        AuditRecord {
+            namespace,
+            mapped,
+            ..record
         }
     }
 }
@@ -143,6 +194,10 @@ pub fn parse_record(line: &str) -> Option<AuditRecord> {
         call: field("syscall")?.parse().ok()?,
         architecture: u32::from_str_radix(field("arch")?, 16).ok()?,
         program: program_name(program),
+        process: field("pid")?.parse().ok()?,
+        instruction: u64::from_str_radix(field("ip")?.strip_prefix("0x")?, 16).ok()?,
+        namespace: None,
+        mapped: None,
     })
 }
 
@@ -180,18 +235,27 @@ mod tests {
             Some((302, 0xc000_003e, "/usr/bin/true")),
         );
         check(
-            "audit: type=1326 audit(1:2): comm=72756E633A5B323A494E49545D exe=2F6D656D66643A72 (deleted) \
-             arch=c000003e syscall=1 compat=0",
+            "audit: type=1326 audit(1:2): pid=7 comm=72756E633A5B323A494E49545D exe=2F6D656D66643A72 (deleted) \
+             arch=c000003e syscall=1 compat=0 ip=0x1",
             Some((1, 0xc000_003e, "/memfd:r")),
         );
         check(
-            "audit: type=1326 audit(1:2): comm=\"sh\" exe=(null) arch=40000003 syscall=20 compat=1",
+            "audit: type=1326 audit(1:2): pid=7 comm=\"sh\" exe=(null) arch=40000003 syscall=20 compat=1 ip=0xf7f",
             Some((20, 0x4000_0003, "sh")),
         );
         check("audit: type=1400 audit(1:2): apparmor=\"DENIED\"", None);
         check("audit: type=1326 audit(1:2): exe=\"/a\" arch=zz syscall=1", None);
         check("eth0: renamed", None);
         check("", None);
+    }
+
+    #[test]
+    fn the_process_and_its_place_are_read() {
+        let line =
+            "audit: type=1326 audit(1:2): pid=77 comm=\"sh\" exe=\"/a\" arch=c000003e syscall=1 ip=0x7f10";
+        let record = parse_record(line).unwrap();
+        assert_eq!((record.process, record.instruction), (77, 0x7f10));
+        assert_eq!((record.namespace, record.mapped), (None, None));
     }
 
     #[test]

@@ -238,10 +238,9 @@ fn configuration(rootfs: &Path, image: &ImageConfig, options: &StartOptions) -> 
 
     // A user other than root keeps what Docker leaves to it: nothing beyond the bounding set.
     let held: &[&str] = if user.id == 0 { &CAPABILITIES } else { &[] };
-    let folder = if image.folder.is_empty() {
-        "/"
-    } else {
-        &image.folder
+    let folder = match options.folder.as_deref().unwrap_or(&image.folder) {
+        "" => "/",
+        folder => folder,
     };
     let mut configuration = json!({
         "ociVersion": "1.0.2",

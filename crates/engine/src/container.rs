@@ -33,6 +33,8 @@ pub struct StartOptions {
     pub entrypoint: Option<String>,
     /// The command in place of the image's; empty means the image's.
     pub command: Vec<String>,
+    /// The folder that its command starts in, in place of the image's.
+    pub folder: Option<String>,
     /// The ports on which its servers listen; the first is the one that most is about.
     pub ports: Vec<u16>,
 }
@@ -49,6 +51,7 @@ impl StartOptions {
             environment: Vec::new(),
             entrypoint: None,
             command: Vec::new(),
+            folder: None,
             ports: Vec::new(),
         }
     }
@@ -103,6 +106,9 @@ pub trait Container {
 
     /// Where one of its ports answers; changes when it is restarted.
     fn endpoint(&self, port: u16) -> Result<Endpoint, Error>;
+
+    /// Its first process, by its number outside of containers; `None` if it has ended.
+    fn process(&self) -> Result<Option<u32>, Error>;
 
     /// The process whose network namespace its servers listen in, where they can't be reached from ours.
     fn network_of(&self) -> Result<Option<u32>, Error>;

@@ -122,6 +122,62 @@ impl Docker {
         Ok(ImageConfig::from_docker(&config))
     }
 
+    /// Whether it has an image of that name.
+    pub fn has(&self, reference: &str) -> Result<bool, Error> {
+        let finished = self
+            .call(["image", "inspect", "--format", "-", reference])
+            .run()?;
+        Ok(finished.code == Some(0))
+    }
+
+    /// Takes in an archive of images; the names or identities of what it held.
+    pub fn load(&self, archive: &Path) -> Result<Vec<String>, Error> {
+        let load = self.call(["load", "--input"]).arg(archive);
+        let answer = load.limit(Duration::from_secs(600)).output()?;
+        let names = answer.lines().filter_map(|line| {
+            let name = line.strip_prefix("Loaded image")?;
+            name.split_once(": ")
+                .map(|(_, name)| name.trim().trim_end_matches('.').to_owned())
+        });
+        Ok(names.collect())
+    }
+
+    /// Every name that an image has here, with the image's identity.
+    pub fn names(&self) -> Result<Vec<(String, String)>, Error> {
+        let format = "{{.Repository}}:{{.Tag}} {{.ID}}";
+        let answer = self
+            .call(["images", "--all", "--no-trunc", "--format", format])
+            .output()?;
+        let names = answer.lines().filter_map(|line| line.split_once(' '));
+        Ok(names.map(|(name, id)| (name.to_owned(), id.to_owned())).collect())
+    }
+
+    /// Gives an image a name, which another may lose by it.
+    pub fn tag(&self, image: &str, name: &str) -> Result<(), Error> {
+        self.uninterrupted(["tag", image, name]).output().map(|_| ())
+    }
+
+    /// Takes a name away, and the image with its last one.
+    pub fn untag(&self, name: &str) -> Result<(), Error> {
+        self.uninterrupted(["rmi", name]).output().map(|_| ())
+    }
+
+    /// Removes every container that was made here and whose name begins so: for what was still being made when
+    /// somebody interrupted.
+    pub fn sweep(&self, prefix: &str) -> Result<(), Error> {
+        let list = self
+            .uninterrupted(["ps", "--all", "--quiet", "--filter"])
+            .arg(format!("label={LABEL}"))
+            .arg("--filter")
+            .arg(format!("name=^/?{prefix}"));
+        let found = list.output()?;
+        for container in found.lines() {
+            self.uninterrupted(["rm", "--force", "--volumes", container])
+                .output()?;
+        }
+        Ok(())
+    }
+
     /// Makes a container, and starts it in the background.
     pub fn start(&self, reference: &str, options: &StartOptions) -> Result<DockerContainer, Error> {
         let mut container = self.create(reference, options)?;
@@ -155,6 +211,9 @@ impl Docker {
         if let Some(entrypoint) = &options.entrypoint {
             create = create.args(["--entrypoint", entrypoint]);
         }
+        if let Some(folder) = &options.folder {
+            create = create.args(["--workdir", folder]);
+        }
         for variable in &options.environment {
             create = create.args(["--env", variable]);
         }
@@ -166,6 +225,11 @@ impl Docker {
         };
         create.arg(reference).args(&options.command).output()?;
         Ok(container)
+    }
+
+    /// What must still happen after an interrupt.
+    fn uninterrupted<const COUNT: usize>(&self, arguments: [&str; COUNT]) -> Invocation {
+        Invocation::new(self.program).args(arguments)
     }
 
     fn call<const COUNT: usize>(&self, arguments: [&str; COUNT]) -> Invocation {
@@ -241,6 +305,11 @@ impl Container for DockerContainer {
             port,
             network_of: None,
         })
+    }
+
+    fn process(&self) -> Result<Option<u32>, Error> {
+        let number = self.state("Pid")?;
+        Ok(number.parse().ok().filter(|number| *number != 0))
     }
 
     fn network_of(&self) -> Result<Option<u32>, Error> {

@@ -35,6 +35,18 @@ impl Runtime {
         }
     }
 
+    /// Its version, which also tells whether it is there at all.
+    pub fn version(self, interrupt: &Interrupt) -> Result<String, Error> {
+        let call = Invocation::new(self.name()).arg("--version").interrupt(interrupt);
+        let answer = call.output()?;
+        let first = answer.lines().next().unwrap_or_default();
+        Ok(first
+            .trim_start_matches(self.name())
+            .replace("version", "")
+            .trim()
+            .to_owned())
+    }
+
     /// The command line up to the subcommand; `state` is the folder where it keeps its records.
     fn base(self, state: &Path) -> Vec<String> {
         let mut words = vec![
@@ -236,6 +248,13 @@ impl Container for RuntimeContainer {
             port,
             network_of: self.network_of()?,
         })
+    }
+
+    fn process(&self) -> Result<Option<u32>, Error> {
+        Ok(self
+            .state()?
+            .map(|(_, process)| process)
+            .filter(|process| *process != 0))
     }
 
     fn network_of(&self) -> Result<Option<u32>, Error> {

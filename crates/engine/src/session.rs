@@ -32,6 +32,12 @@ pub enum Ready {
     Port(u16),
     /// Let this line for the host's shell, given the workload's environment, end with exit code 0.
     Command(String),
+    /// Write this to one of its outputs.
+    Log(String),
+    /// Have run for so long.
+    Time(Duration),
+    /// End by itself: there is no workload then.
+    End,
 }
 
 /// What a container is led through.
@@ -90,7 +96,7 @@ impl Session {
     /// # Errors
     /// As [`lead`](Self::lead).
     pub fn accompany(&self, container: &mut dyn Container, interrupt: &Interrupt) -> Result<Visit, Error> {
-        let healthy = self.wait_until_ready(container, interrupt)?;
+        let healthy = self.get_ready(container, "", interrupt)?;
         let mut workload = None;
         if let Some(line) = &self.workload
             && container.ended()?.is_none()
@@ -119,13 +125,18 @@ impl Session {
     }
 
     /// Waits for its image's own check and for what the user asked for; whether the former was passed, if there is one.
-    /// A container that has ended is waited for no longer.
-    fn wait_until_ready(
+    /// A container that has ended is waited for no longer. `written` is what it wrote before it was started again.
+    ///
+    /// # Errors
+    /// When it does not get ready in time, the engine does not answer, or somebody interrupts.
+    pub fn get_ready(
         &self,
         container: &mut dyn Container,
+        written: &str,
         interrupt: &Interrupt,
     ) -> Result<Option<bool>, Error> {
-        let deadline = Instant::now() + self.ready_limit;
+        let started = Instant::now();
+        let deadline = started + self.ready_limit;
         let mut healthy = None;
         // Bounded by the deadline.
         loop {
@@ -139,7 +150,7 @@ impl Session {
                 Health::Starting | Health::Unhealthy => Some(false),
             };
             if healthy != Some(false) {
-                match self.is_ready(container, interrupt) {
+                match self.is_ready(container, written, started, interrupt) {
                     Ok(true) => return Ok(healthy),
                     Ok(false) => {}
                     // One that has ended meanwhile answers nowhere.
@@ -153,7 +164,9 @@ impl Session {
                     (Some(false), _) => "its image's health check does not pass".to_owned(),
                     (_, Some(Ready::Port(port))) => format!("nothing accepts connections on port {port}"),
                     (_, Some(Ready::Command(line))) => format!("`{line}` does not end with exit code 0"),
-                    (_, None) => "it does not run".to_owned(),
+                    (_, Some(Ready::Log(text))) => format!("it does not write `{text}`"),
+                    (_, Some(Ready::End)) => "it does not end by itself".to_owned(),
+                    (_, None | Some(Ready::Time(_))) => "it does not run".to_owned(),
                 };
                 let why = match gave_up {
                     true => waited_for,
@@ -165,9 +178,22 @@ impl Session {
         }
     }
 
-    fn is_ready(&self, container: &dyn Container, interrupt: &Interrupt) -> Result<bool, Error> {
+    fn is_ready(
+        &self,
+        container: &dyn Container,
+        written: &str,
+        started: Instant,
+        interrupt: &Interrupt,
+    ) -> Result<bool, Error> {
         let line = match &self.ready {
             None => return Ok(true),
+            Some(Ready::Time(time)) => return Ok(started.elapsed() >= *time),
+            // Its end is looked at before.
+            Some(Ready::End) => return Ok(false),
+            Some(Ready::Log(text)) => {
+                let times = |log: &str| log.matches(text.as_str()).count();
+                return Ok(times(&container.logs()) > times(written));
+            }
             Some(Ready::Command(line)) => line.clone(),
             // A shell in the right network namespace; a published port accepts before the server does, so that what
             // counts is that the connection is not closed at once.
@@ -187,7 +213,11 @@ impl Session {
         }
     }
 
-    fn visit(
+    /// Runs the workload's line on a container that is ready.
+    ///
+    /// # Errors
+    /// When it takes too long, the engine does not answer, or somebody interrupts.
+    pub fn visit(
         &self,
         container: &mut dyn Container,
         line: &str,
@@ -301,6 +331,9 @@ mod tests {
                 network_of: None,
             })
         }
+        fn process(&self) -> Result<Option<u32>, Error> {
+            Ok(None)
+        }
         fn network_of(&self) -> Result<Option<u32>, Error> {
             Ok(None)
         }
@@ -411,6 +444,30 @@ mod tests {
         session.ready_limit = Duration::from_secs(10);
         assert!(lead(&session, Told::new(&[], None)).is_ok());
         serving.join().unwrap();
+    }
+
+    #[test]
+    fn a_line_of_the_log_counts_when_it_comes_anew() {
+        let session = session(Some(Ready::Log("log".to_owned())), None, None);
+        let get_ready = |written: &str| {
+            let mut told = Told::new(&[], None);
+            session.get_ready(&mut told, written, &Interrupt::default())
+        };
+        assert!(get_ready("").is_ok());
+        let error = get_ready("log").unwrap_err().to_string();
+        assert!(error.contains("does not write `log` within 400ms"), "{error}");
+    }
+
+    #[test]
+    fn time_and_the_end_are_waited_for() {
+        let time = session(Some(Ready::Time(Duration::from_millis(150))), None, Some(1));
+        let started = Instant::now();
+        assert!(lead(&time, Told::new(&[], None)).is_ok());
+        assert!(started.elapsed() >= Duration::from_millis(150));
+        let end = session(Some(Ready::End), None, None);
+        assert_eq!(lead(&end, Told::new(&[], Some(2))).unwrap().end, End::Itself(3));
+        let error = lead(&end, Told::new(&[], None)).unwrap_err();
+        assert!(error.contains("it does not end by itself within"), "{error}");
     }
 
     #[test]

@@ -89,6 +89,7 @@ impl Mode {
             environment: target.recipe.environment.clone(),
             entrypoint: None,
             command: Vec::new(),
+            folder: None,
             ports: vec![target.recipe.port],
         };
         let runtime = match self.engine {
