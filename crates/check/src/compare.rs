@@ -88,7 +88,12 @@ pub fn differences(without: &[Life], with: &[Life]) -> Vec<Difference> {
             }
         }
     }
-    found.extend(log_differences(without, with));
+    let mut of_log = log_differences(without, with);
+    if found.iter().any(|difference| difference.kind == Kind::Outcome) {
+        // What a life that went another way did not log follows from that.
+        of_log.retain(|difference| difference.found.is_some());
+    }
+    found.extend(of_log);
     found
 }
 

@@ -8,13 +8,15 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// What is recognised, and what takes its place.
-const RULES: [(&str, &str); 21] = [
+const RULES: [(&str, &str); 22] = [
     // Colours of a terminal say nothing.
     (r"\x1b\[[0-9;]*[A-Za-z]", ""),
     (
         r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b",
         "<id>",
     ),
+    // Ids that begin with a time and are written in 32 signs.
+    (r"\b0[0-9A-HJKMNP-TV-Z]{25}\b", "<id>"),
     // 2026-11-24T23:30:11.123456Z, 2026/11/24 23:30:11, 2026-11-24 23:30:11,123 +0100
     (
         r"\b\d{4}[-/.]\d{2}[-/.]\d{2}(?:[Tt ]|  )\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?: ?(?:Z|UTC|GMT|CET|[+-]\d{2}:?\d{2})\b|Z)?",
@@ -146,6 +148,7 @@ mod tests {
                 "listening on [::]:8080 and localhost:41234",
                 "listening on <address> and localhost:<port>",
             ),
+            ("ulid=01KAT3ZWQ9D8M5VQMQKWMSKMDF", "ulid=<id>"),
             ("ts=1795473706.991 level=info", "ts=<time> level=info"),
             ("\u{1b}[32mgreen\u{1b}[0m\r", "green"),
             ("/tmp/tmp.AbCdEf1234/x", "/tmp/tmp.<id>/x"),

@@ -11,6 +11,8 @@ mod answers;
 mod bad_input;
 #[path = "end_to_end/cache.rs"]
 mod cache;
+#[path = "end_to_end/check.rs"]
+mod check;
 #[path = "end_to_end/image.rs"]
 mod image;
 #[path = "end_to_end/open_numbers.rs"]

@@ -5,10 +5,11 @@
 //! which is limited in rate by default: the limit is lifted while an [`AuditLog`] lives. The log is a ring, so it
 //! is read continuously, and what it overwrote before it was read is an error, never silently fewer records.
 //!
-//! A record names no container, so that the process is looked at as soon as its record is read: its namespace tells
-//! whose it is, its memory map which object the call was made in.
+//! A record names no container, so that the process is looked at as soon as its record is read: its control group tells
+//! whose it is, its memory map which object the call was made in. Records of one reader at a time: the limit is the host's,
+//! and who lifts it must not have it set again by another who is done.
 //!
-//! Misses: records of a host where an audit daemon takes them first; the namespace and the object of a process that
+//! Misses: records of a host where an audit daemon takes them first; the control group and the object of a process that
 //! ended before its record was read.
 
 use std::collections::BTreeMap;
@@ -22,11 +23,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
+use crate::command::Interrupt;
 use crate::error::Error;
 use crate::process::{self, Mapped};
 
 const LOG: &str = "/dev/kmsg";
+/// Held, below the folder for temporary files, by whoever reads.
+const LOCK: &str = "confine-audit.lock";
 const RATE_LIMIT: &str = "/proc/sys/kernel/printk_ratelimit";
 
 /// The longest record that the kernel writes to its log.
@@ -51,8 +57,8 @@ pub struct AuditRecord {
     pub process: u32,
     /// Where the process goes on after the call.
     pub instruction: u64,
-    /// The namespace of process numbers that the process was in; `None` if it had ended.
-    pub namespace: Option<String>,
+    /// The control groups that the process was in, as the kernel lists them; `None` if it had ended.
+    pub control_group: Option<String>,
     /// The file that the instruction lies in; `None` if the process had ended.
     pub mapped: Option<Mapped>,
 }
@@ -63,11 +69,18 @@ pub struct AuditLog {
     reader: Option<JoinHandle<Result<Vec<AuditRecord>, Error>>>,
     done: Arc<AtomicBool>,
     earlier_rate_limit: String,
+    // Dropped after the limit is set again: fields go after what `drop` does.
+    _alone: File,
 }
 
 impl AuditLog {
-    /// Starts reading; needs the right to read the kernel's log and to change its rate limit.
-    pub fn open() -> Result<Self, Error> {
+    /// Waits until nobody else reads, and starts reading; needs the right to read the kernel's log and to change its rate
+    /// limit.
+    ///
+    /// # Errors
+    /// When one of these rights is missing, or the wait is interrupted.
+    pub fn open(interrupt: &Interrupt) -> Result<Self, Error> {
+        let alone = wait_for_turn(interrupt)?;
         let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
         let mut log = OpenOptions::new()
             .read(true)
@@ -88,6 +101,7 @@ impl AuditLog {
             reader: Some(reader),
             done,
             earlier_rate_limit,
+            _alone: alone,
         })
     }
 
@@ -99,6 +113,26 @@ impl AuditLog {
         match self.reader.take().map(JoinHandle::join) {
             Some(Ok(records)) => records,
             _ => Err(Error::AuditLost),
+        }
+    }
+}
+
+/// A file that is locked as long as it is open.
+fn wait_for_turn(interrupt: &Interrupt) -> Result<File, Error> {
+    let path = std::env::temp_dir().join(LOCK);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(Error::file("open", &path))?;
+    // Bounded by the others' runs, and by the user.
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK | Errno::INTR) if interrupt.is_raised() => return Err(Error::Interrupted),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(Duration::from_millis(100)),
+            Err(error) => return Err(Error::file("lock", &path)(error.into())),
         }
     }
 }
@@ -148,7 +182,7 @@ fn read_records(log: &mut File, done: &AtomicBool) -> Result<Vec<AuditRecord>, E
 /// What was found out about processes, each thing once: a process may make a logged call many thousand times.
 #[derive(Default)]
 struct Processes {
-    namespaces: BTreeMap<u32, Option<String>>,
+    control_groups: BTreeMap<u32, Option<String>>,
     mapped: BTreeMap<(u32, u64), Option<Mapped>>,
 }
 
@@ -157,14 +191,16 @@ impl Processes {
         let AuditRecord {
             process, instruction, ..
         } = record;
-        let namespace = self.namespaces.entry(process);
-        let namespace = namespace.or_insert_with(|| process::namespace(process)).clone();
+        let control_group = self.control_groups.entry(process);
+        let control_group = control_group
+            .or_insert_with(|| process::control_group(process))
+            .clone();
         let mapped = self.mapped.entry((process, instruction));
         let mapped = mapped
             .or_insert_with(|| process::mapped(process, instruction))
             .clone();
         AuditRecord {
-            namespace,
+            control_group,
             mapped,
             ..record
         }
@@ -196,7 +232,7 @@ pub fn parse_record(line: &str) -> Option<AuditRecord> {
         program: program_name(program),
         process: field("pid")?.parse().ok()?,
         instruction: u64::from_str_radix(field("ip")?.strip_prefix("0x")?, 16).ok()?,
-        namespace: None,
+        control_group: None,
         mapped: None,
     })
 }
@@ -255,7 +291,7 @@ mod tests {
             "audit: type=1326 audit(1:2): pid=77 comm=\"sh\" exe=\"/a\" arch=c000003e syscall=1 ip=0x7f10";
         let record = parse_record(line).unwrap();
         assert_eq!((record.process, record.instruction), (77, 0x7f10));
-        assert_eq!((record.namespace, record.mapped), (None, None));
+        assert_eq!((record.control_group, record.mapped), (None, None));
     }
 
     #[test]

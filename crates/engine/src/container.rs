@@ -107,9 +107,6 @@ pub trait Container {
     /// Where one of its ports answers; changes when it is restarted.
     fn endpoint(&self, port: u16) -> Result<Endpoint, Error>;
 
-    /// Its first process, by its number outside of containers; `None` if it has ended.
-    fn process(&self) -> Result<Option<u32>, Error>;
-
     /// The process whose network namespace its servers listen in, where they can't be reached from ours.
     fn network_of(&self) -> Result<Option<u32>, Error>;
 

@@ -307,11 +307,6 @@ impl Container for DockerContainer {
         })
     }
 
-    fn process(&self) -> Result<Option<u32>, Error> {
-        let number = self.state("Pid")?;
-        Ok(number.parse().ok().filter(|number| *number != 0))
-    }
-
     fn network_of(&self) -> Result<Option<u32>, Error> {
         Ok(None)
     }

@@ -11,12 +11,10 @@ pub struct Mapped {
     pub offset: u64,
 }
 
-/// The namespace of process numbers that a process is in, as the kernel names it; `None` if the process is gone or
-/// may not be looked at.
-#[must_use]
-pub fn namespace(process: u32) -> Option<String> {
-    let link = std::fs::read_link(format!("/proc/{process}/ns/pid")).ok()?;
-    Some(link.to_string_lossy().into_owned())
+/// The control groups that a process is in, as the kernel lists them: their names hold the container's; `None` if the
+/// process is gone.
+pub(crate) fn control_group(process: u32) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/{process}/cgroup")).ok()
 }
 
 /// The place in a file that a process has mapped at an address.
@@ -62,10 +60,10 @@ mod tests {
     #[test]
     fn this_process_can_be_looked_at() {
         let own = std::process::id();
-        assert!(namespace(own).unwrap().starts_with("pid:["));
+        assert!(control_group(own).unwrap().contains("::"));
         let function = this_process_can_be_looked_at as fn() as usize as u64;
         let expected = std::env::current_exe().unwrap();
         assert_eq!(Path::new(&mapped(own, function).unwrap().file), expected);
-        assert_eq!(namespace(u32::MAX), None);
+        assert_eq!(control_group(u32::MAX), None);
     }
 }

@@ -250,13 +250,6 @@ impl Container for RuntimeContainer {
         })
     }
 
-    fn process(&self) -> Result<Option<u32>, Error> {
-        Ok(self
-            .state()?
-            .map(|(_, process)| process)
-            .filter(|process| *process != 0))
-    }
-
     fn network_of(&self) -> Result<Option<u32>, Error> {
         let (_, process) = self.state()?.ok_or_else(|| Error::Answer {
             command: self.call("state").line(),

@@ -331,9 +331,6 @@ mod tests {
                 network_of: None,
             })
         }
-        fn process(&self) -> Result<Option<u32>, Error> {
-            Ok(None)
-        }
         fn network_of(&self) -> Result<Option<u32>, Error> {
             Ok(None)
         }

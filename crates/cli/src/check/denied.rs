@@ -91,7 +91,7 @@ impl Watch<'_> {
             let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
             format!("{error}{}", cause.unwrap_or_default())
         };
-        let log = match AuditLog::open() {
+        let log = match AuditLog::open(self.lives.interrupt()) {
             Ok(log) => log,
             Err(error) => return Ok(Err(format!("the kernel's log is needed: {}", in_words(&error)))),
         };
@@ -108,11 +108,9 @@ impl Watch<'_> {
             None => format!("{}: watching for denied calls", checked.name),
             Some(_) => format!("{}: watching for their arguments", checked.name),
         };
-        let mut ours = BTreeSet::new();
-        self.lives.lead(&what, Some(profile), |container| {
-            let process = container.process().ok().flatten();
-            ours.extend(process.and_then(confine_engine::namespace_of));
-        })?;
+        let mut own = None;
+        self.lives
+            .lead(&what, Some(profile), |container| own = container.host_name().ok())?;
         let traced = match trace.map(CallTrace::finish).transpose() {
             Ok(traced) => traced.unwrap_or_default(),
             Err(error) => return Ok(Err(in_words(&error))),
@@ -122,14 +120,16 @@ impl Watch<'_> {
             Err(error) => return Ok(Err(in_words(&error))),
         };
         // One whose process was gone before it was looked at may be ours: it counts.
-        records.retain(|record| match &record.namespace {
-            Some(namespace) if !ours.is_empty() => ours.contains(namespace),
+        records.retain(|record| match (&record.control_group, &own) {
+            // Engines name it after the container's identity, of which its host name is the beginning.
+            (Some(group), Some(own)) => group.contains(own.as_str()),
             _ => true,
         });
         Ok(Ok((records, traced)))
     }
 
-    /// Records with the arguments that were traced: of each process and call in the order in which they came.
+    /// Records with the arguments that were traced: of each process and call in the order in which they came, from the end,
+    /// for what a process called before its filter was there is traced and not logged.
     fn attempts(&self, policy: &Policy, records: &[AuditRecord], traced: Vec<TracedCall>) -> Vec<Attempt> {
         let mut lists: BTreeMap<(u32, u32), std::collections::VecDeque<[u64; 6]>> = BTreeMap::new();
         for call in traced {
@@ -141,13 +141,13 @@ impl Watch<'_> {
             }
         }
         let mut sites = Sites::new(self.files);
-        let told = records.iter().map(|record| Attempt {
+        let told = records.iter().rev().map(|record| Attempt {
             number: number(record),
             foreign: format!("call {} of {:#x}", record.call, record.architecture),
             program: record.program.clone(),
             arguments: lists
                 .get_mut(&(record.process, record.call))
-                .and_then(std::collections::VecDeque::pop_front),
+                .and_then(std::collections::VecDeque::pop_back),
             site: record.mapped.as_ref().and_then(|mapped| sites.find(mapped)),
         });
         told.collect()
@@ -210,8 +210,11 @@ fn function_at(object: &Object, address: Address) -> String {
                 .checked_add(symbol.size.max(1))
                 .is_some_and(|end| (symbol.address..end).contains(&address))
     });
-    // The innermost; of several names for one place the first in the alphabet, as nothing else tells them apart.
-    let named = covering.max_by_key(|symbol| (symbol.address, std::cmp::Reverse(&symbol.name)));
+    // The innermost; of several names for one place one that is not the library's own, then the first in the alphabet.
+    let named = covering.max_by_key(|symbol| {
+        let own = symbol.name.starts_with('_');
+        (symbol.address, std::cmp::Reverse((own, &symbol.name)))
+    });
     if let Some(symbol) = named {
         return symbol.name.clone();
     }

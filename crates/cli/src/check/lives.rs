@@ -38,6 +38,11 @@ impl<'a> Lives<'a> {
         })
     }
 
+    /// What ends every wait.
+    pub fn interrupt(&self) -> &Interrupt {
+        self.interrupt
+    }
+
     /// One life without a policy, or with the profile in a file; `started` is told when the container runs.
     pub fn lead(
         &self,
