@@ -10,4 +10,4 @@ mod oci_read;
 
 pub use audit::auditing;
 pub use oci::{Error, MAXIMUM_ENTRIES, oci};
-pub use oci_read::{DEFAULT_CAPABILITIES, Note, ReadError, Reading, read_oci};
+pub use oci_read::{Note, ReadError, Reading, read_oci};

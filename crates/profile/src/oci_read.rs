@@ -22,25 +22,6 @@ use confine_policy::{Architecture, Policy, Rule};
 use entry::Decision;
 use schema::Profile;
 
-/// Capabilities that Docker gives a container unless told otherwise, in alphabetical order: moby,
-/// daemon/pkg/oci/caps/defaults.go. podman gives fewer.
-pub const DEFAULT_CAPABILITIES: [&str; 14] = [
-    "CAP_AUDIT_WRITE",
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_MKNOD",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_RAW",
-    "CAP_SETFCAP",
-    "CAP_SETGID",
-    "CAP_SETPCAP",
-    "CAP_SETUID",
-    "CAP_SYS_CHROOT",
-];
-
 /// A profile that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
@@ -49,9 +30,11 @@ pub struct Reading {
     /// Other architectures whose calls an x86-64 kernel takes and the profile lets in: of `SCMP_ARCH_X86` and
     /// `SCMP_ARCH_X32`. They are not in the policy.
     pub others: BTreeSet<String>,
-    /// Names that are no calls of x86-64, which is usual: profiles are written for several architectures. They may be
-    /// calls of the others.
-    pub unknown: BTreeSet<String>,
+    /// Names that are no calls of x86-64 and that the profile allows under some condition, which is usual: profiles are
+    /// written for several architectures. They may be calls of the others.
+    pub foreign: BTreeSet<String>,
+    /// Whether it allows what it does not name.
+    pub permissive: bool,
     /// Where the policy allows more than the profile may, or what it depends on.
     pub notes: BTreeSet<Note>,
 }
@@ -141,7 +124,7 @@ pub fn read_oci(text: &str, capabilities: &[&str]) -> Result<Reading, ReadError>
     let profile: Profile = serde_json::from_str(text)?;
     let default = Decision::parse(&profile.default_action)?;
     let mut calls: BTreeMap<u32, Entries> = BTreeMap::new();
-    let mut unknown = BTreeSet::new();
+    let mut foreign = BTreeSet::new();
     let mut notes = BTreeSet::new();
     for (at, entry) in profile.syscalls.iter().flatten().enumerate() {
         let names = entry.names(at)?;
@@ -151,7 +134,9 @@ pub fn read_oci(text: &str, capabilities: &[&str]) -> Result<Reading, ReadError>
         let taken = entry.applies(capabilities)?;
         for name in names {
             let Some(call) = confine_kernel::call_named(name) else {
-                unknown.insert(name.clone());
+                if taken && decision != Decision::Deny {
+                    foreign.insert(name.clone());
+                }
                 continue;
             };
             if entry.depends() {
@@ -173,7 +158,8 @@ pub fn read_oci(text: &str, capabilities: &[&str]) -> Result<Reading, ReadError>
     Ok(Reading {
         policy,
         others: profile.others(),
-        unknown,
+        foreign,
+        permissive: default != Decision::Deny,
         notes,
     })
 }

@@ -34,7 +34,9 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
     let mut questions = Vec::new();
     let mut answers = Vec::new();
     for node in sites {
-        for at in &program.function(node).system_calls {
+        let (object, _) = program.locate(node);
+        let made = program.function(node).system_calls.iter();
+        for at in made.filter(|at| program.runs(object, **at)) {
             let path = vec![(node, *at)];
             match tracer.evaluation(node) {
                 // The instruction is behind a call that does not come back, or a branch that is never taken.
