@@ -7,6 +7,7 @@
 mod analysis;
 mod arguments;
 mod asked;
+mod check;
 mod commands;
 mod options;
 mod output;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Profile(arguments) => commands::profile(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Why(arguments) => commands::why(&arguments),
+        Command::Check(arguments) => commands::check(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),
@@ -54,6 +56,8 @@ enum Outcome {
     Done,
     /// Something could not be resolved, and `--strict` was given.
     Incomplete,
+    /// A check failed.
+    Failed,
 }
 
 impl From<Outcome> for ExitCode {
@@ -61,6 +65,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Done => Self::SUCCESS,
             Outcome::Incomplete => Self::from(3),
+            Outcome::Failed => Self::from(4),
         }
     }
 }

@@ -4,8 +4,10 @@
 //! wrote it. Must not know: where the policy comes from or where the text goes.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod oci;
 mod oci_read;
 
+pub use audit::auditing;
 pub use oci::{Error, MAXIMUM_ENTRIES, oci};
 pub use oci_read::{Note, ReadError, Reading, read_oci};

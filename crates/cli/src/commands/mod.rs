@@ -1,12 +1,14 @@
 //! The subcommands, one module each.
 
 mod cache;
+mod check;
 mod generate;
 mod inspect;
 mod profile;
 mod why;
 
 pub use cache::cache;
+pub use check::check;
 pub use generate::{completions, man};
 pub use inspect::inspect;
 pub use profile::profile;
