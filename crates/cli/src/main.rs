@@ -15,6 +15,7 @@ mod pipeline;
 mod policy;
 mod progress;
 mod statistics;
+mod subject;
 mod summary;
 mod terminal;
 
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
         Command::Profile(arguments) => commands::profile(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Why(arguments) => commands::why(&arguments),
+        Command::Cve(arguments) => commands::cve(&arguments),
+        Command::Diff(arguments) => commands::diff(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),
@@ -51,6 +54,8 @@ const BAD_INPUT: u8 = 2;
 enum Outcome {
     /// All is well.
     Done,
+    /// A gate was not passed.
+    Different,
     /// Something could not be resolved, and `--strict` was given.
     Incomplete,
 }
@@ -59,6 +64,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done => Self::SUCCESS,
+            Outcome::Different => Self::from(1),
             Outcome::Incomplete => Self::from(3),
         }
     }

@@ -1,12 +1,16 @@
 //! The subcommands, one module each.
 
 mod cache;
+mod cve;
+pub mod diff;
 mod generate;
 mod inspect;
 mod profile;
 mod why;
 
 pub use cache::cache;
+pub use cve::cve;
+pub use diff::diff;
 pub use generate::{completions, man};
 pub use inspect::inspect;
 pub use profile::profile;
