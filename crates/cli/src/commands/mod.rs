@@ -2,6 +2,8 @@
 
 mod cache;
 mod check;
+mod cve;
+pub mod diff;
 mod generate;
 mod inspect;
 mod profile;
@@ -9,6 +11,8 @@ mod why;
 
 pub use cache::cache;
 pub use check::check;
+pub use cve::cve;
+pub use diff::diff;
 pub use generate::{completions, man};
 pub use inspect::inspect;
 pub use profile::profile;
