@@ -11,6 +11,8 @@ mod answers;
 mod bad_input;
 #[path = "end_to_end/cache.rs"]
 mod cache;
+#[path = "end_to_end/check.rs"]
+mod check;
 #[path = "end_to_end/executed.rs"]
 mod executed;
 #[path = "end_to_end/image.rs"]

@@ -41,4 +41,5 @@ pub use error::Error;
 pub use files::{FileKind, Files, ReadError, Resolved};
 pub use memory::MemoryFiles;
 pub use open::{Image, InvalidPlatform, OpenOptions, Platform, Progress, Stage, open};
+pub use reference::{Location, locate};
 pub use verified::Memory;
