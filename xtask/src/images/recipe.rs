@@ -18,9 +18,6 @@ pub struct Recipe {
     pub user: String,
     /// The name of its main program, as called.
     pub main: String,
-    /// What its workload executes in the container besides, as `--also` is told it.
-    #[serde(default)]
-    pub also: Vec<String>,
     /// Variables that it needs, as `NAME=value`.
     #[serde(default)]
     pub environment: Vec<String>,

@@ -129,7 +129,7 @@ pub fn life(running: &RunningArguments, ports: &[u16]) -> anyhow::Result<Life> {
     let executed = running
         .executed
         .iter()
-        .map(|line| words("--exec", line))
+        .map(|line| words("--execute", line))
         .collect::<anyhow::Result<_>>()?;
     Ok(Life {
         session: Session {
