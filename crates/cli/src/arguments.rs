@@ -10,6 +10,10 @@ use confine_kernel::Runtime;
 use crate::asked::{self, AskedCall};
 use crate::options::AddressTaken;
 
+mod observe;
+
+pub use observe::{CompareArguments, CompareFormat, EngineName, ObserveArguments, SeccompChoice};
+
 /// What every help text ends with.
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -31,7 +35,10 @@ Examples:
   confine profile dir:/srv/rootfs --program /usr/sbin/nginx -o nginx-alone.json
 
   confine inspect docker-archive:nginx.tar
-  confine why nginx setuid";
+  confine why nginx setuid
+
+  confine observe nginx --workload 'curl http://$HOST:$HOST_PORT/' -o nginx.record.json
+  confine compare report.json nginx.record.json";
 
 const IMAGE_HELP: &str = "\
 The image:
@@ -63,6 +70,10 @@ pub enum Command {
     Inspect(InspectArguments),
     /// Show why a system call is allowed, or that it is denied
     Why(WhyArguments),
+    /// Run an image's container and record what it does, without loss
+    Observe(Box<ObserveArguments>),
+    /// Hold what was observed against what was foreseen
+    Compare(CompareArguments),
     /// Show or empty the cache, where what was found about programs and libraries is kept by their contents
     Cache(CacheArguments),
     /// Write a shell's completion script to the standard output
@@ -91,6 +102,11 @@ pub struct ProfileArguments {
     /// Also write the report: everything that was found, for machines
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+
+    /// Also allow what a record of `confine observe` holds and the analysis has not foreseen, marked as observed
+    /// (repeatable)
+    #[arg(long, value_name = "RECORD")]
+    pub observed: Vec<PathBuf>,
 
     /// Fail if anything could not be resolved, and write no profile then
     #[arg(long)]

@@ -1,13 +1,17 @@
 //! The subcommands, one module each.
 
 mod cache;
+mod compare;
 mod generate;
 mod inspect;
+mod observe;
 mod profile;
 mod why;
 
 pub use cache::cache;
+pub use compare::compare;
 pub use generate::{completions, man};
 pub use inspect::inspect;
+pub use observe::observe;
 pub use profile::profile;
 pub use why::why;
