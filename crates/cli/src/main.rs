@@ -15,6 +15,7 @@ mod overrides;
 mod pipeline;
 mod policy;
 mod progress;
+mod recording;
 mod statistics;
 mod summary;
 mod terminal;
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Why(arguments) => commands::why(&arguments),
         Command::Check(arguments) => commands::check(&arguments),
+        Command::Observe(arguments) => commands::observe(&arguments),
+        Command::Compare(arguments) => commands::compare(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
+use confine_kernel::DOCKER_CAPABILITIES;
 use confine_policy::Policy;
-use confine_profile::{DEFAULT_CAPABILITIES, MAXIMUM_ENTRIES, read_oci};
+use confine_profile::{MAXIMUM_ENTRIES, read_oci};
 use confine_report::Report;
 
 use crate::policy;
@@ -71,7 +72,7 @@ fn profiles_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 fn read(path: &Path) -> anyhow::Result<Checked> {
     let context = || format!("cannot read the policy {}", path.display());
     let text = fs::read_to_string(path).with_context(context)?;
-    let reading = read_oci(&text, &DEFAULT_CAPABILITIES).with_context(context)?;
+    let reading = read_oci(&text, &DOCKER_CAPABILITIES).with_context(context)?;
     Ok(Checked {
         name: path.display().to_string(),
         path: path.canonicalize().with_context(context)?,

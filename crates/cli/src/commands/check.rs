@@ -138,7 +138,7 @@ fn place(analysis: &AnalysisArguments, premises: &Premises) -> String {
 fn image(analysis: &AnalysisArguments, premises: &Premises) -> Option<confine_image::Image> {
     let open = OpenOptions {
         platform: analysis.platform.clone(),
-        progress: None,
+        ..OpenOptions::default()
     };
     confine_image::open(&place(analysis, premises), &open).ok()
 }

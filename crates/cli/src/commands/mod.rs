@@ -2,14 +2,18 @@
 
 mod cache;
 mod check;
+mod compare;
 mod generate;
 mod inspect;
+mod observe;
 mod profile;
 mod why;
 
 pub use cache::cache;
 pub use check::check;
+pub use compare::compare;
 pub use generate::{completions, man};
 pub use inspect::inspect;
+pub use observe::observe;
 pub use profile::profile;
 pub use why::why;
