@@ -7,11 +7,11 @@ use confine_image::{Memory, OpenOptions};
 use confine_kernel::Runtime;
 use confine_report::Report;
 
-use crate::arguments::{AnalysisArguments, StatisticsFormat, Switch};
-use crate::options::Options;
+use crate::arguments::{AnalysisArguments, RuntimeName, StatisticsFormat, Switch};
+use crate::options::{AddressTaken, Exec, Options};
 use crate::progress::Bar;
 use crate::statistics::{Statistics, show};
-use crate::{overrides, pipeline, summary, terminal};
+use crate::{overrides, pipeline, remembered, summary, terminal};
 
 /// The user's cache.
 pub fn cache() -> Result<Cache, confine_cache::Error> {
@@ -42,6 +42,7 @@ impl Memory for Verified {
 
 /// Analyses what the arguments name and says what they ask for about it.
 pub fn run(arguments: &AnalysisArguments) -> anyhow::Result<Report> {
+    let arguments = &remembered::recall(arguments)?;
     let bar = Bar::new(arguments.quiet);
     let result = analyse(arguments, &bar);
     bar.clear();
@@ -87,13 +88,14 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, 
     problems.extend(image.problems.iter().cloned());
     let options = Options {
         also: arguments.also.clone(),
+        exec: arguments.exec.unwrap_or(Exec::Found),
         runtime: match arguments.program {
             Some(_) => Runtime::None,
-            None => arguments.runtime.into(),
+            None => arguments.runtime.unwrap_or(RuntimeName::Any).into(),
         },
         program: arguments.program.clone(),
-        address_taken: arguments.address_taken,
-        arguments: arguments.arguments == Switch::On,
+        address_taken: arguments.address_taken.unwrap_or(AddressTaken::Reached),
+        arguments: arguments.arguments.unwrap_or(Switch::On) == Switch::On,
         cache,
         compare: arguments.stats.is_some(),
     };

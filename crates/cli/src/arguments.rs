@@ -6,9 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use confine_image::Platform;
 use confine_kernel::Runtime;
+use serde::Deserialize;
 
 use crate::asked::{self, AskedCall};
-use crate::options::AddressTaken;
+use crate::options::{AddressTaken, Exec};
 
 mod check;
 mod observe;
@@ -230,18 +231,27 @@ pub struct AnalysisArguments {
     #[arg(long, value_name = "CMD ARGS", help_heading = "Analysis")]
     pub also: Vec<String>,
 
-    /// The container runtime whose own calls are allowed
-    #[arg(long, value_enum, default_value_t = RuntimeName::Any, help_heading = "Analysis")]
-    pub runtime: RuntimeName,
+    /// What commands are taken for that stay open, from configurations, the network, code that computes them
+    /// [default: found]
+    #[arg(long, value_enum, help_heading = "Analysis")]
+    pub exec: Option<Exec>,
+
+    /// The container runtime whose own calls are allowed [default: any]
+    #[arg(long, value_enum, help_heading = "Analysis")]
+    pub runtime: Option<RuntimeName>,
 
     /// Which functions may be called through pointers: all whose address is stored anywhere, or those whose
-    /// address reachable code and data hold
-    #[arg(long, value_enum, default_value_t = AddressTaken::Reached, help_heading = "Analysis")]
-    pub address_taken: AddressTaken,
+    /// address reachable code and data hold [default: reached]
+    #[arg(long, value_enum, help_heading = "Analysis")]
+    pub address_taken: Option<AddressTaken>,
 
-    /// Whether the requests, commands and flags that calls are made with are restricted, too
-    #[arg(long, value_enum, default_value_t = Switch::On, value_name = "WHETHER", help_heading = "Analysis")]
-    pub arguments: Switch,
+    /// Whether the requests, commands and flags that calls are made with are restricted, too [default: on]
+    #[arg(long, value_enum, value_name = "WHETHER", help_heading = "Analysis")]
+    pub arguments: Option<Switch>,
+
+    /// Take flags from this file, in place of confine.toml in the current folder: those that are not given here
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
     /// Compute everything anew, and keep nothing for the next time
     #[arg(long)]
@@ -293,7 +303,8 @@ pub enum StatisticsFormat {
 }
 
 /// A container runtime, by the name that the flag has for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RuntimeName {
     /// Docker's, containerd's and most clusters'
     Runc,
@@ -306,7 +317,8 @@ pub enum RuntimeName {
 }
 
 /// Whether something is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Switch {
     /// It is
     On,

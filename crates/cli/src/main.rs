@@ -16,6 +16,7 @@ mod pipeline;
 mod policy;
 mod progress;
 mod recording;
+mod remembered;
 mod statistics;
 mod summary;
 mod terminal;

@@ -23,7 +23,7 @@ What it prints is compared line by line, so it should print answers and counts.
 Examples:
   confine check nginx --workload 'curl -s http://$HOST:$HOST_PORT/'
   confine check my/server --policy server.json --workload-file smoke-test.sh --runs 3
-  confine check redis --exec 'redis-cli ping' --format junit -o check.xml
+  confine check redis --inside 'redis-cli ping' --format junit -o check.xml
   confine check my/job --ready end";
 
 /// Flags of `confine check`.
@@ -80,7 +80,7 @@ pub struct RunningArguments {
     pub workload_file: Option<PathBuf>,
 
     /// A command that is executed in the running container, and taken in by the analysis (repeatable)
-    #[arg(long = "exec", value_name = "CMD ARGS", help_heading = "Running")]
+    #[arg(long = "inside", value_name = "CMD ARGS", help_heading = "Running")]
     pub executed: Vec<String>,
 
     /// A port to publish on the loopback interface, besides those that the image exposes (repeatable)

@@ -121,7 +121,7 @@ pub fn life(running: &RunningArguments, ports: &[u16]) -> anyhow::Result<Life> {
     let executed = running
         .executed
         .iter()
-        .map(|line| words("--exec", line))
+        .map(|line| words("--inside", line))
         .collect::<anyhow::Result<_>>()?;
     Ok(Life {
         session: Session {
