@@ -7,6 +7,7 @@
 mod analysis;
 mod arguments;
 mod asked;
+mod check;
 mod commands;
 mod options;
 mod output;
@@ -14,6 +15,7 @@ mod overrides;
 mod pipeline;
 mod policy;
 mod progress;
+mod remembered;
 mod statistics;
 mod subject;
 mod summary;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Why(arguments) => commands::why(&arguments),
         Command::Cve(arguments) => commands::cve(&arguments),
         Command::Diff(arguments) => commands::diff(&arguments),
+        Command::Check(arguments) => commands::check(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),
@@ -58,6 +61,8 @@ enum Outcome {
     Different,
     /// Something could not be resolved, and `--strict` was given.
     Incomplete,
+    /// A check failed.
+    Failed,
 }
 
 impl From<Outcome> for ExitCode {
@@ -66,6 +71,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Done => Self::SUCCESS,
             Outcome::Different => Self::from(1),
             Outcome::Incomplete => Self::from(3),
+            Outcome::Failed => Self::from(4),
         }
     }
 }

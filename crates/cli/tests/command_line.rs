@@ -196,6 +196,7 @@ fn help_texts_are_the_known_ones() {
         ("why", &["why", "--help"]),
         ("cve", &["cve", "--help"]),
         ("diff", &["diff", "--help"]),
+        ("check", &["check", "--help"]),
     ] {
         let output = confine(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");

@@ -4,6 +4,7 @@
 //! wrote it. Must not know: where the policy comes from or where the text goes.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod kubernetes;
 mod names;
 mod oci;
@@ -11,6 +12,7 @@ mod oci_read;
 mod podman;
 mod systemd;
 
+pub use audit::auditing;
 pub use kubernetes::{Kubernetes, kubernetes};
 pub use oci::{Error, MAXIMUM_CONDITIONAL, MAXIMUM_ENTRIES, oci};
 pub use oci_read::{Note, ReadError, Reading, read_oci};

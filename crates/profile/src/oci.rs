@@ -58,7 +58,7 @@ pub fn oci(policy: &Policy) -> Result<String, Error> {
             .into_iter()
             .map(|(name, alternative)| Entry::new(vec![name], alternative)),
     );
-    if allows(policy, "clone") && !allows(policy, "clone3") {
+    if allows(policy, "clone") && !allows(policy, "clone3") && syscalls.len() < MAXIMUM_ENTRIES {
         syscalls.push(Entry {
             names: vec!["clone3"],
             action: "SCMP_ACT_ERRNO",

@@ -17,6 +17,8 @@ use crate::{Found, Program, Programs, Script, multicall};
 const MAX_DEPTH: usize = 24;
 /// How many texts of a shell are walked, and how many different argument lists one file of them.
 const MAX_UNITS: usize = 1024;
+/// How many calls of programs that read configurations are followed.
+const MAX_DELEGATED: usize = 256;
 const MAX_CALLS_OF_ONE: usize = 16;
 /// How many argument lists, names and reasons are kept of one program.
 const MAX_KEPT: usize = 64;
@@ -70,6 +72,9 @@ pub(crate) struct Kept {
 /// What tells one walk from another: place, text, arguments and environment; how it was come by does not.
 type UnitKey = (String, String, Vec<String>, BTreeMap<String, String>);
 
+/// What tells one call of a delegate from another: file, arguments, environment and input.
+type DelegateKey = (String, Vec<String>, BTreeMap<String, String>, Option<String>);
+
 /// The search: what it reads, what it found, what it still has to walk.
 pub struct Discovery<'a> {
     pub files: &'a dyn Files,
@@ -81,6 +86,7 @@ pub struct Discovery<'a> {
     seen: BTreeSet<UnitKey>,
     calls: BTreeMap<(String, String), usize>,
     requests: BTreeSet<Request>,
+    delegated: BTreeSet<DelegateKey>,
 }
 
 impl<'a> Discovery<'a> {
@@ -96,6 +102,7 @@ impl<'a> Discovery<'a> {
             seen: BTreeSet::new(),
             calls: BTreeMap::new(),
             requests: BTreeSet::new(),
+            delegated: BTreeSet::new(),
         }
     }
 
@@ -298,6 +305,25 @@ impl<'a> Discovery<'a> {
         }
         self.program(&located, request, &bytes);
         true
+    }
+
+    /// Whether this call of a program that reads a configuration is new; past the bound it stays open.
+    pub(crate) fn is_new_delegate(&mut self, path: &str, argv: &[String], context: &Context) -> bool {
+        let key = (
+            path.to_owned(),
+            argv.to_vec(),
+            context.variables.clone(),
+            context.input.clone(),
+        );
+        if self.delegated.contains(&key) {
+            return false;
+        }
+        if self.delegated.len() >= MAX_DELEGATED {
+            let detail = "more programs that read configurations than are followed".to_owned();
+            self.assume(Kind::OpenCommand, context, detail);
+            return false;
+        }
+        self.delegated.insert(key)
     }
 
     pub(crate) fn enqueue(&mut self, unit: Unit) {

@@ -1,6 +1,7 @@
 //! The subcommands, one module each.
 
 mod cache;
+mod check;
 mod cve;
 pub mod diff;
 mod generate;
@@ -9,6 +10,7 @@ mod profile;
 mod why;
 
 pub use cache::cache;
+pub use check::check;
 pub use cve::cve;
 pub use diff::diff;
 pub use generate::{completions, man};

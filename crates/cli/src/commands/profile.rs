@@ -21,7 +21,7 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
     if let Some(output) = report_output {
         output.write(&report.to_json()?)?;
     }
-    if arguments.strict && !report.assumptions.is_empty() {
+    if arguments.strict && report.is_incomplete() {
         summary::show_incomplete(&report);
         return Ok(Outcome::Incomplete);
     }
