@@ -15,6 +15,7 @@ mod overrides;
 mod pipeline;
 mod policy;
 mod progress;
+mod recording;
 mod remembered;
 mod statistics;
 mod subject;
@@ -33,9 +34,11 @@ fn main() -> ExitCode {
         Command::Profile(arguments) => commands::profile(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Why(arguments) => commands::why(&arguments),
+        Command::Check(arguments) => commands::check(&arguments),
         Command::Cve(arguments) => commands::cve(&arguments),
         Command::Diff(arguments) => commands::diff(&arguments),
-        Command::Check(arguments) => commands::check(&arguments),
+        Command::Observe(arguments) => commands::observe(&arguments),
+        Command::Compare(arguments) => commands::compare(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),

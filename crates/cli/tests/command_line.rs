@@ -194,9 +194,11 @@ fn help_texts_are_the_known_ones() {
         ("profile", &["profile", "--help"]),
         ("inspect", &["inspect", "--help"]),
         ("why", &["why", "--help"]),
+        ("check", &["check", "--help"]),
         ("cve", &["cve", "--help"]),
         ("diff", &["diff", "--help"]),
-        ("check", &["check", "--help"]),
+        ("observe", &["observe", "--help"]),
+        ("compare", &["compare", "--help"]),
     ] {
         let output = confine(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");

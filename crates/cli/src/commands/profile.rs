@@ -3,10 +3,11 @@
 use anyhow::ensure;
 use confine_policy::{Architecture, Policy};
 use confine_profile::MAXIMUM_CONDITIONAL;
+use confine_record::Record;
 
 use crate::arguments::{ProfileArguments, ProfileFormat};
 use crate::output::Output;
-use crate::{Outcome, analysis, policy, summary, terminal};
+use crate::{Outcome, analysis, policy, recording, summary, terminal};
 
 /// Writes the profile, and the report where one is wanted.
 pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
@@ -17,7 +18,16 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
     );
     let output = Output::prepare(&arguments.output)?;
     let report_output = arguments.report.as_deref().map(Output::prepare).transpose()?;
-    let report = analysis::run(&arguments.analysis)?;
+    // Read first: what cannot be read costs no time then.
+    let records: Vec<Record> = arguments
+        .observed
+        .iter()
+        .map(|path| recording::read(path))
+        .collect::<anyhow::Result<_>>()?;
+    let mut report = analysis::run(&arguments.analysis)?;
+    for record in &records {
+        report = confine_record::add(report, record);
+    }
     if let Some(output) = report_output {
         output.write(&report.to_json()?)?;
     }

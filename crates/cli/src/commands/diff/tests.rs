@@ -48,6 +48,7 @@ fn report(path: &str, hash: &str, calls: &[Made<'_>]) -> Report {
         by: vec![0],
         runtime: false,
         widened: false,
+        observed: false,
         arguments: values
             .map(|values| vec![restriction(values)])
             .into_iter()
@@ -80,6 +81,7 @@ fn report(path: &str, hash: &str, calls: &[Made<'_>]) -> Report {
         }],
         runtime_calls: vec![],
         widened: vec![],
+        observed: vec![],
         allowed: allowed.collect(),
         assumptions: vec![],
     }
