@@ -145,13 +145,16 @@ impl<'a> Analysis<'a> {
                     symbol,
                     reason: "looked up by the loader at start-up".to_owned(),
                 });
-                AnalysedProgram {
+                let mut analysed = AnalysedProgram {
                     late_roots: late_roots.collect(),
                     program,
                     linked,
                     solution: Solution::default(),
                     later: later::Later::default(),
-                }
+                };
+                // What sources load is known before anything is solved.
+                later::load(files, config, store, &mut analysed);
+                analysed
             })
             .collect();
         self.programs.extend(added);
@@ -261,7 +264,7 @@ impl<'a> Analysis<'a> {
         let mut executed = BTreeSet::new();
         for index in solved {
             let program = &mut self.programs[*index];
-            if later::load(self.files, &self.store, program) {
+            if later::load(self.files, self.config, &self.store, program) {
                 again.push(*index);
             }
             executed.extend(later::executed(program));
@@ -287,8 +290,19 @@ impl<'a> Analysis<'a> {
             self.found.assumptions.extend(brought.assumptions);
             for program in brought.programs {
                 let path = program.path.clone();
-                match self.programs.iter_mut().find(|known| known.program.path == path) {
-                    Some(known) => merge(&mut known.program, program),
+                match self.programs.iter().position(|known| known.program.path == path) {
+                    Some(index) => {
+                        let known = &mut self.programs[index];
+                        let before = known.program.interpreted.clone();
+                        merge(&mut known.program, program);
+                        // Its sources load more than before.
+                        if known.program.interpreted != before
+                            && later::load(self.files, self.config, &self.store, known)
+                            && !again.contains(&index)
+                        {
+                            again.push(index);
+                        }
+                    }
                     None => match new.entry(path) {
                         Entry::Occupied(mut known) => merge(known.get_mut(), program),
                         Entry::Vacant(place) => {
@@ -363,6 +377,9 @@ fn only(found: &mut Programs) {
 /// Takes in how else a program was found.
 fn merge(known: &mut confine_programs::Program, more: confine_programs::Program) {
     add_found(&mut known.found, more.found);
+    for (language, reached) in more.interpreted {
+        known.interpreted.entry(language).or_default().merge(reached);
+    }
     known.invoked.extend(more.invoked);
     known.invoked.sort();
     known.invoked.dedup();

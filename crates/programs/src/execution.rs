@@ -95,7 +95,10 @@ impl Discovery<'_> {
             self.shell(dialect, arguments, &path, request);
             return;
         }
-        if let Some(detail) = other_languages::open_reason(&name, arguments) {
+        let language = confine_languages::language(&name).or_else(|| confine_languages::language(resolved));
+        if let Some(language) = language {
+            self.interpreted(language, located, arguments, request);
+        } else if let Some(detail) = other_languages::open_reason(&name, arguments) {
             let mut context = request.context.clone();
             context.parent = Some(path.clone());
             self.assume(Kind::OpenCommand, &context, detail);

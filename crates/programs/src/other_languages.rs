@@ -4,9 +4,8 @@ use crate::pattern::is_open;
 
 /// Names of interpreters, without the version that may follow.
 const INTERPRETERS: &[&str] = &[
-    "python", "pypy", "perl", "ruby", "node", "nodejs", "php", "lua", "luajit", "tclsh", "expect", "java",
-    "guile", "escript", "erl", "beam.smp", "fish", "csh", "tcsh", "rc", "make", "Rscript", "groovy", "deno",
-    "bun",
+    "perl", "lua", "luajit", "tclsh", "expect", "guile", "fish", "csh", "tcsh", "rc", "make", "Rscript",
+    "groovy", "deno", "bun",
 ];
 
 /// Programs that execute what their own configuration names.

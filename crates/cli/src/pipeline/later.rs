@@ -14,7 +14,7 @@ use confine_link::{LateRequest, Linked, LoadReason, ObjectStore, Roots, Scope, p
 use confine_programs::Programs;
 use confine_solve::{Interface, LateRoot, Passed};
 
-use super::AnalysedProgram;
+use super::{AnalysedProgram, languages};
 
 /// What is known of a program's late loading.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Later {
     requests: BTreeSet<LateRequest>,
     /// Every candidate has been taken in for libraries by open names.
     candidates: bool,
+    /// What stays open of the languages whose interpreters the program holds without being called like one.
+    pub embedded: BTreeSet<Assumption>,
 }
 
 /// What a program executes by a constant name.
@@ -107,10 +109,11 @@ fn is_one_of(passed: &Passed, interfaces: &[(&str, usize)]) -> bool {
     interfaces.iter().any(|(name, _)| *name == passed.interface)
 }
 
-/// Loads what the program's solution shows to be loaded later; whether that adds anything to solve.
-pub fn load(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram) -> bool {
+/// Loads what the program's sources and its solution show to be loaded later; whether that adds anything to solve.
+pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &mut AnalysedProgram) -> bool {
     let mut roots = program.late_roots.clone();
     let before = program.linked.objects.len();
+    languages::embedded(files, config, program);
     let requests = wanted(files, store, program);
     program.linked.prefetch_late(files, store, &requests);
     for request in requests {
@@ -126,6 +129,7 @@ pub fn load(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgra
         }));
     }
     roots.extend(looked_up(&program.linked, &program.solution.passed));
+    roots.extend(languages::looked_up(&program.linked, &program.program));
     let grown = program.linked.objects.len() > before || roots != program.late_roots;
     program.late_roots = roots;
     grown
@@ -134,12 +138,13 @@ pub fn load(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgra
 /// Requests that were not made before.
 fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram) -> Vec<LateRequest> {
     let AnalysedProgram {
+        program,
         linked,
         solution,
         later,
         ..
     } = program;
-    let mut requests = Vec::new();
+    let mut requests = languages::requests(program);
     let library = conventions::c_library(linked);
     let triggered: BTreeSet<Convention> = solution
         .reached_exports
@@ -247,6 +252,7 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
             Some(Assumption { kind, place: passed.place.clone(), detail: detail.to_owned(), effect })
         })
         .collect();
+    assumptions.extend(program.later.embedded.iter().cloned());
     // The loader executes only when it is run by hand, and the C library for those who call its functions.
     let own = |object: &usize| {
         let reason = program.linked.objects.get(*object).map(|object| &object.reason);
