@@ -7,6 +7,7 @@
 mod analysis;
 mod arguments;
 mod asked;
+mod check;
 mod commands;
 mod options;
 mod output;
@@ -14,7 +15,9 @@ mod overrides;
 mod pipeline;
 mod policy;
 mod progress;
+mod remembered;
 mod statistics;
+mod subject;
 mod summary;
 mod terminal;
 
@@ -30,6 +33,9 @@ fn main() -> ExitCode {
         Command::Profile(arguments) => commands::profile(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Why(arguments) => commands::why(&arguments),
+        Command::Check(arguments) => commands::check(&arguments),
+        Command::Cve(arguments) => commands::cve(&arguments),
+        Command::Diff(arguments) => commands::diff(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),
@@ -51,15 +57,21 @@ const BAD_INPUT: u8 = 2;
 enum Outcome {
     /// All is well.
     Done,
+    /// A gate was not passed.
+    Different,
     /// Something could not be resolved, and `--strict` was given.
     Incomplete,
+    /// A check failed.
+    Failed,
 }
 
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done => Self::SUCCESS,
+            Outcome::Different => Self::from(1),
             Outcome::Incomplete => Self::from(3),
+            Outcome::Failed => Self::from(4),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! depends on which finishes first.
 
 mod assemble;
+mod commands;
 mod comparison;
 mod languages;
 mod later;
@@ -22,13 +23,14 @@ use confine_code::Facts;
 use confine_image::{Config, Files, Image};
 use confine_link::opaque::OpaqueState;
 use confine_link::{Environment, Linked, ObjectStore, conventions, link, opaque};
-use confine_programs::Programs;
+use confine_programs::{Asked, Programs};
 use confine_report::Report;
 use confine_solve::{CodeSize, Input, Interface, LateRoot, Solution, solve};
 use rayon::prelude::*;
 
+use self::later::{Execution, ExecutionKey};
 use self::objects::{Hits, Objects};
-use crate::options::{AddressTaken, Options};
+use crate::options::{AddressTaken, Exec, Options};
 use crate::progress::Progress;
 use crate::statistics::Statistics;
 
@@ -46,9 +48,11 @@ pub fn analyse(
 ) -> anyhow::Result<Report> {
     let files: &dyn Files = &*image.files;
     progress.begin("finding programs", 1);
-    let mut found = statistics.time("find programs", || {
-        confine_programs::find(files, config, &options.also)
-    });
+    let asked = Asked {
+        also: &options.also,
+        everything: options.exec == Exec::All,
+    };
+    let mut found = statistics.time("find programs", || confine_programs::find(files, config, asked));
     progress.step();
     if let Some(program) = &options.program {
         if found.programs.is_empty() {
@@ -93,8 +97,8 @@ pub struct Analysis<'a> {
     store: ObjectStore,
     /// What can be executed, by the configuration, by scripts and by constant names in programs.
     found: Programs,
-    /// Names that programs execute and that were followed.
-    executed: BTreeSet<String>,
+    /// What programs execute and was followed.
+    executed: BTreeSet<ExecutionKey>,
     objects: Objects<'a>,
     programs: Vec<AnalysedProgram>,
 }
@@ -261,60 +265,67 @@ impl<'a> Analysis<'a> {
     /// Adds what the solved programs load and execute later; the programs that have to be solved (again).
     fn load_later(&mut self, solved: &[usize]) -> Vec<usize> {
         let mut again = Vec::new();
-        let mut executed = BTreeSet::new();
         for index in solved {
-            let program = &mut self.programs[*index];
-            if later::load(self.files, self.config, &self.store, program) {
+            if later::load(self.files, self.config, &self.store, &mut self.programs[*index]) {
                 again.push(*index);
             }
-            executed.extend(later::executed(program));
         }
         let known = self.programs.len();
         let mut new: BTreeMap<String, confine_programs::Program> = BTreeMap::new();
-        for execution in executed {
-            if !self.executed.insert(execution.named.clone()) {
-                continue;
+        // What is executed may bring other arguments of known programs, which may name more. It ends since what is
+        // executed is a part of the arguments that a constant or the image's configuration has.
+        loop {
+            let programs = self.programs.iter();
+            let executed = programs.flat_map(|program| later::executed(program, self.files, self.config));
+            let executed: BTreeSet<Execution> = executed.collect();
+            let executed = executed.into_iter();
+            let unheard: Vec<Execution> = executed
+                .filter(|execution| self.executed.insert(execution.key()))
+                .collect();
+            if unheard.is_empty() {
+                break;
             }
-            let brought = execution.programs(self.files, self.config);
-            for script in brought.scripts {
-                match self
-                    .found
-                    .scripts
-                    .iter_mut()
-                    .find(|known| known.path == script.path)
-                {
-                    Some(known) => add_found(&mut known.found, script.found),
-                    None => self.found.scripts.push(script),
-                }
+            for execution in &unheard {
+                self.take_in(execution, &mut new);
             }
-            self.found.assumptions.extend(brought.assumptions);
-            for program in brought.programs {
-                let path = program.path.clone();
-                match self.programs.iter().position(|known| known.program.path == path) {
-                    Some(index) => {
-                        let known = &mut self.programs[index];
-                        let before = known.program.interpreted.clone();
-                        merge(&mut known.program, program);
-                        // Its sources load more than before.
-                        if known.program.interpreted != before
-                            && later::load(self.files, self.config, &self.store, known)
-                            && !again.contains(&index)
-                        {
-                            again.push(index);
-                        }
-                    }
-                    None => match new.entry(path) {
-                        Entry::Occupied(mut known) => merge(known.get_mut(), program),
-                        Entry::Vacant(place) => {
-                            place.insert(program);
-                        }
-                    },
-                }
+        }
+        // Interpreters of which another start was found load what their sources bring.
+        for index in 0..known {
+            let program = &mut self.programs[index];
+            if !again.contains(&index) && later::load(self.files, self.config, &self.store, program) {
+                again.push(index);
             }
         }
         self.add_programs(new.into_values().collect());
         again.extend(known..self.programs.len());
         again
+    }
+
+    /// Adds what an execution leads to.
+    fn take_in(&mut self, execution: &Execution, new: &mut BTreeMap<String, confine_programs::Program>) {
+        let brought = confine_programs::find_executed(self.files, self.config, &execution.executed);
+        for script in brought.scripts {
+            let mut scripts = self.found.scripts.iter_mut();
+            match scripts.find(|known| known.path == script.path) {
+                Some(known) => add_found(&mut known.found, script.found),
+                None => self.found.scripts.push(script),
+            }
+        }
+        if !execution.is_told() {
+            self.found.assumptions.extend(brought.assumptions);
+        }
+        for program in brought.programs {
+            let path = program.path.clone();
+            match self.programs.iter_mut().find(|known| known.program.path == path) {
+                Some(known) => merge(&mut known.program, program),
+                None => match new.entry(path) {
+                    Entry::Occupied(mut known) => merge(known.get_mut(), program),
+                    Entry::Vacant(place) => {
+                        place.insert(program);
+                    }
+                },
+            }
+        }
     }
 
     fn count(&self, statistics: &mut Statistics) {
@@ -383,6 +394,12 @@ fn merge(known: &mut confine_programs::Program, more: confine_programs::Program)
     known.invoked.extend(more.invoked);
     known.invoked.sort();
     known.invoked.dedup();
+    known.arguments.extend(more.arguments);
+    known.arguments.sort();
+    known.arguments.dedup();
+    known.environment.extend(more.environment);
+    known.environment.sort();
+    known.environment.dedup();
 }
 
 fn add_found(known: &mut Vec<confine_programs::Found>, more: Vec<confine_programs::Found>) {

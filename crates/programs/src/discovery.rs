@@ -18,6 +18,8 @@ use crate::{Found, Program, Programs, Script, multicall};
 const MAX_DEPTH: usize = 24;
 /// How many texts of a shell are walked, and how many different argument lists one file of them.
 const MAX_UNITS: usize = 1024;
+/// How many calls of programs that read configurations are followed.
+const MAX_DELEGATED: usize = 256;
 const MAX_CALLS_OF_ONE: usize = 16;
 /// How many argument lists, names and reasons are kept of one program.
 const MAX_KEPT: usize = 64;
@@ -73,6 +75,9 @@ pub(crate) struct Kept {
 /// What tells one walk from another: place, text, arguments and environment; how it was come by does not.
 type UnitKey = (String, String, Vec<String>, BTreeMap<String, String>);
 
+/// What tells one call of a delegate from another: file, arguments, environment and input.
+type DelegateKey = (String, Vec<String>, BTreeMap<String, String>, Option<String>);
+
 /// The search: what it reads, what it found, what it still has to walk.
 pub struct Discovery<'a> {
     pub files: &'a dyn Files,
@@ -88,6 +93,7 @@ pub struct Discovery<'a> {
     pub(crate) starts: BTreeMap<String, BTreeSet<Vec<String>>>,
     /// What sources execute that was followed.
     pub(crate) source_commands: BTreeSet<Command>,
+    delegated: BTreeSet<DelegateKey>,
 }
 
 impl<'a> Discovery<'a> {
@@ -105,6 +111,7 @@ impl<'a> Discovery<'a> {
             requests: BTreeSet::new(),
             starts: BTreeMap::new(),
             source_commands: BTreeSet::new(),
+            delegated: BTreeSet::new(),
         }
     }
 
@@ -313,6 +320,25 @@ impl<'a> Discovery<'a> {
         }
         self.program(&located, request, &bytes);
         true
+    }
+
+    /// Whether this call of a program that reads a configuration is new; past the bound it stays open.
+    pub(crate) fn is_new_delegate(&mut self, path: &str, argv: &[String], context: &Context) -> bool {
+        let key = (
+            path.to_owned(),
+            argv.to_vec(),
+            context.variables.clone(),
+            context.input.clone(),
+        );
+        if self.delegated.contains(&key) {
+            return false;
+        }
+        if self.delegated.len() >= MAX_DELEGATED {
+            let detail = "more programs that read configurations than are followed".to_owned();
+            self.assume(Kind::OpenCommand, context, detail);
+            return false;
+        }
+        self.delegated.insert(key)
     }
 
     pub(crate) fn enqueue(&mut self, unit: Unit) {

@@ -14,8 +14,9 @@ mod json;
 mod model;
 #[cfg(test)]
 mod sample;
-mod text;
+pub mod text;
 mod values;
+mod ways;
 mod why;
 mod word;
 

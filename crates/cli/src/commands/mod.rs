@@ -1,12 +1,18 @@
 //! The subcommands, one module each.
 
 mod cache;
+mod check;
+mod cve;
+pub mod diff;
 mod generate;
 mod inspect;
 mod profile;
 mod why;
 
 pub use cache::cache;
+pub use check::check;
+pub use cve::cve;
+pub use diff::diff;
 pub use generate::{completions, man};
 pub use inspect::inspect;
 pub use profile::profile;

@@ -13,6 +13,7 @@ use confine_report::{
 };
 use confine_solve::{ArgumentEvidence, Arguments, Values};
 
+use super::commands;
 use super::languages::{self, ScriptTexts};
 use super::{AnalysedProgram, Analysis, later};
 use crate::options::Options;
@@ -27,12 +28,16 @@ pub fn report(image: &Image, config: &Config, options: &Options, analysis: &Anal
         .map(|(index, object)| (object.path.as_str(), index))
         .collect();
     let scripts = ScriptTexts::read(analysis.files, found);
-    let programs: Vec<Program> = analysis
+    let mut programs: Vec<Program> = analysis
         .programs
         .iter()
         .map(|program| self::program(program, &index, &scripts))
         .collect();
-    let mut assumptions: BTreeSet<Assumption> = found.assumptions.iter().cloned().collect();
+    for program in &mut programs {
+        program.assumptions = commands::settled(std::mem::take(&mut program.assumptions), options.exec);
+    }
+    let own = commands::settled(found.assumptions.clone(), options.exec);
+    let mut assumptions: BTreeSet<Assumption> = own.into_iter().collect();
     assumptions.extend(
         programs
             .iter()
