@@ -23,6 +23,10 @@ pub struct Recipe {
     pub environment: Vec<String>,
     /// Its name in the published table.
     pub published: Option<String>,
+    /// Programs, by file name, that its workload has executed and that the report does not name, only an assumption about
+    /// the place that executes them.
+    #[serde(default)]
+    pub assumed_programs: Vec<String>,
     /// A call without which it cannot work: the runner takes it away to see itself fail.
     pub needed_call: String,
     /// Whether it belongs to the quick subset.
