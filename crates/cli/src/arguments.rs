@@ -13,9 +13,12 @@ use crate::options::{AddressTaken, Exec};
 
 mod check;
 mod observe;
+mod subjects;
 
 pub use check::{CheckArguments, CheckFormat, RunningArguments};
 pub use observe::{CompareArguments, CompareFormat, EngineName, ObserveArguments, SeccompChoice};
+pub use subjects::{CveArguments, CveFormat, DiffArguments, DiffFormat};
+use subjects::{SUBJECT, SUBJECT_HELP};
 
 /// What every help text ends with.
 const EXIT_CODES: &str = "\
@@ -79,6 +82,12 @@ pub enum Command {
     Observe(Box<ObserveArguments>),
     /// Hold what was observed against what was foreseen
     Compare(CompareArguments),
+    /// Show which vulnerabilities of the kernel a policy takes away, and which stay open
+    #[command(mut_arg("image", |image| image.index(1).value_name("IMAGE|REPORT|PROFILE").help(SUBJECT).long_help(SUBJECT_HELP)))]
+    Cve(CveArguments),
+    /// Show what changes between two images, reports or profiles, and fail where it must not
+    #[command(mut_arg("image", |image| image.index(1).value_name("OLD").help(SUBJECT).long_help(SUBJECT_HELP)))]
+    Diff(DiffArguments),
     /// Show or empty the cache, where what was found about programs and libraries is kept by their contents
     Cache(CacheArguments),
     /// Write a shell's completion script to the standard output
@@ -282,6 +291,12 @@ pub struct AnalysisArguments {
 pub enum ProfileFormat {
     /// JSON of the OCI runtime specification, for Docker, podman, containerd, CRI-O, runc and crun
     Oci,
+    /// The Kubernetes Security Profiles Operator's resource
+    Kubernetes,
+    /// A drop-in for a systemd service: names of calls only
+    Systemd,
+    /// A line of a Containerfile that puts the profile into an image's label, for podman
+    Podman,
 }
 
 /// What findings are shown as.

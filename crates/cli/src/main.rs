@@ -18,6 +18,7 @@ mod progress;
 mod recording;
 mod remembered;
 mod statistics;
+mod subject;
 mod summary;
 mod terminal;
 
@@ -34,6 +35,8 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Why(arguments) => commands::why(&arguments),
         Command::Check(arguments) => commands::check(&arguments),
+        Command::Cve(arguments) => commands::cve(&arguments),
+        Command::Diff(arguments) => commands::diff(&arguments),
         Command::Observe(arguments) => commands::observe(&arguments),
         Command::Compare(arguments) => commands::compare(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
@@ -57,6 +60,8 @@ const BAD_INPUT: u8 = 2;
 enum Outcome {
     /// All is well.
     Done,
+    /// A gate was not passed.
+    Different,
     /// Something could not be resolved, and `--strict` was given.
     Incomplete,
     /// A check failed.
@@ -67,6 +72,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done => Self::SUCCESS,
+            Outcome::Different => Self::from(1),
             Outcome::Incomplete => Self::from(3),
             Outcome::Failed => Self::from(4),
         }

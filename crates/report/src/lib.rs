@@ -14,7 +14,7 @@ mod json;
 mod model;
 #[cfg(test)]
 mod sample;
-mod text;
+pub mod text;
 mod values;
 mod ways;
 mod why;

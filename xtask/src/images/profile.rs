@@ -8,6 +8,8 @@ use anyhow::{Context, ensure};
 use confine_engine::{Interrupt, Invocation};
 use serde_json::Value;
 
+use super::recipe::Recipe;
+
 /// A profile with what the table tells about it.
 pub struct Profile {
     /// Where it lies.
@@ -63,7 +65,7 @@ pub fn make(
     confine: &Path,
     interrupt: &Interrupt,
     archive: &Path,
-    main: &str,
+    recipe: &Recipe,
     output: &Path,
 ) -> anyhow::Result<Profile> {
     let path = output.join("profile.json");
@@ -75,6 +77,7 @@ pub fn make(
         .arg(&path)
         .arg("--report")
         .arg(&report)
+        .args(recipe.also.iter().flat_map(|command| ["--also", command]))
         .limit(Duration::from_secs(300))
         .interrupt(interrupt);
     let finished = run.run()?;
@@ -86,7 +89,7 @@ pub fn make(
         finished.stderr
     );
     let mut profile = read(&path)?;
-    profile.figures.report = Some(report_figures(&json_file(&report)?, main));
+    profile.figures.report = Some(report_figures(&json_file(&report)?, &recipe.main));
     profile.figures.cost = Some((finished.elapsed, finished.peak_memory));
     Ok(profile)
 }

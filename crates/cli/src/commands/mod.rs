@@ -3,6 +3,8 @@
 mod cache;
 mod check;
 mod compare;
+mod cve;
+pub mod diff;
 mod generate;
 mod inspect;
 mod observe;
@@ -12,6 +14,8 @@ mod why;
 pub use cache::cache;
 pub use check::check;
 pub use compare::compare;
+pub use cve::cve;
+pub use diff::diff;
 pub use generate::{completions, man};
 pub use inspect::inspect;
 pub use observe::observe;
