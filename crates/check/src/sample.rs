@@ -59,6 +59,7 @@ pub(crate) fn report() -> Report {
         }],
         runtime_calls: Vec::new(),
         widened: Vec::new(),
+        observed: Vec::new(),
         allowed: Vec::new(),
         assumptions: Vec::new(),
     }

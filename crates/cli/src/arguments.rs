@@ -1,18 +1,24 @@
 //! Every flag, declared once: parsing, help, completions and the manual page come from here.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use confine_engine::Ready;
 use confine_image::Platform;
 use confine_kernel::Runtime;
 use serde::Deserialize;
 
 use crate::asked::{self, AskedCall};
-use crate::commands::diff::{self, Gate};
 use crate::options::{AddressTaken, Exec};
+
+mod check;
+mod observe;
+mod subjects;
+
+pub use check::{CheckArguments, CheckFormat, RunningArguments};
+pub use observe::{CompareArguments, CompareFormat, EngineName, ObserveArguments, SeccompChoice};
+pub use subjects::{CveArguments, CveFormat, DiffArguments, DiffFormat, Within};
+use subjects::{SUBJECT, SUBJECT_HELP};
 
 /// What every help text ends with.
 const EXIT_CODES: &str = "\
@@ -35,26 +41,10 @@ Examples:
   confine profile dir:/srv/rootfs --program /usr/sbin/nginx -o nginx-alone.json
 
   confine inspect docker-archive:nginx.tar
-  confine why nginx setuid";
+  confine why nginx setuid
 
-const SUBJECT: &str = "An image, a report or a profile (see --help)";
-
-const SUBJECT_HELP: &str = "\
-An image, by anything that `confine profile` takes; or a file that `confine profile --report` wrote; or a seccomp profile of \
-Docker or the OCI runtime specification, whoever wrote it. `-` is any of them on the standard input";
-
-const CVE_EXAMPLES: &str = "\
-Examples:
-  confine cve nginx
-  confine cve nginx.json CVE-2022-0847 CVE-2024-1086
-  confine cve report.json --program /usr/sbin/nginx --format json -o cves.json
-  confine cve nginx.json --cap-add CAP_NET_ADMIN";
-
-const DIFF_EXAMPLES: &str = "\
-Examples:
-  confine diff nginx:1.27 nginx:1.28
-  confine diff released.json docker-archive:built.tar --fail-on added --format markdown -o comment.md
-  confine diff old-profile.json new-profile.json --fail-on io_uring_setup";
+  confine observe nginx --workload 'curl http://$HOST:$HOST_PORT/' -o nginx.record.json
+  confine compare report.json nginx.record.json";
 
 const IMAGE_HELP: &str = "\
 The image:
@@ -67,25 +57,6 @@ The image:
   -                           an archive on the standard input
 
 Archives may be compressed.";
-
-const EXPECTED_TIME: &str = "expected a time like 500ms, 5s or 2m";
-
-const CHECK_HELP: &str = "\
-The workload is run by the host's shell and finds in its environment:
-  CONTAINER       the container's name
-  HOST            where its ports answer
-  HOST_PORT       the port of that host that leads to its first port
-  HOST_PORT_80    the one that leads to port 80, and so on
-  INSIDE          a command that executes its arguments in the container
-  SIGNAL          a command that sends the named signal to its first process
-
-What it prints is compared line by line, so it should print answers and counts.
-
-Examples:
-  confine check nginx --workload 'curl -s http://$HOST:$HOST_PORT/'
-  confine check my/server --policy server.json --workload-file smoke-test.sh --runs 3
-  confine check redis --execute 'redis-cli ping' --format junit -o check.xml
-  confine check my/job --ready end";
 
 /// Reads a container image and writes the tightest system call policy that never breaks it
 #[derive(Debug, Parser)]
@@ -106,7 +77,11 @@ pub enum Command {
     /// Show why a system call is allowed, or that it is denied
     Why(WhyArguments),
     /// Run an image's container without and with its policy, and tell what differs and what is denied
-    Check(CheckArguments),
+    Check(Box<CheckArguments>),
+    /// Run an image's container and record what it does, without loss
+    Observe(Box<ObserveArguments>),
+    /// Hold what was observed against what was foreseen
+    Compare(CompareArguments),
     /// Show which vulnerabilities of the kernel a policy takes away, and which stay open
     #[command(mut_arg("image", |image| image.index(1).value_name("IMAGE|REPORT|PROFILE").help(SUBJECT).long_help(SUBJECT_HELP)))]
     Cve(CveArguments),
@@ -138,9 +113,18 @@ pub struct ProfileArguments {
     #[arg(long, value_enum, default_value_t = ProfileFormat::Oci)]
     pub format: ProfileFormat,
 
+    /// Allow nothing that this bound denies: what a container does not have today, it cannot lose
+    #[arg(long, value_enum, value_name = "BOUND")]
+    pub within: Option<Within>,
+
     /// Also write the report: everything that was found, for machines
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+
+    /// Also allow what a record of `confine observe` holds and the analysis has not foreseen, marked as observed
+    /// (repeatable)
+    #[arg(long, value_name = "RECORD")]
+    pub observed: Vec<PathBuf>,
 
     /// Fail if anything could not be resolved, and write no profile then
     #[arg(long)]
@@ -176,159 +160,6 @@ pub struct WhyArguments {
     /// setsockopt.optname=SO_REUSEADDR or 'mmap.prot=PROT_READ|PROT_EXEC': that value
     #[arg(value_name = "CALL[.ARGUMENT][=VALUE]", value_parser = asked::call)]
     pub call: AskedCall,
-}
-
-/// Flags of `confine check`.
-#[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES, after_long_help = format!("{CHECK_HELP}\n\n{EXIT_CODES}"))]
-pub struct CheckArguments {
-    /// What to analyse and how.
-    #[command(flatten)]
-    pub analysis: AnalysisArguments,
-
-    /// A policy to check: a profile, or a folder of profiles (repeatable); the image's own one if none is given
-    #[arg(long, value_name = "FILE|DIR", help_heading = "Check")]
-    pub policy: Vec<PathBuf>,
-
-    /// How the container runs.
-    #[command(flatten)]
-    pub running: RunningArguments,
-
-    /// How many times it runs without a policy, to learn what varies by itself, and with each
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=20), help_heading = "Check")]
-    pub runs: u8,
-
-    /// Let it pass if calls are denied and nothing else differs
-    #[arg(long, help_heading = "Check")]
-    pub tolerate_denied: bool,
-
-    /// Where the result goes; `-` is the standard output
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
-    pub output: PathBuf,
-
-    /// What the result is written as
-    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
-    pub format: CheckFormat,
-}
-
-/// How a container runs: shared by every command that runs one.
-#[derive(Debug, Args)]
-pub struct RunningArguments {
-    /// What runs the container
-    #[arg(long, value_enum, default_value_t = EngineName::Docker, help_heading = "Running")]
-    pub engine: EngineName,
-
-    /// A line for the host's shell that uses the container once it is ready (see --help)
-    #[arg(
-        long,
-        value_name = "CMD",
-        conflicts_with = "workload_file",
-        help_heading = "Running"
-    )]
-    pub workload: Option<String>,
-
-    /// A script for the host's shell in place of --workload
-    #[arg(long, value_name = "FILE", help_heading = "Running")]
-    pub workload_file: Option<PathBuf>,
-
-    /// A command that is executed in the running container, and taken in by the analysis (repeatable)
-    #[arg(long = "execute", value_name = "CMD ARGS", help_heading = "Running")]
-    pub executed: Vec<String>,
-
-    /// A port to publish on the loopback interface, besides those that the image exposes (repeatable)
-    #[arg(long = "port", value_name = "PORT", help_heading = "Running")]
-    pub ports: Vec<u16>,
-
-    /// When it is ready: PORT, 'log:TEXT', a time as 5s, 'end', or a line for the host's shell that succeeds then; in any
-    /// case after its image's health check [default: its first port answers, or 3s]
-    #[arg(long, value_name = "WHEN", value_parser = ready, help_heading = "Running")]
-    pub ready: Option<Ready>,
-
-    /// How long it may take to get ready
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, help_heading = "Running")]
-    pub ready_timeout: Duration,
-
-    /// How long a workload may take
-    #[arg(long, value_name = "TIME", default_value = "300s", value_parser = duration, help_heading = "Running")]
-    pub timeout: Duration,
-
-    /// How long it may take to heed its stop signal
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration, help_heading = "Running")]
-    pub stop_timeout: Duration,
-}
-
-/// Flags of `confine cve`.
-#[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES, after_long_help = format!("{CVE_EXAMPLES}\n\n{EXIT_CODES}"))]
-pub struct CveArguments {
-    /// What to analyse and how, where it is an image.
-    #[command(flatten)]
-    pub analysis: AnalysisArguments,
-
-    /// Only these, with the ways to each
-    #[arg(value_name = "CVE-ID", index = 2)]
-    pub ids: Vec<String>,
-
-    /// A capability that the container has besides those that Docker gives, as CAP_NET_ADMIN; ALL for every one
-    /// (repeatable)
-    #[arg(long = "cap-add", value_name = "CAPABILITY")]
-    pub capabilities: Vec<String>,
-
-    /// What the answer is shown as
-    #[arg(long, value_enum, default_value_t = CveFormat::Table)]
-    pub format: CveFormat,
-
-    /// Where the answer goes; `-` is the standard output
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
-    pub output: PathBuf,
-}
-
-/// What `confine cve` shows its answer as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CveFormat {
-    /// A table; with CVE-IDs, a paragraph for each
-    Table,
-    /// JSON, for machines
-    Json,
-}
-
-/// Flags of `confine diff`.
-#[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES, after_long_help = format!("{DIFF_EXAMPLES}\n\n{EXIT_CODES}"))]
-pub struct DiffArguments {
-    /// What to analyse and how, where it is an image.
-    #[command(flatten)]
-    pub analysis: AnalysisArguments,
-
-    /// The one that the old one is compared with; likewise
-    #[arg(value_name = "NEW", index = 2)]
-    pub new: String,
-
-    /// End with 1 if this is there (repeatable): added (a call), values (arguments of a call, or a call), program, object,
-    /// assumption, any (difference), or the name of a call that is added
-    #[arg(long, value_name = "WHAT", value_parser = diff::gate)]
-    pub fail_on: Vec<Gate>,
-
-    /// What the difference is shown as
-    #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
-    pub format: DiffFormat,
-
-    /// Where the difference goes; `-` is the standard output
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
-    pub output: PathBuf,
-}
-
-/// What `confine diff` shows a difference as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DiffFormat {
-    /// Lines to read
-    Text,
-    /// JSON, for machines
-    Json,
-    /// Markdown, for comments on a merge request
-    Markdown,
-    /// SARIF, for code hosts
-    Sarif,
 }
 
 /// Flags of `confine cache`.
@@ -472,30 +303,6 @@ pub enum ProfileFormat {
     Podman,
 }
 
-/// What a check's result is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CheckFormat {
-    /// Lines to read
-    Text,
-    /// Everything, for machines
-    Json,
-    /// XML that systems for continuous integration read
-    Junit,
-    /// JSON that code scanning services read
-    Sarif,
-}
-
-/// What runs containers, by the name that the flag has for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EngineName {
-    /// Docker
-    Docker,
-    /// podman
-    Podman,
-    /// runc by itself
-    Runc,
-}
-
 /// What findings are shown as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InspectFormat {
@@ -556,41 +363,6 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// `5s`, `500ms` or `2m`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
-    let number: u32 = digits.parse().map_err(|_| EXPECTED_TIME.to_owned())?;
-    let unit = match text.get(digits.len()..).unwrap_or_default() {
-        "ms" => Duration::from_millis(1),
-        "s" => Duration::from_secs(1),
-        "m" => Duration::from_secs(60),
-        _ => return Err(EXPECTED_TIME.to_owned()),
-    };
-    Ok(unit * number)
-}
-
-fn ready(text: &str) -> Result<Ready, String> {
-    if let Some(text) = text.strip_prefix("log:") {
-        return match text {
-            "" => Err("expected the text that it writes, after `log:`".to_owned()),
-            text => Ok(Ready::Log(text.to_owned())),
-        };
-    }
-    if let Ok(time) = duration(text) {
-        return Ok(Ready::Time(time));
-    }
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        let port = text.parse().ok().filter(|port| *port != 0);
-        return port
-            .map(Ready::Port)
-            .ok_or_else(|| "expected a port from 1 to 65535".to_owned());
-    }
-    Ok(match text {
-        "end" => Ready::End,
-        line => Ready::Command(line.to_owned()),
-    })
-}
-
 fn platform(text: &str) -> Result<Platform, String> {
     let platform: Platform = text
         .parse()
@@ -610,40 +382,6 @@ mod tests {
     #[test]
     fn the_declaration_is_sound() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn times_and_signs_of_readiness_are_read() {
-        for (text, expected) in [
-            ("500ms", Some(500)),
-            ("5s", Some(5000)),
-            ("2m", Some(120_000)),
-            ("5", None),
-            ("s", None),
-            ("5h", None),
-            ("99999999999s", None),
-        ] {
-            let expected = expected.map(Duration::from_millis);
-            assert_eq!(duration(text).ok(), expected, "{text}");
-        }
-        for (text, expected) in [
-            ("80", Some(Ready::Port(80))),
-            ("0", None),
-            ("70000", None),
-            ("3s", Some(Ready::Time(Duration::from_secs(3)))),
-            (
-                "log:ready to serve",
-                Some(Ready::Log("ready to serve".to_owned())),
-            ),
-            ("log:", None),
-            ("end", Some(Ready::End)),
-            (
-                "curl -f localhost",
-                Some(Ready::Command("curl -f localhost".to_owned())),
-            ),
-        ] {
-            assert_eq!(ready(text).ok(), expected, "{text}");
-        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod overrides;
 mod pipeline;
 mod policy;
 mod progress;
+mod recording;
 mod remembered;
 mod statistics;
 mod subject;
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         Command::Check(arguments) => commands::check(&arguments),
         Command::Cve(arguments) => commands::cve(&arguments),
         Command::Diff(arguments) => commands::diff(&arguments),
+        Command::Observe(arguments) => commands::observe(&arguments),
+        Command::Compare(arguments) => commands::compare(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),

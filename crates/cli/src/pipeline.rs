@@ -149,13 +149,16 @@ impl<'a> Analysis<'a> {
                     symbol,
                     reason: "looked up by the loader at start-up".to_owned(),
                 });
-                AnalysedProgram {
+                let mut analysed = AnalysedProgram {
                     late_roots: late_roots.collect(),
                     program,
                     linked,
                     solution: Solution::default(),
                     later: later::Later::default(),
-                }
+                };
+                // What sources load is known before anything is solved.
+                later::load(files, config, store, &mut analysed);
+                analysed
             })
             .collect();
         self.programs.extend(added);
@@ -263,7 +266,7 @@ impl<'a> Analysis<'a> {
     fn load_later(&mut self, solved: &[usize]) -> Vec<usize> {
         let mut again = Vec::new();
         for index in solved {
-            if later::load(self.files, &self.store, &mut self.programs[*index]) {
+            if later::load(self.files, self.config, &self.store, &mut self.programs[*index]) {
                 again.push(*index);
             }
         }
@@ -284,6 +287,13 @@ impl<'a> Analysis<'a> {
             }
             for execution in &unheard {
                 self.take_in(execution, &mut new);
+            }
+        }
+        // Interpreters of which another start was found load what their sources bring.
+        for index in 0..known {
+            let program = &mut self.programs[index];
+            if !again.contains(&index) && later::load(self.files, self.config, &self.store, program) {
+                again.push(index);
             }
         }
         self.add_programs(new.into_values().collect());
@@ -378,6 +388,9 @@ fn only(found: &mut Programs) {
 /// Takes in how else a program was found.
 fn merge(known: &mut confine_programs::Program, more: confine_programs::Program) {
     add_found(&mut known.found, more.found);
+    for (language, reached) in more.interpreted {
+        known.interpreted.entry(language).or_default().merge(reached);
+    }
     known.invoked.extend(more.invoked);
     known.invoked.sort();
     known.invoked.dedup();

@@ -197,6 +197,8 @@ fn help_texts_are_the_known_ones() {
         ("check", &["check", "--help"]),
         ("cve", &["cve", "--help"]),
         ("diff", &["diff", "--help"]),
+        ("observe", &["observe", "--help"]),
+        ("compare", &["compare", "--help"]),
     ] {
         let output = confine(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");

@@ -88,7 +88,7 @@ impl CallTrace {
         let path = self.folder.join("trace");
         let text = std::fs::read(&path).map_err(Error::file("read", &path))?;
         let text = String::from_utf8_lossy(&text);
-        Ok(text.lines().filter_map(parse_call).collect())
+        Ok(text.lines().filter_map(|line| parse_call(line, owner)).collect())
     }
 
     fn write(&self, file: &str, text: &str) -> Result<(), Error> {
@@ -120,6 +120,13 @@ fn mount() -> Result<tempfile::TempDir, Error> {
     Ok(folder)
 }
 
+/// The process that a thread belongs to, if it is still there.
+fn owner(thread: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+    line.trim().parse().ok()
+}
+
 /// Whether the counts of one processor's buffer say that something is missing.
 fn tells_of_loss(stats: &str) -> bool {
     stats.lines().any(|line| {
@@ -131,7 +138,9 @@ fn tells_of_loss(stats: &str) -> bool {
 }
 
 /// `COMMAND-THREAD (PROCESS) [CPU] FLAGS TIME: sys_enter: NR 63 (1, 2, 3, 4, 5, 6)`, arguments in hexadecimal.
-fn parse_call(line: &str) -> Option<TracedCall> {
+///
+/// Where the tracer has not noted whose a thread is, `owner` is asked; a thread that is gone counts as a process of its own.
+fn parse_call(line: &str, owner: impl Fn(u32) -> Option<u32>) -> Option<TracedCall> {
     let (before, event) = line.rsplit_once(": sys_enter: NR ")?;
     // The command may hold anything; the process stands in the last brackets before the processor.
     let (before, _) = before.rsplit_once('[')?;
@@ -139,8 +148,10 @@ fn parse_call(line: &str) -> Option<TracedCall> {
     let process = process.trim_end().trim_end_matches(')').trim();
     let process = match process.parse() {
         Ok(process) => process,
-        // Where the kernel does not know it any more: a process of one thread has that number.
-        Err(_) => before.trim_end().rsplit_once('-')?.1.parse().ok()?,
+        Err(_) => {
+            let thread = before.trim_end().rsplit_once('-')?.1.parse().ok()?;
+            owner(thread).unwrap_or(thread)
+        }
     };
     let (call, list) = event.split_once(" (")?;
     let mut arguments = [0; 6];
@@ -181,11 +192,20 @@ mod tests {
                 format!("           uname-11742   (-------) [001] ..... 12530.816931: {list}"),
                 11742,
             ),
+            (
+                format!("           uname-77   (-------) [001] ..... 12530.816931: {list}"),
+                70,
+            ),
         ] {
-            assert_eq!(parse_call(&line), expected(process), "{line}");
+            let owner = |thread| (thread == 77).then_some(70);
+            assert_eq!(parse_call(&line, owner), expected(process), "{line}");
         }
-        assert_eq!(parse_call("# tracer: nop"), None);
-        assert_eq!(parse_call("x-1 (1) [0] . 1.0: sys_enter: NR x (zz)"), None);
+        let nobody = |_| None;
+        assert_eq!(parse_call("# tracer: nop", nobody), None);
+        assert_eq!(
+            parse_call("x-1 (1) [0] . 1.0: sys_enter: NR x (zz)", nobody),
+            None
+        );
     }
 
     #[test]

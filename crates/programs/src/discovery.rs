@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_image::{Config, FileKind, Files};
+use confine_languages::{Command, Reached};
 
 use crate::builtins::Dialect;
 use crate::lookup::{self, Content, Located};
@@ -65,6 +66,8 @@ pub(crate) struct Kept {
     pub(crate) invoked: BTreeSet<String>,
     arguments: BTreeSet<Vec<String>>,
     environment: BTreeSet<(String, String)>,
+    /// What the sources that it interprets bring, by language.
+    pub(crate) interpreted: BTreeMap<String, Reached>,
     interpreter: String,
     found: BTreeSet<(usize, Found)>,
 }
@@ -86,6 +89,10 @@ pub struct Discovery<'a> {
     seen: BTreeSet<UnitKey>,
     calls: BTreeMap<(String, String), usize>,
     requests: BTreeSet<Request>,
+    /// The arguments that interpreters were started with, by their paths.
+    pub(crate) starts: BTreeMap<String, BTreeSet<Vec<String>>>,
+    /// What sources execute that was followed.
+    pub(crate) source_commands: BTreeSet<Command>,
     delegated: BTreeSet<DelegateKey>,
 }
 
@@ -102,6 +109,8 @@ impl<'a> Discovery<'a> {
             seen: BTreeSet::new(),
             calls: BTreeMap::new(),
             requests: BTreeSet::new(),
+            starts: BTreeMap::new(),
+            source_commands: BTreeSet::new(),
             delegated: BTreeSet::new(),
         }
     }
@@ -154,6 +163,11 @@ impl<'a> Discovery<'a> {
         });
     }
 
+    /// Takes in what somebody else found to stay open.
+    pub(crate) fn keep_assumption(&mut self, assumption: Assumption) {
+        self.assumptions.insert(assumption);
+    }
+
     /// What was found, sorted.
     pub fn finish(self) -> Programs {
         Programs {
@@ -165,6 +179,7 @@ impl<'a> Discovery<'a> {
                     invoked: kept.invoked.into_iter().collect(),
                     arguments: kept.arguments.into_iter().collect(),
                     environment: kept.environment.into_iter().collect(),
+                    interpreted: kept.interpreted,
                     found: reasons(kept.found),
                 })
                 .collect(),

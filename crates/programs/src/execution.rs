@@ -101,6 +101,10 @@ impl Discovery<'_> {
             self.shell(dialect, arguments, &path, request);
             return;
         }
+        let language = confine_languages::language(&name).or_else(|| confine_languages::language(resolved));
+        if let Some(language) = language {
+            self.interpreted(language, located, arguments, request);
+        }
         if !self.delegate(&name, &path, &argv, request) {
             self.delegate(resolved, &path, &argv, request);
         }

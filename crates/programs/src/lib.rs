@@ -17,6 +17,7 @@ mod builtins;
 mod delegates;
 mod discovery;
 mod execution;
+mod interpreted;
 mod lookup;
 mod multicall;
 mod other_languages;
@@ -27,8 +28,11 @@ mod wrappers;
 
 pub use lookup::DEFAULT_PATH;
 
+use std::collections::BTreeMap;
+
 use confine_assumption::Assumption;
 use confine_image::{Config, Files};
+use confine_languages::Reached;
 
 /// What the container can execute.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +59,9 @@ pub struct Program {
     pub arguments: Vec<Vec<String>>,
     /// What scripts set of the variables that the loader obeys: `LD_PRELOAD`, `LD_LIBRARY_PATH`.
     pub environment: Vec<(String, String)>,
+    /// What the sources that it interprets load and look up, by the name of their language. Their commands and
+    /// assumptions are not kept here but followed and said with all others.
+    pub interpreted: BTreeMap<String, Reached>,
     /// Why it is here, shortest chain first.
     pub found: Vec<Found>,
 }

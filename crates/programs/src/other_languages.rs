@@ -2,9 +2,8 @@
 
 /// Names of interpreters, without the version that may follow.
 const INTERPRETERS: &[&str] = &[
-    "python", "pypy", "perl", "ruby", "node", "nodejs", "php", "lua", "luajit", "tclsh", "expect", "java",
-    "guile", "escript", "erl", "beam.smp", "fish", "csh", "tcsh", "rc", "make", "Rscript", "groovy", "deno",
-    "bun",
+    "perl", "lua", "luajit", "tclsh", "expect", "guile", "fish", "csh", "tcsh", "rc", "make", "Rscript",
+    "groovy", "deno", "bun",
 ];
 
 /// What stays open when a program of this name is executed; `None` if nothing.

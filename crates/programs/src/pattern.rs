@@ -6,11 +6,11 @@
 use confine_image::{FileKind, Files};
 
 /// Any text: what an unknown value, or a part of one, may be.
-pub const ANY: char = '\u{FDD0}';
+pub const ANY: char = confine_languages::HOLE;
 /// Any text of a file's name: what a `*`, `?` or bracket of an unquoted word may stand for.
 pub const STAR: char = '\u{FDD1}';
 /// As a whole word: any number of unknown words.
-pub const REST: &str = "\u{FDD2}";
+pub const REST: &str = confine_languages::MORE;
 
 /// How many files one pattern may name, and how deep it looks.
 const MAX_FILES: usize = 4096;

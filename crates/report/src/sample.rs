@@ -105,6 +105,7 @@ pub(crate) fn report() -> Report {
                 reason: "reports that it is ready".to_owned(),
             },
         ],
+        observed: vec![],
         widened: vec![Widened {
             name: "chown".to_owned(),
             because: "an open call number".to_owned(),
@@ -164,6 +165,7 @@ fn allowed(number: u32, name: &str, by: Vec<usize>, runtime: bool, widened: bool
         by,
         runtime,
         widened,
+        observed: false,
         arguments: Vec::new(),
     }
 }

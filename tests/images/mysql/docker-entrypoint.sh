@@ -18,8 +18,9 @@ if [ "$1" = 'mysqld' ] && [ ! -d /var/lib/mysql/mysql ]; then
 CREATE USER 'root'@'%' IDENTIFIED BY '${MYSQL_ROOT_PASSWORD}';
 GRANT ALL ON *.* TO 'root'@'%' WITH GRANT OPTION;
 CREATE DATABASE IF NOT EXISTS \`${MYSQL_DATABASE:-shop}\`;
+ALTER USER 'root'@'localhost' IDENTIFIED BY '${MYSQL_ROOT_PASSWORD}';
 SQL
-    mysqladmin --socket=/var/run/mysqld/setup.sock --user=root shutdown
+    mysqladmin --socket=/var/run/mysqld/setup.sock --user=root --password="$MYSQL_ROOT_PASSWORD" shutdown
     echo 'ready for start up'
 fi
 

@@ -18,12 +18,10 @@ pub fn check(arguments: &CheckArguments) -> anyhow::Result<Outcome> {
         "--program is about one program's policy, and a check runs the whole container"
     );
     let output = Output::prepare(&arguments.output)?;
-    // The container runs with what its project remembers, as it is analysed with it.
-    let analysis = remembered::recall(&arguments.analysis)?;
     let interrupt = Interrupt::default();
     let raised = interrupt.clone();
     ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
-    let checked = run(arguments, &analysis, &interrupt)?;
+    let checked = run(arguments, &interrupt)?;
     let tolerated = arguments.tolerate_denied;
     let text = match arguments.format {
         CheckFormat::Text => confine_check::text(&checked),
@@ -39,12 +37,10 @@ pub fn check(arguments: &CheckArguments) -> anyhow::Result<Outcome> {
 }
 
 /// Everything that was made for it is gone when this returns.
-fn run(
-    arguments: &CheckArguments,
-    analysis: &AnalysisArguments,
-    interrupt: &Interrupt,
-) -> anyhow::Result<Checked> {
+fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Checked> {
     let running = &arguments.running;
+    // What a project remembers holds for the container as it does for the analysis, which recalls it by itself.
+    let analysis = &remembered::recall(&arguments.analysis)?;
     let quiet = analysis.quiet;
     let prefix = format!("confine-check-{}-", std::process::id());
     let scratch = tempfile::Builder::new()
@@ -69,7 +65,7 @@ fn run(
         quiet,
     )?;
 
-    let report = report(arguments, analysis, &premises)?;
+    let report = report(arguments, &premises)?;
     let policies = policies(&arguments.policy, report.as_ref(), scratch.path())?;
     let mut without = Vec::new();
     for turn in 1..=arguments.runs {
@@ -116,12 +112,8 @@ fn run(
 
 /// What the analysis says of the image. Where there are policies to check, it is only asked what it knows of denied
 /// calls, and may fail.
-fn report(
-    arguments: &CheckArguments,
-    analysis: &AnalysisArguments,
-    premises: &Premises,
-) -> anyhow::Result<Option<Report>> {
-    let mut analysis = analysis.clone();
+fn report(arguments: &CheckArguments, premises: &Premises) -> anyhow::Result<Option<Report>> {
+    let mut analysis = arguments.analysis.clone();
     analysis.also.extend(arguments.running.executed.iter().cloned());
     analysis.image = place(&analysis, premises);
     match analysis::run(&analysis) {

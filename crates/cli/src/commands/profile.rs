@@ -1,12 +1,13 @@
 //! `confine profile`: the policy as a file that engines read.
 
 use anyhow::ensure;
-use confine_policy::Policy;
-use confine_profile::MAXIMUM_ENTRIES;
+use confine_policy::{Architecture, Policy};
+use confine_profile::MAXIMUM_CONDITIONAL;
+use confine_record::Record;
 
 use crate::arguments::{ProfileArguments, ProfileFormat};
 use crate::output::Output;
-use crate::{Outcome, analysis, policy, summary, terminal};
+use crate::{Outcome, analysis, policy, recording, summary, terminal};
 
 /// Writes the profile, and the report where one is wanted.
 pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
@@ -17,7 +18,16 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
     );
     let output = Output::prepare(&arguments.output)?;
     let report_output = arguments.report.as_deref().map(Output::prepare).transpose()?;
-    let report = analysis::run(&arguments.analysis)?;
+    // Read first: what cannot be read costs no time then.
+    let records: Vec<Record> = arguments
+        .observed
+        .iter()
+        .map(|path| recording::read(path))
+        .collect::<anyhow::Result<_>>()?;
+    let mut report = analysis::run(&arguments.analysis)?;
+    for record in &records {
+        report = confine_record::add(report, record);
+    }
     if let Some(output) = report_output {
         output.write(&report.to_json()?)?;
     }
@@ -25,11 +35,15 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
         summary::show_incomplete(&report);
         return Ok(Outcome::Incomplete);
     }
-    let policy = policy::container(&report, MAXIMUM_ENTRIES - 1);
+    let policy = policy::wanted(&report, None, arguments.within, MAXIMUM_CONDITIONAL);
     let (text, losses) = write(&policy, arguments.format, &report.image.reference)?;
     output.write(&text)?;
     if !arguments.analysis.quiet {
         summary::show(&report);
+        if arguments.within.is_some() {
+            let kept = policy.calls(Architecture::X86_64).count();
+            terminal::note(&format!("{kept} of them are within the bound"));
+        }
         losses.iter().for_each(|loss| terminal::warning(loss));
     }
     Ok(Outcome::Done)

@@ -74,6 +74,7 @@ pub fn report(image: &Image, config: &Config, options: &Options, analysis: &Anal
         allowed: allowed(&programs, &runtime_calls, &widened),
         runtime_calls: runtime_calls.into_iter().collect(),
         widened,
+        observed: Vec::new(),
         assumptions: assumptions.into_iter().collect(),
         objects,
         programs,
@@ -270,6 +271,7 @@ fn allowed(programs: &[Program], runtime_calls: &BTreeSet<RuntimeCall>, widened:
                 by: Vec::new(),
                 runtime: false,
                 widened: false,
+                observed: false,
                 arguments: Vec::new(),
             }));
         }

@@ -5,11 +5,17 @@
 //! to make it run. Misses: modules outside the image's known scripts that use the function; the assumption that
 //! stays in the report says so.
 
+use std::collections::BTreeMap;
+
 use confine_assumption::{Assumption, Effect};
 use confine_elf::Object;
-use confine_image::Files;
+use confine_image::{Config, Files};
+use confine_languages::{LANGUAGES, Start};
+use confine_link::{LateRequest, Linked, NamePattern, Roots, Scope};
 use confine_programs::Programs;
-use confine_solve::OpenCall;
+use confine_solve::{LateRoot, OpenCall};
+
+use super::AnalysedProgram;
 
 struct Row {
     /// What only the runtime exports.
@@ -72,6 +78,86 @@ pub fn judge(open: &OpenCall, object: &Object, scripts: &ScriptTexts) -> Assumpt
         },
         _ => open.assumption.clone(),
     }
+}
+
+/// Takes in everything of the languages whose interpreters a program holds without being called like one: what they run
+/// comes from elsewhere.
+pub fn embedded(files: &dyn Files, config: &Config, program: &mut AnalysedProgram) {
+    let variables: BTreeMap<String, String> = config.env.iter().cloned().collect();
+    for language in LANGUAGES {
+        if program.program.interpreted.contains_key(language.name) {
+            continue;
+        }
+        let holds = |object| {
+            program
+                .linked
+                .lookup_index(language.export?, None, Scope::Only(object))
+        };
+        let Some((object, _)) = (0..program.linked.objects.len()).find_map(holds) else {
+            continue;
+        };
+        let path = program.linked.objects[object].path.clone();
+        let mut reached = language.everything(&Start {
+            files,
+            named: &path,
+            path: &path,
+            arguments: &[],
+            workdir: &config.workdir,
+            variables: &variables,
+            input: None,
+            place: &path,
+        });
+        program
+            .later
+            .embedded
+            .extend(std::mem::take(&mut reached.assumptions));
+        program
+            .program
+            .interpreted
+            .insert(language.name.to_owned(), reached);
+    }
+}
+
+/// What the sources that a program interprets load.
+pub fn requests(program: &confine_programs::Program) -> Vec<LateRequest> {
+    let modules = program.interpreted.values().flat_map(|reached| &reached.modules);
+    modules
+        .map(|(name, module)| LateRequest {
+            name: name.clone(),
+            caller: 0,
+            by: module.why.clone(),
+            optional: true,
+            roots: match module.roots {
+                confine_languages::Roots::All => Roots::AllExported,
+                confine_languages::Roots::Functions => Roots::Named(Vec::new()),
+                confine_languages::Roots::Prefixes(prefixes) => {
+                    let prefixes = prefixes.iter().map(|prefix| (*prefix).to_owned());
+                    Roots::Named(prefixes.map(NamePattern::Prefix).collect())
+                }
+            },
+        })
+        .collect()
+}
+
+/// The functions that sources look up by name, in every object that has them.
+pub fn looked_up(linked: &Linked, program: &confine_programs::Program) -> Vec<LateRoot> {
+    let functions = program
+        .interpreted
+        .values()
+        .flat_map(|reached| &reached.functions);
+    functions
+        .flat_map(|(name, place)| {
+            (0..linked.objects.len()).filter_map(move |object| {
+                let (object, symbol) = linked.lookup_index(name, None, Scope::Only(object))?;
+                let reason = format!("looked up by name at {place}");
+                Some(LateRoot {
+                    object,
+                    symbol,
+                    reason,
+                })
+            })
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use confine_programs::{
 };
 use confine_solve::{Interface, LateRoot, List, Passed};
 
-use super::AnalysedProgram;
+use super::{AnalysedProgram, languages};
 
 /// What is known of a program's late loading.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub struct Later {
     requests: BTreeSet<LateRequest>,
     /// Every candidate has been taken in for libraries by open names.
     candidates: bool,
+    /// What stays open of the languages whose interpreters the program holds without being called like one.
+    pub embedded: BTreeSet<Assumption>,
 }
 
 const LOADERS: [(&str, usize); 2] = [("dlopen", 0), ("dlmopen", 1)];
@@ -80,10 +82,11 @@ fn is_one_of(passed: &Passed, interfaces: &[(&str, usize)]) -> bool {
     interfaces.iter().any(|(name, _)| *name == passed.interface)
 }
 
-/// Loads what the program's solution shows to be loaded later; whether that adds anything to solve.
-pub fn load(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram) -> bool {
+/// Loads what the program's sources and its solution show to be loaded later; whether that adds anything to solve.
+pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &mut AnalysedProgram) -> bool {
     let mut roots = program.late_roots.clone();
     let before = program.linked.objects.len();
+    languages::embedded(files, config, program);
     let requests = wanted(files, store, program);
     program.linked.prefetch_late(files, store, &requests);
     for request in requests {
@@ -99,6 +102,7 @@ pub fn load(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgra
         }));
     }
     roots.extend(looked_up(&program.linked, &program.solution.passed));
+    roots.extend(languages::looked_up(&program.linked, &program.program));
     let grown = program.linked.objects.len() > before || roots != program.late_roots;
     program.late_roots = roots;
     grown
@@ -107,12 +111,13 @@ pub fn load(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgra
 /// Requests that were not made before.
 fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram) -> Vec<LateRequest> {
     let AnalysedProgram {
+        program,
         linked,
         solution,
         later,
         ..
     } = program;
-    let mut requests = Vec::new();
+    let mut requests = languages::requests(program);
     let library = conventions::c_library(linked);
     let triggered: BTreeSet<Convention> = solution
         .reached_exports
@@ -360,6 +365,7 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
             Some(Assumption { kind, place: passed.place.clone(), detail: detail.to_owned(), effect })
         })
         .collect();
+    assumptions.extend(program.later.embedded.iter().cloned());
     if !known && executes_by_own_calls(program, library) {
         assumptions.push(Assumption {
             kind: Kind::OpenCommand,

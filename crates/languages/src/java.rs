@@ -1,0 +1,323 @@
+//! Java: the libraries of the virtual machine and of its native interface, and what classes execute.
+//!
+//! Which classes are loaded is not looked at. Over-reports: every library in the virtual machine's folder and in the
+//! folders that its native interface searches by default; of every class that can start programs, each constant that is
+//! an executable of the image. Misses, as assumptions: libraries that classes unpack from their archives, commands that
+//! are put together.
+
+use std::collections::BTreeSet;
+
+use confine_assumption::{Effect, Kind as Open};
+
+use crate::executables;
+use crate::reached::Reached;
+use crate::walk::Walk;
+use crate::{Roots, Start, folders, zip};
+
+/// What the virtual machine looks up in a library of its native interface (the JNI specification, chapter 2).
+const ROOTS: Roots = Roots::Prefixes(&["JNI_On", "Java_"]);
+
+/// Where the virtual machine looks for such libraries by default: Debian's folders, and those of other builds. The last
+/// are the loader's own, in which a library counts only if a class names it.
+const FOLDERS: &[&str] = &[
+    "/usr/java/packages/lib",
+    "/usr/lib/x86_64-linux-gnu/jni",
+    "/usr/lib/jni",
+];
+const LOADER_FOLDERS: &[&str] = &[
+    "/lib/x86_64-linux-gnu",
+    "/usr/lib/x86_64-linux-gnu",
+    "/lib",
+    "/usr/lib",
+    "/usr/lib64",
+];
+
+/// What a class names that starts programs, and what one that loads libraries.
+const STARTS: &[&[u8]] = &[
+    b"java/lang/ProcessBuilder",
+    b"java.lang.ProcessBuilder",
+    b"java/lang/Runtime",
+    b"ProcessBuilder(",
+    b"getRuntime()",
+];
+const LOADS: &[u8] = b"loadLibrary";
+
+/// Where applications lie beside what the command line and the environment name.
+const APPLICATIONS: &[&str] = &["/app", "/opt", "/usr/share/java"];
+
+/// From what the virtual machine is started with.
+pub fn follow(start: &Start<'_>) -> Reached {
+    let mut java = Java {
+        start: *start,
+        walk: Walk::new(start.files),
+        named: BTreeSet::new(),
+    };
+    java.machine();
+    java.applications();
+    java.libraries();
+    java.walk.reached
+}
+
+/// The same: little of what is taken in depends on how the virtual machine is started.
+pub fn everything(start: &Start<'_>) -> Reached {
+    follow(start)
+}
+
+struct Java<'a> {
+    start: Start<'a>,
+    walk: Walk<'a>,
+    /// The names of libraries that classes may load.
+    named: BTreeSet<String>,
+}
+
+impl Java<'_> {
+    /// The folder above `bin/java`, or above `lib/server/libjvm.so`; in the older releases there is one more between.
+    fn home(&self) -> Option<String> {
+        let mut here = folders::parent(self.start.path);
+        // Bounded: each turn goes up one folder.
+        while here.len() > 1 {
+            let machine = [
+                "lib/server",
+                "jre/lib/amd64/server",
+                "lib/amd64/server",
+                "lib/minimal",
+            ];
+            if machine
+                .iter()
+                .any(|folder| folders::folder(self.start.files, &format!("{here}/{folder}")).is_some())
+            {
+                return Some(here.to_owned());
+            }
+            here = folders::parent(here);
+        }
+        None
+    }
+
+    /// The virtual machine's own libraries, and the program by which it starts others.
+    fn machine(&mut self) {
+        let Some(home) = self.home() else {
+            let detail =
+                "there is no folder of a virtual machine around it, so that its libraries are not known";
+            self.walk.assume(
+                Open::OpenLibrary,
+                self.start.path.to_owned(),
+                detail,
+                Effect::NotCovered,
+            );
+            return;
+        };
+        for path in folders::below(self.start.files, &home, |name| name.ends_with(".so")) {
+            self.walk.module(
+                path,
+                "it is a library of the virtual machine".to_owned(),
+                Roots::All,
+            );
+        }
+        for helper in folders::below(self.start.files, &home, |name| name == "jspawnhelper") {
+            self.walk.command(vec![helper], false, self.start.path, 1);
+        }
+        let detail = "which classes it loads is not looked at: every library of the virtual machine is taken in, and of \
+                      classes that can start programs every constant that is an executable";
+        self.walk.assume(
+            Open::OpenLibrary,
+            self.start.place.to_owned(),
+            detail,
+            Effect::WidenedToCandidates,
+        );
+    }
+
+    /// The archives, classes and pages that may be loaded.
+    fn applications(&mut self) {
+        let mut places: BTreeSet<String> = APPLICATIONS.iter().map(|place| (*place).to_owned()).collect();
+        if self.start.workdir != "/" {
+            places.insert(self.start.workdir.to_owned());
+        }
+        let values = self.start.variables.values();
+        let words = self
+            .start
+            .arguments
+            .iter()
+            .chain(values)
+            .flat_map(|word| word.split([':', '=', ' ', ',', ';']));
+        for word in words.filter(|word| (2..1024).contains(&word.len()) && word.contains(['/', '.'])) {
+            let path = folders::absolute(word.trim_end_matches('*'), self.start.workdir);
+            if let Some(found) = self
+                .start
+                .files
+                .resolve(&path)
+                .filter(|found| found.path.matches('/').count() > 1)
+            {
+                places.insert(found.path);
+            }
+        }
+        let home = self.home().unwrap_or_default();
+        let wanted = |name: &str| {
+            [".jar", ".war", ".class", ".jsp", ".jspx"]
+                .iter()
+                .any(|ending| name.ends_with(ending))
+        };
+        let mut files: BTreeSet<String> = BTreeSet::new();
+        for place in places {
+            match folders::regular(self.start.files, &place) {
+                Some(file) if wanted(&file.path) => {
+                    files.insert(file.path);
+                }
+                // Folders of the system hold programs of all kinds.
+                None if !["/usr/bin", "/usr/lib", "/usr/share", "/usr/local", "/bin", "/etc"]
+                    .contains(&place.as_str()) =>
+                {
+                    files.extend(folders::below(self.start.files, &place, wanted));
+                }
+                _ => {}
+            }
+        }
+        for file in files
+            .into_iter()
+            .filter(|file| home.is_empty() || !file.starts_with(&home))
+        {
+            let Ok(bytes) = self.start.files.read(&file) else {
+                continue;
+            };
+            if file.ends_with(".jar") || file.ends_with(".war") {
+                self.archive(&file, &bytes);
+            } else {
+                self.class(&file, &bytes);
+            }
+        }
+    }
+
+    fn archive(&mut self, file: &str, bytes: &[u8]) {
+        let mut packed = false;
+        let mut classes: Vec<(String, Vec<u8>)> = Vec::new();
+        let mut inner: Vec<Vec<u8>> = Vec::new();
+        let whole = zip::each(
+            bytes,
+            |name| {
+                packed |= name.ends_with(".so");
+                [".class", ".jsp", ".jar"]
+                    .iter()
+                    .any(|ending| name.ends_with(ending))
+            },
+            |name, content| {
+                if name.ends_with(".jar") {
+                    inner.push(content.to_vec());
+                } else if is_of_interest(content) {
+                    classes.push((name.to_owned(), content.to_vec()));
+                }
+            },
+        );
+        // An archive within one: a web application's libraries. Those within these do not count.
+        for archive in inner {
+            zip::each(
+                &archive,
+                |name| {
+                    packed |= name.ends_with(".so");
+                    name.ends_with(".class")
+                },
+                |name, content| {
+                    if is_of_interest(content) {
+                        classes.push((name.to_owned(), content.to_vec()));
+                    }
+                },
+            );
+        }
+        for (name, content) in classes {
+            self.class(&format!("{file}!{name}"), &content);
+        }
+        let mut assume = |detail: &str| {
+            self.walk
+                .assume(Open::OpenLibrary, file.to_owned(), detail, Effect::NotCovered);
+        };
+        if packed {
+            assume("holds libraries that its classes may unpack and load: their code is not looked at");
+        }
+        if !whole {
+            assume("could not be read as a whole: what its classes load and execute is not known");
+        }
+    }
+
+    fn class(&mut self, place: &str, bytes: &[u8]) {
+        let mentions = |wanted: &[u8]| bytes.windows(wanted.len()).any(|window| window == wanted);
+        if mentions(LOADS) {
+            // A name may be any constant of the class, preceded by its length.
+            for text in executables::texts(bytes).flat_map(|text| text.split('"')) {
+                self.named
+                    .extend([text.to_owned(), text.get(1..).unwrap_or_default().to_owned()]);
+            }
+        }
+        if !STARTS.iter().any(|name| mentions(name)) {
+            return;
+        }
+        self.walk.open_command(place, 1);
+        let path = self.start.variables.get("PATH").map(String::as_str);
+        let texts: Vec<String> = executables::texts(bytes)
+            .flat_map(|text| text.split('"'))
+            .map(str::to_owned)
+            .collect();
+        for text in texts {
+            for text in [Some(text.as_str()), text.get(1..)].into_iter().flatten() {
+                if let Some(command) = executables::command(self.start.files, path, text, true) {
+                    let words = command.split_whitespace().map(str::to_owned).collect();
+                    self.walk.command(words, false, place, 1);
+                }
+            }
+        }
+    }
+
+    /// The libraries of the native interface.
+    fn libraries(&mut self) {
+        let options = self
+            .start
+            .variables
+            .values()
+            .chain(self.start.arguments)
+            .flat_map(|text| text.split_whitespace());
+        let set: Vec<String> = options
+            .filter_map(|option| option.strip_prefix("-Djava.library.path="))
+            .flat_map(|folders| folders.split(':'))
+            .map(str::to_owned)
+            .collect();
+        for folder in FOLDERS.iter().map(|folder| (*folder).to_owned()).chain(set) {
+            for name in self
+                .start
+                .files
+                .list(&folder)
+                .into_iter()
+                .filter(|name| name.ends_with(".so"))
+            {
+                if let Some(path) = self.walk.regular(&format!("{folder}/{name}")) {
+                    self.walk.module(
+                        path,
+                        "it lies where the native interface looks for libraries".to_owned(),
+                        ROOTS,
+                    );
+                }
+            }
+        }
+        for folder in LOADER_FOLDERS {
+            for name in self
+                .start
+                .files
+                .list(folder)
+                .into_iter()
+                .filter(|name| name.ends_with(".so"))
+            {
+                let short = name
+                    .strip_prefix("lib")
+                    .and_then(|name| name.strip_suffix(".so"))
+                    .unwrap_or_default();
+                if short.len() > 2
+                    && self.named.contains(short)
+                    && let Some(path) = self.walk.regular(&format!("{folder}/{name}"))
+                {
+                    self.walk.module(path, "a class names it".to_owned(), ROOTS);
+                }
+            }
+        }
+    }
+}
+
+fn is_of_interest(class: &[u8]) -> bool {
+    let mentions = |wanted: &[u8]| class.windows(wanted.len()).any(|window| window == wanted);
+    mentions(LOADS) || STARTS.iter().any(|name| mentions(name))
+}

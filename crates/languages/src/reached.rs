@@ -1,0 +1,86 @@
+//! What a program in an interpreted language comes to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use confine_assumption::{Assumption, Effect, Kind};
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// The sources that it can come to, canonical paths.
+    pub sources: BTreeSet<String>,
+    /// Libraries that the interpreter opens, by path or by a name that the loader looks for.
+    pub modules: BTreeMap<String, Module>,
+    /// Functions that sources look up by name in libraries, each with the place of one source that does.
+    pub functions: BTreeMap<String, String>,
+    /// What sources execute.
+    pub commands: BTreeSet<Command>,
+    /// What stays open.
+    pub assumptions: BTreeSet<Assumption>,
+    /// The place of a source that makes system calls by numbers of its own.
+    pub calls_by_number: Option<String>,
+}
+
+/// A library that the interpreter opens.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Module {
+    /// Why, in words.
+    pub why: String,
+    /// What is looked up in it.
+    pub roots: Roots,
+}
+
+/// Which functions of a library are looked up by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Roots {
+    /// Those whose names begin with one of these.
+    Prefixes(&'static [&'static str]),
+    /// None but those of [`Reached::functions`].
+    Functions,
+    /// It is not known: any.
+    All,
+}
+
+/// Something that a source executes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Command {
+    /// The name and the arguments, or one text for a shell; unknown parts are holes.
+    pub words: Vec<String>,
+    /// Whether the one word is a text for a shell.
+    pub shell: bool,
+    /// The source.
+    pub source: String,
+    /// The line in it, from 1.
+    pub line: usize,
+}
+
+impl Reached {
+    /// Takes in what else was found.
+    pub fn merge(&mut self, more: Self) {
+        self.sources.extend(more.sources);
+        for (name, module) in more.modules {
+            self.add_module(name, module);
+        }
+        for (name, place) in more.functions {
+            self.functions.entry(name).or_insert(place);
+        }
+        self.commands.extend(more.commands);
+        self.assumptions.extend(more.assumptions);
+        self.calls_by_number = self.calls_by_number.take().or(more.calls_by_number);
+    }
+
+    /// A module that is there already keeps its reason and gets the wider roots.
+    pub(crate) fn add_module(&mut self, name: String, module: Module) {
+        let known = self.modules.entry(name).or_insert_with(|| module.clone());
+        known.roots = known.roots.max(module.roots);
+    }
+
+    pub(crate) fn assume(&mut self, kind: Kind, place: String, detail: impl Into<String>, effect: Effect) {
+        self.assumptions.insert(Assumption {
+            kind,
+            place,
+            detail: detail.into(),
+            effect,
+        });
+    }
+}

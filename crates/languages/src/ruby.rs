@@ -1,0 +1,265 @@
+//! Ruby: the sources that `require`, `require_relative`, `load` and `autoload` lead to, and what they execute. Compiled
+//! extensions are taken in as a whole: every one of the search path, whatever is required.
+//!
+//! Misses, as an assumption: sources whose names are not constants; extensions in folders that are added at run time.
+
+use confine_assumption::{Effect, Kind as Open};
+use confine_image::Files;
+
+use crate::reached::Reached;
+use crate::script::{self, Function, Grammar, Shape};
+use crate::tokens::{Kind, Token};
+use crate::walk::{Source, Walk};
+use crate::{HOLE, Roots, Start, folders};
+
+const GRAMMAR: Grammar = Grammar {
+    line_comments: &["#"],
+    block_comments: false,
+    interpolation: "#{",
+    backticks_execute: true,
+    more_letters: "?!",
+};
+
+/// What executes programs (Ruby's documentation of Kernel, Process, IO and Open3).
+const FUNCTIONS: &[Function] = &[
+    function("system", &["Kernel"]),
+    function("exec", &["Kernel", "Process"]),
+    function("spawn", &["Kernel", "Process"]),
+    function("popen", &["IO"]),
+    function("popen2", &["Open3"]),
+    function("popen2e", &["Open3"]),
+    function("popen3", &["Open3"]),
+    function("capture2", &["Open3"]),
+    function("capture2e", &["Open3"]),
+    function("capture3", &["Open3"]),
+];
+
+const fn function(name: &'static str, of: &'static [&'static str]) -> Function {
+    Function {
+        name,
+        shape: Shape::ShellOrWords,
+        of,
+    }
+}
+
+/// What Ruby looks up in an extension.
+const ROOTS: Roots = Roots::Prefixes(&["Init_"]);
+
+/// Where libraries and gems lie: Debian's folders, and those of Ruby's own installation and of bundler's images. Each
+/// with whether it holds gems, of which each has a folder `lib`.
+const FOLDERS: &[(&str, bool)] = &[
+    ("/usr/lib/ruby", false),
+    ("/usr/local/lib/ruby", false),
+    ("/usr/lib/x86_64-linux-gnu/ruby", false),
+    ("/usr/lib/x86_64-linux-gnu/rubygems-integration", false),
+    ("/usr/share/rubygems-integration", false),
+    ("/var/lib/gems", false),
+    ("/usr/local/bundle", false),
+];
+
+/// Options that take the next word as their value.
+const VALUED: &[&str] = &["-C", "-E", "-F", "-I", "-K", "-T", "-W", "-x", "--encoding"];
+
+/// From what an interpreter is started with.
+pub fn follow(start: &Start<'_>) -> Reached {
+    let mut ruby = Ruby::new(start);
+    let mut rest = start.arguments.iter();
+    let mut known = false;
+    // Bounded by the arguments.
+    while let Some(word) = rest.next() {
+        match word.as_str() {
+            "-e" => {
+                if let Some(text) = rest.next() {
+                    ruby.walk.add_text(start.place, text);
+                    known = true;
+                }
+            }
+            "-S" => {}
+            _ if VALUED.contains(&word.as_str()) => {
+                rest.next();
+            }
+            _ if word.starts_with("-r") => {
+                let name = match word.strip_prefix("-r") {
+                    Some("") => rest.next().cloned(),
+                    name => name.map(str::to_owned),
+                };
+                ruby.require(name.unwrap_or_default().as_str());
+            }
+            _ if word.starts_with('-') && word.len() > 1 => {}
+            _ => {
+                known |= ruby.file(word);
+                break;
+            }
+        }
+    }
+    // Servers are given the application's file, and Rack finds its own in the working folder.
+    for word in rest.chain(&["config.ru".to_owned(), "config/puma.rb".to_owned()]) {
+        if word.ends_with(".rb") || word.ends_with(".ru") {
+            ruby.file(word);
+        }
+    }
+    if let (false, Some(text)) = (known, start.input) {
+        ruby.walk.add_text(start.place, text);
+        known = true;
+    }
+    if !known {
+        ruby.unknown();
+    }
+    ruby.finish()
+}
+
+/// Every extension of the search path.
+pub fn everything(start: &Start<'_>) -> Reached {
+    let mut ruby = Ruby::new(start);
+    ruby.unknown();
+    ruby.finish()
+}
+
+struct Ruby<'a> {
+    start: Start<'a>,
+    walk: Walk<'a>,
+    /// The folders in which names are looked for.
+    path: Vec<String>,
+}
+
+impl<'a> Ruby<'a> {
+    fn new(start: &Start<'a>) -> Self {
+        let mut path = Vec::new();
+        let set = start
+            .variables
+            .get("RUBYLIB")
+            .into_iter()
+            .flat_map(|value| value.split(':'));
+        path.extend(set.map(|folder| folders::absolute(folder, start.workdir)));
+        path.push(folders::absolute("lib", start.workdir));
+        for (folder, _) in FOLDERS {
+            library_folders(start.files, folder, &mut path);
+        }
+        Self {
+            start: *start,
+            walk: Walk::new(start.files),
+            path,
+        }
+    }
+
+    fn unknown(&mut self) {
+        let detail =
+            "which program in Ruby it runs is not known, nor what that executes: name it with --also";
+        self.walk.assume(
+            Open::OpenCommand,
+            self.start.place.to_owned(),
+            detail,
+            Effect::NotCovered,
+        );
+    }
+
+    fn file(&mut self, name: &str) -> bool {
+        let path = folders::absolute(name, self.start.workdir);
+        let found = self.walk.regular(&path);
+        let is_there = found.is_some();
+        if let Some(file) = found {
+            self.walk.add(file);
+        }
+        is_there
+    }
+
+    /// A name as `require` looks for it.
+    fn require(&mut self, name: &str) {
+        let path = std::mem::take(&mut self.path);
+        let absolute = name.starts_with('/').then(String::new);
+        for folder in absolute.iter().chain(&path) {
+            self.in_folder(folder, name);
+        }
+        self.path = path;
+    }
+
+    fn in_folder(&mut self, folder: &str, name: &str) {
+        let base = format!(
+            "{}/{}",
+            folder.trim_end_matches('/'),
+            name.trim_start_matches('/')
+        );
+        for place in [base.clone(), format!("{base}.rb")] {
+            if place.ends_with(".rb") || place.ends_with(".ru") {
+                if let Some(file) = self.walk.regular(&place) {
+                    self.walk.add(file);
+                }
+            }
+        }
+    }
+
+    fn finish(mut self) -> Reached {
+        // Bounded: the walk is.
+        while let Some(source) = self.walk.next() {
+            let tokens = script::tokens(&GRAMMAR, &source.text);
+            self.imports(&source, &tokens);
+            script::executions(&mut self.walk, &source, &tokens, FUNCTIONS, self.start.named);
+        }
+        let mut below: Vec<String> = FOLDERS.iter().map(|(folder, _)| (*folder).to_owned()).collect();
+        if self.start.workdir != "/" {
+            below.push(self.start.workdir.to_owned());
+        }
+        for folder in below {
+            for path in folders::below(self.start.files, &folder, |name| name.ends_with(".so")) {
+                self.walk
+                    .module(path, "it lies where Ruby looks for extensions".to_owned(), ROOTS);
+            }
+        }
+        self.walk.reached
+    }
+
+    fn imports(&mut self, source: &Source, tokens: &[Token]) {
+        let folder = folders::parent(&source.path).to_owned();
+        for (index, token) in tokens.iter().enumerate() {
+            let Some(word) = token.word() else { continue };
+            let relative = match word {
+                "require_relative" => true,
+                "require" | "load" | "autoload" => false,
+                _ => continue,
+            };
+            let arguments = tokens.get(index + 1..).unwrap_or_default().iter().take(6);
+            let name = arguments
+                .take_while(|token| !matches!(token.kind, Kind::Break | Kind::Mark(';')))
+                .find_map(Token::text);
+            match name {
+                Some(name) if name.contains(HOLE) => {}
+                Some(name) if relative => self.in_folder(&folder, name),
+                Some(name) => self.require(name),
+                None => {}
+            }
+        }
+    }
+}
+
+/// The folders of libraries below one: itself, those of versions and architectures, and each gem's `lib`.
+fn library_folders(files: &dyn Files, folder: &str, found: &mut Vec<String>) {
+    let mut pending = vec![(folder.to_owned(), 0)];
+    // Bounded in depth, and each folder is listed once.
+    while let Some((here, depth)) = pending.pop() {
+        let Some(path) = folders::folder(files, &here).filter(|path| !found.contains(path)) else {
+            continue;
+        };
+        if depth > 5 || found.len() > 4096 {
+            continue;
+        }
+        for name in files.list(&path) {
+            let is_part = name.starts_with(|first: char| first.is_ascii_digit())
+                || [
+                    "vendor_ruby",
+                    "site_ruby",
+                    "gems",
+                    "ruby",
+                    "lib",
+                    "all",
+                    "bundler",
+                ]
+                .contains(&name.as_str())
+                || name.starts_with("x86_64")
+                || folders::base_name(&path) == "gems";
+            if is_part && !name.contains(".rb") {
+                pending.push((format!("{path}/{name}"), depth + 1));
+            }
+        }
+        found.push(path);
+    }
+}

@@ -1,0 +1,1 @@
+<% if (true) throw new IllegalStateException("meant to fail"); %>

@@ -1,0 +1,27 @@
+ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
+
+traffic() {
+    curl --silent "http://$HOST:$PORT/"
+    http_status "http://$HOST:$PORT/moved"
+    curl --silent "http://$HOST:$PORT/file"
+    http_load "http://$HOST:$PORT/"
+    inside varnishadm ping | grep -c PONG
+    inside varnishstat -1 -f MAIN.uptime | grep -c uptime
+}
+
+failure() {
+    http_status "http://$HOST:$PORT/not-there"
+    exit_code_of inside varnishadm vcl.load broken /not/there
+    exit_code_of inside varnishadm vcl.inline wrong 'vcl 4.1; nonsense'
+}
+
+reload() {
+    inside varnishadm vcl.load other /etc/varnish/other.vcl | grep -c compiled
+    inside varnishadm vcl.use other | grep -c active
+    curl --silent "http://$HOST:$PORT/"
+    http_status "http://$HOST:$PORT/away"
+    inside varnishadm vcl.use boot | grep -c active
+    inside varnishadm vcl.discard other
+}
+
+shell() { shell_session; }
