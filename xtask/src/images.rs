@@ -3,11 +3,13 @@
 //!
 //! What is compared: the answers that clients get, exit codes, whether the container stops by itself, and whether
 //! its log tells of denied calls. Beside that, one life under the same list with everything else logged by the
-//! kernel: each logged call is one that the analysis missed. Before anything is believed, the runner takes a needed
-//! call away from a profile and must see that fail.
+//! kernel: each logged call is one that the analysis missed; and one in which everything is counted that the container
+//! does and held against what was foreseen of each program. Before anything is believed, the runner takes a needed call
+//! away from a profile and must see that fail.
 
 pub mod build;
 mod mode;
+mod observed;
 mod profile;
 pub mod recipe;
 mod table;
@@ -54,6 +56,9 @@ pub struct Options {
     /// Only make the profiles and count: start nothing
     #[arg(long)]
     no_run: bool,
+    /// Only the life in which everything that the container does is counted and held against what was foreseen
+    #[arg(long, conflicts_with_all = ["no_run", "profile", "write"])]
+    observed: bool,
 }
 
 /// What one mode came to.
@@ -83,11 +88,15 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let interrupt = Interrupt::default();
     let raised = interrupt.clone();
     ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
-    let runner = Runner {
+    let mut runner = Runner {
         images: root.join("tests/images"),
         output: root.join("target/images"),
-        modes: Mode::all(options.quick),
+        modes: match options.observed {
+            true => Vec::new(),
+            false => Mode::all(options.quick),
+        },
         keep: options.keep,
+        confine: None,
         interrupt,
         audit: Mutex::new(()),
     };
@@ -101,6 +110,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     } else {
         None
     };
+    runner.confine.clone_from(&confine);
     // One after the other, so that the times in the table are those of an idle machine.
     let mut prepared = Vec::new();
     let mut rows = Vec::new();
@@ -123,7 +133,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
         }
     }
 
-    if let Some(first) = prepared.first().filter(|_| !options.no_run) {
+    if let Some(first) = prepared.first().filter(|_| !options.no_run && !options.observed) {
         runner.see_itself_fail(first)?;
     }
     for (image, mut verdicts) in prepared.iter().zip(runner.prove_all(&prepared, options)?) {
@@ -193,6 +203,8 @@ struct Runner {
     output: PathBuf,
     modes: Vec<Mode>,
     keep: bool,
+    /// The program as users get it; nothing if a profile stands in for those that it makes.
+    confine: Option<PathBuf>,
     interrupt: Interrupt,
     /// Held while the kernel's log is read: a record does not tell whose container it is from.
     audit: Mutex<()>,
@@ -338,12 +350,19 @@ impl Runner {
                 ..Mode::PLAIN
             },
         ];
-        for mode in audits
-            .into_iter()
-            .filter(|mode| *mode == Mode::PLAIN || self.modes.contains(mode))
-        {
+        for mode in audits.into_iter().filter(|mode| self.modes.contains(mode)) {
             let (_, missed) = self.audited_life(image, &image.profile.path, mode, "audit")?;
             verdicts.push(self.tell(image, format!("audit, {mode}"), missed));
+        }
+        if let Some(confine) = &self.confine {
+            let unforeseen = observed::life(
+                confine,
+                &self.interrupt,
+                &self.images,
+                &image.target,
+                &image.output,
+            )?;
+            verdicts.push(self.tell(image, "observed".to_owned(), unforeseen));
         }
         Ok(verdicts)
     }

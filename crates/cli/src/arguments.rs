@@ -17,7 +17,7 @@ mod subjects;
 
 pub use check::{CheckArguments, CheckFormat, RunningArguments};
 pub use observe::{CompareArguments, CompareFormat, EngineName, ObserveArguments, SeccompChoice};
-pub use subjects::{CveArguments, CveFormat, DiffArguments, DiffFormat};
+pub use subjects::{CveArguments, CveFormat, DiffArguments, DiffFormat, Within};
 use subjects::{SUBJECT, SUBJECT_HELP};
 
 /// What every help text ends with.
@@ -112,6 +112,10 @@ pub struct ProfileArguments {
     /// What the profile is written as
     #[arg(long, value_enum, default_value_t = ProfileFormat::Oci)]
     pub format: ProfileFormat,
+
+    /// Allow nothing that this bound denies: what a container does not have today, it cannot lose
+    #[arg(long, value_enum, value_name = "BOUND")]
+    pub within: Option<Within>,
 
     /// Also write the report: everything that was found, for machines
     #[arg(long, value_name = "FILE")]

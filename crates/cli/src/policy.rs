@@ -5,6 +5,28 @@ use confine_assumption::{Assumption, Effect};
 use confine_policy::{ARGUMENTS, Architecture, Conjunction, Masked, Policy, Rule};
 use confine_report::{Program, Report, Restriction};
 
+use crate::arguments::Within;
+
+/// The policy that the user asked for, of at most so many alternatives: for the whole container, or for one program, within
+/// a bound where there is one.
+pub fn wanted(
+    report: &Report,
+    only: Option<&Program>,
+    within: Option<Within>,
+    alternatives: usize,
+) -> Policy {
+    let policy = match only {
+        None => container(report, alternatives),
+        Some(only) => program(report, only, alternatives),
+    };
+    match within {
+        None => policy,
+        Some(Within::DockerDefault) => policy
+            .intersection(&confine_exposure::docker_default_bound())
+            .coarsened(alternatives),
+    }
+}
+
 /// The policy for the whole container, of at most so many alternatives for all the calls that have conditions.
 pub fn container(report: &Report, alternatives: usize) -> Policy {
     let mut policy = Policy::new();

@@ -150,7 +150,7 @@ fn compared(comparison: DefaultComparison) -> Rule {
     }
 }
 
-fn masked(index: usize, mask: u64, value: u64) -> Rule {
+pub(crate) fn masked(index: usize, mask: u64, value: u64) -> Rule {
     let mut arguments = [Masked::default(); ARGUMENTS];
     match arguments.get_mut(index) {
         Some(argument) => *argument = Masked::new(mask, value),

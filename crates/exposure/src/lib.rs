@@ -11,8 +11,10 @@
 //! published.
 #![forbid(unsafe_code)]
 
+mod bound;
 mod guard;
 mod judge;
 
+pub use bound::docker_default_bound;
 pub use guard::{Capabilities, Guard};
 pub use judge::{State, Verdict, judge};

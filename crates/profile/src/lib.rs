@@ -14,7 +14,7 @@ mod systemd;
 
 pub use audit::auditing;
 pub use kubernetes::{Kubernetes, kubernetes};
-pub use oci::{Error, MAXIMUM_ENTRIES, oci};
+pub use oci::{Error, MAXIMUM_CONDITIONAL, MAXIMUM_ENTRIES, oci};
 pub use oci_read::{Note, ReadError, Reading, read_oci};
 pub use podman::{PODMAN_LABEL, podman};
 pub use systemd::{Systemd, systemd};

@@ -3,6 +3,8 @@
 //!
 //! - What is denied fails with ENOSYS, not EPERM: the C library falls back from `clone3`, `faccessat2`, `openat2`
 //!   and `statx` only then.
+//! - Where `clone` is allowed and `clone3` is not, the latter has an entry of its own that says ENOSYS: Docker up to 20.10
+//!   drops the default errno, and a thread that cannot be made for EPERM is not tried again by `clone`.
 //! - Calls without conditions share one entry; an unconditional entry would void any conditional one of its call,
 //!   and the policy has no call in both states.
 //! - Every alternative of a conditional call is an entry of its own, with one condition for each argument: runtimes
@@ -10,13 +12,16 @@
 //!   is the mask and `valueTwo` what the masked argument must be.
 //! - Neither flags nor comments, and only the native architecture: some version of some engine chokes on each.
 
-use confine_policy::{Conjunction, Policy};
+use confine_policy::{Architecture, Conjunction, Policy};
 use serde::Serialize;
 
 use crate::names::{Named, named};
 
 /// How many entries a profile may have where it travels as an OCI artifact.
 pub const MAXIMUM_ENTRIES: usize = 128;
+
+/// How many entries of calls with conditions leave room for the others.
+pub const MAXIMUM_CONDITIONAL: usize = MAXIMUM_ENTRIES - 2;
 
 /// ENOSYS.
 pub(crate) const NO_SUCH_CALL: u32 = 38;
@@ -53,6 +58,14 @@ pub fn oci(policy: &Policy) -> Result<String, Error> {
             .into_iter()
             .map(|(name, alternative)| Entry::new(vec![name], alternative)),
     );
+    if allows(policy, "clone") && !allows(policy, "clone3") && syscalls.len() < MAXIMUM_ENTRIES {
+        syscalls.push(Entry {
+            names: vec!["clone3"],
+            action: "SCMP_ACT_ERRNO",
+            errno_ret: Some(NO_SUCH_CALL),
+            args: Vec::new(),
+        });
+    }
     if syscalls.len() > MAXIMUM_ENTRIES {
         return Err(Error::TooManyEntries(syscalls.len()));
     }
@@ -67,6 +80,12 @@ pub fn oci(policy: &Policy) -> Result<String, Error> {
     Ok(text)
 }
 
+/// Whether some arguments of the call are allowed.
+fn allows(policy: &Policy, name: &str) -> bool {
+    confine_kernel::call_named(name)
+        .is_some_and(|call| !policy.rule(Architecture::X86_64, call.number).is_never())
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Profile {
@@ -77,9 +96,12 @@ struct Profile {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Entry {
     names: Vec<&'static str>,
     action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errno_ret: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     args: Vec<Condition>,
 }
@@ -104,6 +126,7 @@ impl Entry {
         Self {
             names,
             action: "SCMP_ACT_ALLOW",
+            errno_ret: None,
             args: alternative.conditions().map(condition).collect(),
         }
     }
@@ -111,7 +134,7 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    use confine_policy::{ARGUMENTS, Architecture, Masked, Rule};
+    use confine_policy::{ARGUMENTS, Masked, Rule};
     use serde_json::{Value, json};
 
     use super::*;
@@ -164,6 +187,24 @@ mod tests {
                 "syscalls": expected,
             });
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn threads_fall_back_to_clone_where_clone3_is_denied() {
+        let number = |name| confine_kernel::call_named(name).unwrap().number;
+        for (names, expected) in [
+            (&["clone"][..], true),
+            (&["clone", "clone3"], false),
+            (&["clone3"], false),
+            (&["read"], false),
+        ] {
+            let calls: Vec<(u32, Rule)> = names.iter().map(|name| (number(name), Rule::any())).collect();
+            let text = oci(&policy(&calls)).unwrap();
+            let profile: Value = serde_json::from_str(&text).unwrap();
+            let entry = json!({"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38});
+            let entries = profile["syscalls"].as_array().unwrap();
+            assert_eq!(entries.contains(&entry), expected, "{names:?}");
         }
     }
 

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use confine_assumption::{Assumption, Kind as Open};
 use confine_report::Report;
 
 use crate::findings::{Comparison, Finding, Foreseen, Kind, Observed, Unseen};
@@ -83,11 +84,12 @@ impl Comparing<'_> {
         for file in files.filter(|file| file.has_place() && !objects.contains(file.path.as_str())) {
             findings.push(Finding {
                 object: Some(file.path.clone()),
+                open: open(&foreseen.assumptions, Open::OpenLibrary),
                 ..finding(
                     Kind::Object,
                     path,
                     "`confine profile --observed` allows the calls that were seen of it; that the analysis does not \
-                     load it is a bug of confine, unless `inspect` names an assumption that covers it",
+                     load it is a bug of confine, unless an assumption covers it",
                 )
             });
         }
@@ -108,17 +110,53 @@ impl Comparing<'_> {
             true => format!("`confine profile --also '{path}'` foresees it"),
             false => format!(
                 "`confine profile --also '{path}'` foresees it; that the analysis has not found it is a bug of confine, \
-                 unless `inspect` names an assumption that covers it"
+                 unless an assumption covers it"
             ),
         };
         let mut findings = vec![Finding {
             times: program.executions,
             executed_by,
+            open: self.open_commands(program),
             ..finding(Kind::Program, path, &remedy)
         }];
         let calls = program.calls.iter();
         findings.extend(calls.flat_map(|call| self.denied(path, call, &remedy)));
         findings
+    }
+
+    /// The open commands of whoever executed a program, of the scripts that they interpret, and of whoever executed them.
+    fn open_commands(&self, program: &Program) -> Vec<Assumption> {
+        let executors = |program: &Program| -> BTreeSet<usize> {
+            let executors = program.executed_by.iter();
+            executors.filter_map(|executor| executor.file).collect()
+        };
+        let mut near = executors(program);
+        for file in near.clone() {
+            let programs = self.record.programs.iter();
+            near.extend(
+                programs
+                    .filter(|program| program.file == file)
+                    .flat_map(executors),
+            );
+        }
+        let mut all = BTreeSet::new();
+        for path in near.into_iter().map(|file| self.path(file)) {
+            if let Some(foreseen) = self.programs.get(path) {
+                all.extend(open(&foreseen.assumptions, Open::OpenCommand));
+            }
+            let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+            let scripts = self.report.scripts.iter();
+            for script in scripts.filter(|script| name(&script.interpreter) == name(path)) {
+                let place = format!("{}:", script.path);
+                let found = open(&self.report.assumptions, Open::OpenCommand);
+                all.extend(
+                    found
+                        .into_iter()
+                        .filter(|assumption| assumption.place.starts_with(&place)),
+                );
+            }
+        }
+        all.into_iter().collect()
     }
 
     /// What of a call's combinations of values was not foreseen of this program.
@@ -281,6 +319,11 @@ pub(crate) fn allows(report: &Report, name: &str, values: &[(u32, u64)]) -> bool
     allowed.arguments.is_empty() || combinations.any(|combination| combination.iter().all(holds))
 }
 
+fn open(assumptions: &[Assumption], kind: Open) -> Vec<Assumption> {
+    let open = assumptions.iter().filter(|assumption| assumption.kind == kind);
+    open.cloned().collect()
+}
+
 /// A number that no table can have: the kernel answers that there is no such call, whatever a policy says.
 pub(crate) fn is_nothing(call: &Call) -> bool {
     call.number == u32::MAX
@@ -303,6 +346,7 @@ fn finding(kind: Kind, program: &str, remedy: &str) -> Finding {
         times: 0,
         executed_by: Vec::new(),
         denied: None,
+        open: Vec::new(),
         remedy: remedy.to_owned(),
     }
 }
@@ -424,6 +468,45 @@ mod tests {
             },
             &["program /bin/new -", "call /bin/new reboot denied"],
         );
+    }
+
+    #[test]
+    fn what_is_open_where_it_was_executed_is_told() {
+        let (mut record, mut report) = (record(), report());
+        let assumption = |kind, place: &str| Assumption {
+            kind,
+            place: place.to_owned(),
+            detail: "is open".to_owned(),
+            effect: confine_assumption::Effect::NotCovered,
+        };
+        report.programs[0].assumptions = vec![
+            assumption(Open::OpenCommand, "/bin/sh:+0x10"),
+            assumption(Open::OpenLibrary, "/bin/sh:+0x20"),
+        ];
+        report.programs[1].assumptions = vec![assumption(Open::OpenCommand, "/usr/sbin/server:+0x1")];
+        report.scripts = vec![confine_report::Script {
+            path: "/entry.sh".to_owned(),
+            interpreter: "sh".to_owned(),
+            found: vec![],
+        }];
+        report.assumptions = vec![
+            assumption(Open::OpenCommand, "/entry.sh:3"),
+            assumption(Open::OpenCommand, "/other.py:1"),
+        ];
+        record.files.push(file("/bin/new", None));
+        record.programs.push(Program {
+            file: 5,
+            executions: 1,
+            executed_by: vec![Executor {
+                file: Some(0),
+                times: 1,
+            }],
+            objects: vec![],
+            calls: vec![],
+        });
+        let found = compare(&report, &record).unforeseen;
+        let places: Vec<&str> = found[0].open.iter().map(|open| open.place.as_str()).collect();
+        assert_eq!(places, ["/bin/sh:+0x10", "/entry.sh:3"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a comparison of a report and a record comes to.
 
+use confine_assumption::Assumption;
 use serde::Serialize;
 
 use crate::Value;
@@ -54,6 +55,9 @@ pub struct Finding {
     /// Whether the container's policy denies what was observed; absent where it has no say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denied: Option<bool>,
+    /// What the report says is open where it happened: one of these may be why it was not foreseen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<Assumption>,
     /// What it would take to foresee or allow it.
     pub remedy: String,
 }

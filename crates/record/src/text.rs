@@ -5,6 +5,9 @@ use confine_report::values_in_words;
 
 use crate::findings::{Comparison, Finding, Kind};
 
+/// How many of the assumptions that may be why something was not foreseen are shown; all are in the JSON.
+const SHOWN_ASSUMPTIONS: usize = 5;
+
 /// The comparison as text with ANSI styles; with `all`, also everything that was foreseen and not observed.
 #[must_use]
 pub fn text(comparison: &Comparison, all: bool) -> String {
@@ -78,7 +81,14 @@ fn finding(finding: &Finding) -> String {
         Some(false) => "  the container's policy allows it for another's sake\n",
         None => "",
     };
-    format!("{what}\n{policy}  {}\n", finding.remedy)
+    let shown = finding.open.iter().take(SHOWN_ASSUMPTIONS);
+    let mut open: String = shown
+        .map(|open| format!("  open: {}: {}\n", open.place, open.detail))
+        .collect();
+    if finding.open.len() > SHOWN_ASSUMPTIONS {
+        open += &format!("  open: {} more\n", finding.open.len() - SHOWN_ASSUMPTIONS);
+    }
+    format!("{what}\n{policy}  {}\n{open}", finding.remedy)
 }
 
 fn times(count: u64) -> String {

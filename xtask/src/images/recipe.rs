@@ -32,6 +32,10 @@ pub struct Recipe {
     /// Whether it is for the evaluation alone: `cargo xtask images` leaves it out unless it is named.
     #[serde(default)]
     pub evaluation: bool,
+    /// Programs, by file name, that its workload has executed and that the report does not name, only an assumption about
+    /// the place that executes them.
+    #[serde(default)]
+    pub assumed_programs: Vec<String>,
     /// A call without which it cannot work: the runner takes it away to see itself fail.
     pub needed_call: String,
     /// Whether it belongs to the quick subset.

@@ -40,6 +40,10 @@ pub struct CveArguments {
     #[arg(value_name = "CVE-ID", index = 2)]
     pub ids: Vec<String>,
 
+    /// Allow nothing that this bound denies: what a container does not have today, it cannot lose
+    #[arg(long, value_enum, value_name = "BOUND")]
+    pub within: Option<Within>,
+
     /// A capability that the container has besides those that Docker gives, as CAP_NET_ADMIN; ALL for every one
     /// (repeatable)
     #[arg(long = "cap-add", value_name = "CAPABILITY")]
@@ -52,6 +56,13 @@ pub struct CveArguments {
     /// Where the answer goes; `-` is the standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
+}
+
+/// A bound on a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Within {
+    /// Docker's default profile with its default capabilities: name spaces, clone3 and what else it denies stay denied
+    DockerDefault,
 }
 
 /// What `confine cve` shows its answer as.

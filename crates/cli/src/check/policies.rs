@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use confine_kernel::DOCKER_CAPABILITIES;
 use confine_policy::Policy;
-use confine_profile::{MAXIMUM_ENTRIES, read_oci};
+use confine_profile::{MAXIMUM_CONDITIONAL, read_oci};
 use confine_report::Report;
 
 use crate::policy;
@@ -41,7 +41,7 @@ pub fn policies(paths: &[PathBuf], report: Option<&Report>, scratch: &Path) -> a
         }
     }
     if let (true, Some(report)) = (found.is_empty(), report) {
-        let policy = policy::container(report, MAXIMUM_ENTRIES - 1);
+        let policy = policy::container(report, MAXIMUM_CONDITIONAL);
         let path = scratch.join("profile.json");
         fs::write(&path, confine_profile::oci(&policy)?)
             .with_context(|| format!("cannot write {}", path.display()))?;

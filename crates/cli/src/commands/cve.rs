@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use anyhow::ensure;
 use confine_exposure::{Capabilities, Guard, Verdict, judge};
 use confine_kernel::{DOCKER_CAPABILITIES, vulnerabilities};
-use confine_profile::{MAXIMUM_ENTRIES, Reading};
+use confine_profile::{MAXIMUM_CONDITIONAL, Reading};
 use confine_report::Report;
 
-use crate::arguments::{CveArguments, CveFormat};
+use crate::arguments::{CveArguments, CveFormat, Within};
 use crate::output::Output;
 use crate::subject::{self, Subject};
 use crate::{Outcome, policy, terminal};
@@ -49,17 +49,14 @@ pub fn cve(arguments: &CveArguments) -> anyhow::Result<Outcome> {
     )?;
     let kind = subject.kind();
     let mut notes = subject.notes();
+    let program = arguments.analysis.program.as_deref();
     let guard = match subject {
-        Subject::Image(report) => of_report(&report, None, capabilities.clone())?,
-        Subject::Report(report) => of_report(
-            &report,
-            arguments.analysis.program.as_deref(),
-            capabilities.clone(),
-        )?,
+        Subject::Image(report) => of_report(&report, None, arguments.within, capabilities.clone())?,
+        Subject::Report(report) => of_report(&report, program, arguments.within, capabilities.clone())?,
         Subject::Profile(reading) => {
             ensure!(
-                arguments.analysis.program.is_none(),
-                "a profile has no programs: --program is for images and reports"
+                program.is_none() && arguments.within.is_none(),
+                "a profile is judged as it is: --program and --within are for images and reports"
             );
             of_profile(*reading, capabilities.clone())
         }
@@ -120,11 +117,16 @@ fn capabilities(added: &[String]) -> anyhow::Result<Capabilities> {
 }
 
 /// `program` is the only one of the report's that counts.
-fn of_report(report: &Report, program: Option<&str>, capabilities: Capabilities) -> anyhow::Result<Guard> {
-    let policy = match program {
-        None => policy::container(report, MAXIMUM_ENTRIES - 1),
-        Some(name) => policy::program(report, policy::named_program(report, name)?, MAXIMUM_ENTRIES - 1),
-    };
+fn of_report(
+    report: &Report,
+    program: Option<&str>,
+    within: Option<Within>,
+    capabilities: Capabilities,
+) -> anyhow::Result<Guard> {
+    let program = program
+        .map(|name| policy::named_program(report, name))
+        .transpose()?;
+    let policy = policy::wanted(report, program, within, MAXIMUM_CONDITIONAL);
     Ok(Guard::new(policy, capabilities))
 }
 

@@ -1,8 +1,8 @@
 //! `confine profile`: the policy as a file that engines read.
 
 use anyhow::ensure;
-use confine_policy::Policy;
-use confine_profile::MAXIMUM_ENTRIES;
+use confine_policy::{Architecture, Policy};
+use confine_profile::MAXIMUM_CONDITIONAL;
 use confine_record::Record;
 
 use crate::arguments::{ProfileArguments, ProfileFormat};
@@ -35,11 +35,15 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
         summary::show_incomplete(&report);
         return Ok(Outcome::Incomplete);
     }
-    let policy = policy::container(&report, MAXIMUM_ENTRIES - 1);
+    let policy = policy::wanted(&report, None, arguments.within, MAXIMUM_CONDITIONAL);
     let (text, losses) = write(&policy, arguments.format, &report.image.reference)?;
     output.write(&text)?;
     if !arguments.analysis.quiet {
         summary::show(&report);
+        if arguments.within.is_some() {
+            let kept = policy.calls(Architecture::X86_64).count();
+            terminal::note(&format!("{kept} of them are within the bound"));
+        }
         losses.iter().for_each(|loss| terminal::warning(loss));
     }
     Ok(Outcome::Done)

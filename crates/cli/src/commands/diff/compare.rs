@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use confine_policy::{Architecture, Policy, Rule};
-use confine_profile::MAXIMUM_ENTRIES;
+use confine_profile::MAXIMUM_CONDITIONAL;
 use confine_report::{Call, Program, Report, Step};
 use serde::Serialize;
 
@@ -126,20 +126,20 @@ impl Side {
         let (policy, report, program) = match subject {
             Subject::Profile(reading) => (reading.policy, None, None),
             Subject::Image(report) => (
-                policy::container(&report, MAXIMUM_ENTRIES - 1),
+                policy::container(&report, MAXIMUM_CONDITIONAL),
                 Some(report),
                 None,
             ),
             Subject::Report(report) => match program {
                 None => (
-                    policy::container(&report, MAXIMUM_ENTRIES - 1),
+                    policy::container(&report, MAXIMUM_CONDITIONAL),
                     Some(report),
                     None,
                 ),
                 Some(program) => {
                     let found = policy::named_program(&report, program).with_context(|| name.to_owned())?;
                     let path = found.path.clone();
-                    let policy = policy::program(&report, found, MAXIMUM_ENTRIES - 1);
+                    let policy = policy::program(&report, found, MAXIMUM_CONDITIONAL);
                     (policy, Some(report), Some(path))
                 }
             },

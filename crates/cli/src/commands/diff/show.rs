@@ -7,8 +7,11 @@ use confine_report::text::{heading, strong};
 use super::Gate;
 use super::compare::{Changes, Difference, Reason};
 
-/// How many arguments, reasons or names a list shows; JSON has all.
+/// How many arguments a list shows; JSON has all.
 const SHOWN: usize = 12;
+
+/// How many reasons a call has, likewise.
+const SHOWN_REASONS: usize = 3;
 
 /// The difference with a mark before each line: `+` for what came, `-` for what went, `~` for what changed.
 pub fn text(difference: &Difference) -> String {
@@ -20,10 +23,7 @@ pub fn text(difference: &Difference) -> String {
     section(&mut text, "system calls", |text| {
         for call in &calls.added {
             let _ = writeln!(text, "+ {}", strong(&call.name));
-            for reason in limited(&call.reasons) {
-                let _ = writeln!(text, "    {}", self::reason(reason));
-            }
-            more(text, call.reasons.len(), "    ");
+            reasons(text, &call.reasons);
         }
         for name in &calls.removed {
             let _ = writeln!(text, "- {name}");
@@ -31,15 +31,12 @@ pub fn text(difference: &Difference) -> String {
         for call in &calls.changed {
             let _ = writeln!(text, "~ {}", strong(&call.name));
             for (mark, values) in [('+', &call.added), ('-', &call.removed)] {
-                for value in limited(values) {
+                for value in limited(values, SHOWN) {
                     let _ = writeln!(text, "    {mark} {value}");
                 }
-                more(text, values.len(), "    ");
+                more(text, values.len(), SHOWN);
             }
-            for reason in limited(&call.reasons) {
-                let _ = writeln!(text, "    {}", self::reason(reason));
-            }
-            more(text, call.reasons.len(), "    ");
+            reasons(text, &call.reasons);
         }
     });
     for (title, changes) in others(difference) {
@@ -64,7 +61,7 @@ pub fn markdown(difference: &Difference) -> String {
     if !calls.added.is_empty() {
         text += "| system call added | made by |\n| --- | --- |\n";
         for call in &calls.added {
-            let reasons: Vec<String> = limited(&call.reasons)
+            let reasons: Vec<String> = limited(&call.reasons, SHOWN_REASONS)
                 .iter()
                 .map(|reason| code(&self::reason(reason)))
                 .collect();
@@ -76,7 +73,7 @@ pub fn markdown(difference: &Difference) -> String {
         text += "| system call | arguments added | arguments removed |\n| --- | --- | --- |\n";
         for call in &calls.changed {
             let cell = |values: &[String]| {
-                let values: Vec<String> = limited(values).iter().map(|value| code(value)).collect();
+                let values: Vec<String> = limited(values, SHOWN).iter().map(|value| code(value)).collect();
                 values.join("<br>")
             };
             let (added, removed) = (cell(&call.added), cell(&call.removed));
@@ -128,9 +125,35 @@ pub fn gate(gate: &Gate) -> String {
     }
 }
 
-/// A reason in one line.
+/// A reason in one line: of each step the function, and its object where that is another one.
 pub fn reason(reason: &Reason) -> String {
-    format!("{}: {}", reason.who, reason.how.join(" → "))
+    let mut line = format!("{}: ", reason.who);
+    let mut object = reason.who.as_str();
+    for (at, step) in reason.how.iter().enumerate() {
+        if at > 0 {
+            line += " → ";
+        }
+        let (place, _) = step.split_once(" at 0x").unwrap_or((step, ""));
+        match place.rsplit_once(':') {
+            Some((path, function)) if path.starts_with('/') => {
+                if path != object {
+                    line += path.rsplit('/').next().unwrap_or(path);
+                    line.push(':');
+                }
+                object = path;
+                line += function;
+            }
+            _ => line += step,
+        }
+    }
+    line
+}
+
+fn reasons(text: &mut String, reasons: &[Reason]) {
+    for reason in limited(reasons, SHOWN_REASONS) {
+        let _ = writeln!(text, "    {}", self::reason(reason));
+    }
+    more(text, reasons.len(), SHOWN_REASONS);
 }
 
 fn others(difference: &Difference) -> impl Iterator<Item = (&'static str, &Changes)> {
@@ -159,13 +182,13 @@ fn section(text: &mut String, title: &str, write: impl FnOnce(&mut String)) {
     }
 }
 
-fn limited<T>(list: &[T]) -> &[T] {
-    list.get(..SHOWN).unwrap_or(list)
+fn limited<T>(list: &[T], most: usize) -> &[T] {
+    list.get(..most).unwrap_or(list)
 }
 
-fn more(text: &mut String, count: usize, indent: &str) {
-    if count > SHOWN {
-        let _ = writeln!(text, "{indent}and {} more", count - SHOWN);
+fn more(text: &mut String, count: usize, shown: usize) {
+    if count > shown {
+        let _ = writeln!(text, "    and {} more", count - shown);
     }
 }
 

@@ -125,9 +125,9 @@ fn everything_that_differs_is_told() {
     let difference = upgrade();
     let expected = "old.json → new.json\n\n\
         SYSTEM CALLS\n\
-        + io_uring_setup\n    /bin/new: /bin/new:main at 0x1000\n\
+        + io_uring_setup\n    /bin/new: main\n\
         - chown\n\
-        ~ ioctl\n    + cmd=TIOCGWINSZ\n    /bin/new: /bin/new:main at 0x1000\n\n\
+        ~ ioctl\n    + cmd=TIOCGWINSZ\n    /bin/new: main\n\n\
         PROGRAMS\n+ /bin/new\n- /bin/old\n\n\
         OBJECTS\n+ /bin/new\n- /bin/old\n\n\
         ASSUMPTIONS\n+ open-command: /bin/new:run: from | a `file` (not-covered)\n";
@@ -138,9 +138,29 @@ fn everything_that_differs_is_told() {
 }
 
 #[test]
+fn reasons_name_objects_where_they_change() {
+    for (who, how, expected) in [
+        (
+            "/bin/a",
+            &[
+                "/bin/a:main at 0x1",
+                "/lib/libc.so.6:write at 0x2",
+                "/lib/libc.so.6:+0x3 at 0x4",
+            ][..],
+            "/bin/a: main → libc.so.6:write → +0x3",
+        ),
+        ("runc", &["reports: it is ready"], "runc: reports: it is ready"),
+    ] {
+        let how = how.iter().map(|step| (*step).to_owned()).collect();
+        let who = who.to_owned();
+        assert_eq!(show::reason(&compare::Reason { who, how }), expected);
+    }
+}
+
+#[test]
 fn markdown_keeps_its_tables() {
     let text = show::markdown(&upgrade());
-    assert!(text.contains("| `io_uring_setup` | `/bin/new: /bin/new:main at 0x1000` |\n"));
+    assert!(text.contains("| `io_uring_setup` | `/bin/new: main` |\n"));
     assert!(text.contains("| `ioctl` | `cmd=TIOCGWINSZ` |  |\n"));
     assert!(text.contains("<summary>system calls: 0 added, 1 removed, 0 changed</summary>\n\n- - `chown`\n"));
     assert!(text.contains("- + `open-command: /bin/new:run: from \\| a 'file' (not-covered)`\n"));
