@@ -69,6 +69,10 @@ database_beside() {
     started() { docker inspect --format '{{.State.StartedAt}}' "$1" 2>/dev/null || true; }
     if [[ "$(started "$beside")" > "$(started "$CONTAINER")" ]]; then return 0; fi
     docker rm --force --volumes "$beside" >/dev/null 2>&1 || true
+    # Those of containers that are gone.
+    docker ps --all --format '{{.Names}}' --filter label=confine.engine --filter name=-database | while read -r other; do
+        docker inspect "${other%-database}" >/dev/null 2>&1 || docker rm --force --volumes "$other" >/dev/null 2>&1 || true
+    done
     docker run --detach --name "$beside" --label confine.engine --network "container:$CONTAINER" \
         --env MARIADB_ROOT_PASSWORD=confine --env MARIADB_DATABASE=shop --env MARIADB_USER=clerk --env MARIADB_PASSWORD=confine \
         confine-test/mariadb:bookworm >/dev/null

@@ -83,10 +83,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
             match evaluation.evaluate(&target, image) {
                 Ok(row) => {
                     eprintln!("{}", row.line());
-                    rows.retain(|other| other.name != row.name);
-                    rows.push(row);
-                    rows.sort_by(|one, other| one.name.cmp(&other.name));
-                    row::write(&data, &rows)?;
+                    rows = row::add(&data, row)?;
                 }
                 Err(error) if evaluation.interrupt.is_raised() => return Err(error),
                 Err(error) => eprintln!("FAIL  {}\n      {error:#}", target.name),

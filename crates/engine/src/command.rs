@@ -21,6 +21,9 @@ const OUTPUT_LIMIT: u64 = 16 << 20;
 /// How often a wait looks whether it was interrupted.
 const INTERRUPT_INTERVAL: Duration = Duration::from_millis(50);
 
+/// How long a program that has to end may take to do so by itself: one that runs containers removes them first.
+const GRACE: Duration = Duration::from_secs(15);
+
 /// A flag that ends every wait that holds it; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
@@ -256,13 +259,21 @@ impl Running {
         read_all(&self.stderr)
     }
 
-    fn kill(&self) {
+    /// Asks it to end, with its children, so that it can give back what it holds; insists after a while.
+    fn kill(&mut self) {
+        self.signal(rustix::process::Signal::TERM);
+        if matches!(self.poll(GRACE), Ok(None)) {
+            self.signal(rustix::process::Signal::KILL);
+        }
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
         let group = i32::try_from(self.id)
             .ok()
             .and_then(rustix::process::Pid::from_raw);
         if let Some(group) = group {
             // It may have ended in the meantime, which is what we want.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            let _ = rustix::process::kill_process_group(group, signal);
         }
     }
 }
@@ -369,6 +380,16 @@ mod tests {
         let outcome = shell("sleep 30 & wait").limit(Duration::from_millis(200)).run();
         assert!(matches!(outcome, Err(Error::TimedOut { .. })), "{outcome:?}");
         assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_program_that_is_ended_can_give_back_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("given-back");
+        let script = format!("trap 'echo > {}; exit' TERM; sleep 30 & wait", place.display());
+        let outcome = shell(&script).limit(Duration::from_millis(300)).run();
+        assert!(matches!(outcome, Err(Error::TimedOut { .. })), "{outcome:?}");
+        assert!(place.exists());
     }
 
     #[test]

@@ -115,8 +115,18 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
     serde_json::from_str(&text).with_context(|| format!("malformed {}", path.display()))
 }
 
+/// Adds a row in place of an earlier one; all rows. What another run has written meanwhile stays.
+pub fn add(path: &Path, row: Row) -> anyhow::Result<Vec<Row>> {
+    let mut rows = read(path)?;
+    rows.retain(|other| other.name != row.name);
+    rows.push(row);
+    rows.sort_by(|one, other| one.name.cmp(&other.name));
+    write(path, &rows)?;
+    Ok(rows)
+}
+
 /// Writes them whole or not at all: a run may be stopped at any time.
-pub fn write(path: &Path, rows: &[Row]) -> anyhow::Result<()> {
+fn write(path: &Path, rows: &[Row]) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)
         .with_context(|| format!("cannot create a file in {}", folder.display()))?;
@@ -164,11 +174,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.json");
         assert_eq!(read(&path).unwrap(), []);
-        let rows = [Row {
-            name: "nginx".to_owned(),
+        let row = |name: &str, seconds| Row {
+            name: name.to_owned(),
+            seconds,
             ..Row::default()
-        }];
-        write(&path, &rows).unwrap();
-        assert_eq!(read(&path).unwrap(), rows);
+        };
+        for one in [row("nginx", 1.0), row("httpd", 2.0), row("nginx", 3.0)] {
+            add(&path, one).unwrap();
+        }
+        assert_eq!(read(&path).unwrap(), [row("httpd", 2.0), row("nginx", 3.0)]);
     }
 }
