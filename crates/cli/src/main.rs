@@ -8,15 +8,18 @@ mod analysis;
 mod arguments;
 mod asked;
 mod commands;
+mod filter_source;
 mod options;
 mod output;
 mod overrides;
+mod per_program;
 mod pipeline;
 mod policy;
 mod progress;
 mod statistics;
 mod summary;
 mod terminal;
+mod written;
 
 use std::process::ExitCode;
 
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         Command::Profile(arguments) => commands::profile(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Why(arguments) => commands::why(&arguments),
+        Command::Filter(arguments) => commands::filter(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),

@@ -1,12 +1,14 @@
 //! The subcommands, one module each.
 
 mod cache;
+mod filter;
 mod generate;
 mod inspect;
 mod profile;
 mod why;
 
 pub use cache::cache;
+pub use filter::filter;
 pub use generate::{completions, man};
 pub use inspect::inspect;
 pub use profile::profile;
