@@ -7,6 +7,7 @@
 mod analysis;
 mod arguments;
 mod asked;
+mod check;
 mod commands;
 mod filter_source;
 mod options;
@@ -16,6 +17,7 @@ mod per_program;
 mod pipeline;
 mod policy;
 mod progress;
+mod remembered;
 mod statistics;
 mod summary;
 mod terminal;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Why(arguments) => commands::why(&arguments),
         Command::Filter(arguments) => commands::filter(&arguments),
+        Command::Check(arguments) => commands::check(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),
@@ -57,6 +60,8 @@ enum Outcome {
     Done,
     /// Something could not be resolved, and `--strict` was given.
     Incomplete,
+    /// A check failed.
+    Failed,
 }
 
 impl From<Outcome> for ExitCode {
@@ -64,6 +69,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Done => Self::SUCCESS,
             Outcome::Incomplete => Self::from(3),
+            Outcome::Failed => Self::from(4),
         }
     }
 }

@@ -33,6 +33,7 @@ mod reference;
 mod store;
 mod tarball;
 mod tree;
+mod verified;
 
 pub use bytes::Bytes as FileBytes;
 pub use config::{Config, Healthcheck};
@@ -40,3 +41,5 @@ pub use error::Error;
 pub use files::{FileKind, Files, ReadError, Resolved};
 pub use memory::MemoryFiles;
 pub use open::{Image, InvalidPlatform, OpenOptions, Platform, Progress, Stage, open};
+pub use reference::{Location, locate};
+pub use verified::Memory;
