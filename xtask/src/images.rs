@@ -217,13 +217,9 @@ impl Runner {
         .with_context(|| format!("cannot build {}", target.name))?;
         let profile = match (stand_in, confine) {
             (Some(path), _) => profile::read(path),
-            (None, Some(confine)) => profile::make(
-                confine,
-                &self.interrupt,
-                &built.archive,
-                &target.recipe.main,
-                &output,
-            ),
+            (None, Some(confine)) => {
+                profile::make(confine, &self.interrupt, &built.archive, &target.recipe, &output)
+            }
             (None, None) => bail!("neither a profile nor confine"),
         };
         let profile = profile.with_context(|| format!("no profile for {}", target.name))?;

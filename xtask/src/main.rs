@@ -1,6 +1,7 @@
 //! The project's own chores, as `cargo xtask CHORE`: proving profiles on real engines (`images`), holding the analysis
-//! against what some hundred real programs are seen to call (`corpus`), repeating the published evaluation (`evaluation`), measuring what it costs (`benchmark`), reading the
-//! names of constants out of the kernel's headers (`constants`), and keeping the tree as its style says (`tidy`).
+//! against what some hundred real programs are seen to call (`corpus`), repeating the published evaluation
+//! (`evaluation`), measuring what it costs (`benchmark`), reading the names of constants out of the kernel's headers
+//! (`constants`), compiling what counts in the kernel (`observer`), and keeping the tree as its style says (`tidy`).
 //!
 //! In: the working tree, for `images` and `corpus` a Docker engine, for `images` also runc and crun, for `benchmark`
 //! the archives that `images` builds, or valgrind, for `constants` a C compiler and Debian's headers. Out: what is printed,
@@ -18,6 +19,7 @@ mod constants;
 mod corpus;
 mod evaluation;
 mod images;
+mod observer;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -45,6 +47,8 @@ enum Chore {
     Benchmark(benchmark::Options),
     /// Writes the table of named constants anew from the kernel's user headers
     Constants(constants::Options),
+    /// Compiles the program that counts in the kernel
+    Observer(observer::Options),
     /// Checks what the compiler does not: file lengths, top docs, paths of this machine
     Tidy,
 }
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Chore::Evaluation(options) => evaluation::run(&root, &options),
         Chore::Benchmark(options) => benchmark::run(&root, &options),
         Chore::Constants(options) => constants::run(&root, &options),
+        Chore::Observer(options) => observer::run(&root, &options),
         Chore::Tidy => tidy::run(&root),
     });
     match outcome {

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use common::{calls, conjunction, numbers, policy};
-use confine_bpf::{Action, CallData, Filter, Instruction, Options, X32, compile, linear, run};
+use confine_bpf::{Action, Filter, Instruction, Options, X32, compile, linear, run};
 use confine_policy::{ARGUMENTS, Architecture, Conjunction, Masked, Policy, Rule};
 use proptest::prelude::*;
 use seccompiler::{

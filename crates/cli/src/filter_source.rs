@@ -133,7 +133,7 @@ fn of_report(report: &Report, arguments: &AnalysisArguments) -> anyhow::Result<c
             paths.join(", ")
         );
     };
-    Ok(policy::program(report, index))
+    Ok(policy::starting(report, index))
 }
 
 fn default_action(reading: &Reading) -> anyhow::Result<Action> {

@@ -17,8 +17,10 @@ mod per_program;
 mod pipeline;
 mod policy;
 mod progress;
+mod recording;
 mod remembered;
 mod statistics;
+mod subject;
 mod summary;
 mod terminal;
 mod written;
@@ -37,6 +39,10 @@ fn main() -> ExitCode {
         Command::Why(arguments) => commands::why(&arguments),
         Command::Filter(arguments) => commands::filter(&arguments),
         Command::Check(arguments) => commands::check(&arguments),
+        Command::Cve(arguments) => commands::cve(&arguments),
+        Command::Diff(arguments) => commands::diff(&arguments),
+        Command::Observe(arguments) => commands::observe(&arguments),
+        Command::Compare(arguments) => commands::compare(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),
@@ -58,6 +64,8 @@ const BAD_INPUT: u8 = 2;
 enum Outcome {
     /// All is well.
     Done,
+    /// A gate was not passed.
+    Different,
     /// Something could not be resolved, and `--strict` was given.
     Incomplete,
     /// A check failed.
@@ -68,6 +76,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done => Self::SUCCESS,
+            Outcome::Different => Self::from(1),
             Outcome::Incomplete => Self::from(3),
             Outcome::Failed => Self::from(4),
         }

@@ -71,7 +71,7 @@ pub fn write(report: &Report, folder: &Path, format: Format<'_>) -> anyhow::Resu
     let mut losses = Vec::new();
     let mut programs = Vec::new();
     for (index, program) in report.programs.iter().enumerate() {
-        let policy = policy::program(report, index);
+        let policy = policy::starting(report, index);
         let written = written::write(&policy, format).with_context(|| program.path.clone())?;
         let files = names(&program.path, written.files.len(), format);
         for (name, content) in files.iter().zip(&written.files) {
@@ -94,6 +94,9 @@ pub fn write(report: &Report, folder: &Path, format: Format<'_>) -> anyhow::Resu
         digest: report.image.digest.as_deref(),
         format: match format {
             Format::Oci => "oci",
+            Format::Kubernetes(_) => "kubernetes",
+            Format::Systemd => "systemd",
+            Format::Podman => "podman",
             Format::Bpf(_) => "bpf",
         },
         programs,
@@ -154,6 +157,9 @@ fn names(path: &str, count: usize, format: Format<'_>) -> Vec<String> {
     let digits: String = digest.chars().take(DIGITS).collect();
     let extension = match format {
         Format::Oci => "json",
+        Format::Kubernetes(_) => "yaml",
+        Format::Systemd => "conf",
+        Format::Podman => "Containerfile",
         Format::Bpf(_) => "bpf",
     };
     let first = PathBuf::from(format!("{name}-{digits}.{extension}"));

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use confine_assumption::Effect;
+use anyhow::Context;
+use confine_assumption::{Assumption, Effect};
 use confine_kernel::call_named;
 use confine_policy::{ARGUMENTS, Architecture, Conjunction, Masked, Policy, Rule};
 use confine_report::{Program, Report, Restriction};
@@ -19,14 +20,8 @@ pub fn container(report: &Report, alternatives: usize) -> Policy {
 pub fn whole(report: &Report) -> Policy {
     let mut policy = Policy::new();
     for allowed in &report.allowed {
-        let rule = match allowed.arguments.as_slice() {
-            [] => Rule::any(),
-            combinations => combinations
-                .iter()
-                .map(|combination| rule(combination))
-                .fold(Rule::never(), |all, one| all.union(&one)),
-        };
-        policy.allow(Architecture::X86_64, allowed.number, &rule);
+        let combinations = allowed.arguments.iter().map(Vec::as_slice);
+        policy.allow(Architecture::X86_64, allowed.number, &any_of(combinations));
     }
     policy
 }
@@ -36,20 +31,20 @@ pub fn whole(report: &Report) -> Policy {
 /// what could not be resolved in any of them widens it to.
 ///
 /// The container runtime's calls are not in it: the runtime is done by then.
-pub fn program(report: &Report, index: usize) -> Policy {
+pub fn starting(report: &Report, index: usize) -> Policy {
     let members = under(report, index);
     let programs = || members.iter().filter_map(|member| report.programs.get(*member));
     let mut policy = Policy::new();
     for call in programs().flat_map(|program| &program.calls) {
-        let rule = match call.restricts() {
-            false => Rule::any(),
-            true => call
-                .arguments
-                .iter()
-                .map(|combination| rule(&combination.restrictions))
-                .fold(Rule::never(), |all, one| all.union(&one)),
-        };
-        policy.allow(Architecture::X86_64, call.number, &rule);
+        let combinations = call.arguments.iter().map(|one| one.restrictions.as_slice());
+        policy.allow(Architecture::X86_64, call.number, &any_of(combinations));
+    }
+    for observed in &report.observed {
+        let call =
+            call_named(&observed.name).filter(|_| programs().any(|program| program.path == observed.by));
+        if let Some(call) = call {
+            policy.allow(Architecture::X86_64, call.number, &rule(&observed.arguments));
+        }
     }
     let needed = report.runtime_calls.iter();
     let needed = needed
@@ -105,8 +100,58 @@ pub fn under(report: &Report, index: usize) -> BTreeSet<usize> {
     members
 }
 
+/// The policy for one program of the report alone, without the container runtime's own calls; likewise.
+pub fn program(report: &Report, program: &Program, alternatives: usize) -> Policy {
+    let mut policy = Policy::new();
+    for call in &program.calls {
+        let combinations = call.arguments.iter().map(|one| one.restrictions.as_slice());
+        policy.allow(Architecture::X86_64, call.number, &any_of(combinations));
+    }
+    let kernel = report
+        .runtime_calls
+        .iter()
+        .filter(|call| call.requester == KERNEL);
+    let widens = |assumption: &Assumption| assumption.effect == Effect::WidenedToDefault;
+    let widened = match program.assumptions.iter().any(widens) {
+        true => report.widened.as_slice(),
+        false => &[],
+    };
+    let others = kernel
+        .map(|call| &call.name)
+        .chain(widened.iter().map(|call| &call.name));
+    for call in others.filter_map(|name| call_named(name)) {
+        policy.allow(Architecture::X86_64, call.number, &Rule::any());
+    }
+    policy.coarsened(alternatives)
+}
+
+/// The report's program of that path or name.
+pub fn named_program<'a>(report: &'a Report, name: &str) -> anyhow::Result<&'a Program> {
+    let named = |program: &&Program| program.path == name || program.invoked.iter().any(|one| one == name);
+    report.programs.iter().find(named).with_context(|| {
+        let paths: Vec<&str> = report
+            .programs
+            .iter()
+            .map(|program| program.path.as_str())
+            .collect();
+        format!(
+            "expected a program of the report, found {name:?}: it has {}",
+            paths.join(", ")
+        )
+    })
+}
+
+/// What one of the combinations allows; anything if there is none.
+fn any_of<'a>(combinations: impl Iterator<Item = &'a [Restriction]>) -> Rule {
+    let mut rules = combinations.map(rule).peekable();
+    match rules.peek() {
+        None => Rule::any(),
+        Some(_) => rules.fold(Rule::never(), |all, one| all.union(&one)),
+    }
+}
+
 /// What satisfies every restriction.
-fn rule(combination: &[Restriction]) -> Rule {
+pub fn rule(combination: &[Restriction]) -> Rule {
     let all = combination.iter().map(|restriction| {
         let index = restriction.index as usize;
         let values = restriction.values.iter();
@@ -205,7 +250,7 @@ mod tests {
             // It may execute anything that there is.
             (2, vec!["read", "write", "ioctl", "execve", "exit", "wait4"]),
         ] {
-            let policy = program(&report, index);
+            let policy = starting(&report, index);
             assert_eq!(names(&policy), expected, "{index}");
             for (request, expected) in [(0x5401, true), (0x5402, false)] {
                 let arguments = [0, request, 0, 0, 0, 0];
@@ -226,7 +271,7 @@ mod tests {
         report.assumptions.push(open.clone());
         // Nobody's own: everybody's.
         let widened =
-            |report: &Report| [0, 1, 2].map(|index| names(&program(report, index)).contains(&"getpid"));
+            |report: &Report| [0, 1, 2].map(|index| names(&starting(report, index)).contains(&"getpid"));
         assert_eq!(widened(&report), [true; 3]);
         report.programs[0].assumptions.push(open.clone());
         assert_eq!(widened(&report), [true, false, true]);

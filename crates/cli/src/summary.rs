@@ -78,6 +78,13 @@ fn lines(report: &Report) -> Vec<String> {
             count(widened, "call")
         ));
     }
+    let observed = report.allowed.iter().filter(|call| call.observed).count();
+    if observed > 0 {
+        lines.push(format!(
+            "{} allowed, or with more arguments, only because it was observed",
+            count(observed, "call")
+        ));
+    }
     if !report.assumptions.is_empty() {
         lines.push(assumptions(&report.assumptions));
     }

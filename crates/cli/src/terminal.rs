@@ -35,6 +35,11 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     crate::output::print(plain_or_styled)
 }
 
+/// Styled text without its styles.
+pub fn plain_text(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
 /// How many columns the standard output has, if it is a terminal.
 pub fn width() -> Option<u16> {
     io::stdout()

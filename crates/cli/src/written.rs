@@ -10,6 +10,12 @@ use confine_profile::MAXIMUM_ENTRIES;
 pub enum Format<'a> {
     /// JSON of the OCI runtime specification.
     Oci,
+    /// The Security Profiles Operator's resource of that name.
+    Kubernetes(&'a str),
+    /// A drop-in for a systemd service.
+    Systemd,
+    /// A label of an image.
+    Podman,
     /// Filters, compiled so.
     Bpf(&'a Options),
 }
@@ -20,6 +26,8 @@ pub struct Written {
     pub files: Vec<Vec<u8>>,
     /// The calls of which the form allows more than the policy does.
     pub coarser: Vec<Coarser>,
+    /// What else the form cannot say, for a person.
+    pub losses: Vec<String>,
 }
 
 /// A call of which a form allows more than the policy.
@@ -45,24 +53,45 @@ impl Coarser {
 
 /// Writes a policy; deterministic.
 pub fn write(policy: &Policy, format: Format<'_>) -> anyhow::Result<Written> {
-    match format {
-        Format::Oci => {
-            // One entry holds what has no conditions.
-            let expressible = policy.clone().coarsened(MAXIMUM_ENTRIES - 1);
-            Ok(Written {
-                files: vec![confine_profile::oci(&expressible)?.into_bytes()],
-                coarser: coarser(policy, &expressible),
-            })
-        }
-        Format::Bpf(options) => {
-            let filters =
-                confine_bpf::compile(policy, options).context("cannot compile the policy to a filter")?;
-            Ok(Written {
-                files: filters.iter().map(confine_bpf::Filter::to_bytes).collect(),
-                coarser: Vec::new(),
-            })
-        }
+    if let Format::Bpf(options) = format {
+        let filters =
+            confine_bpf::compile(policy, options).context("cannot compile the policy to a filter")?;
+        return Ok(Written {
+            files: filters.iter().map(confine_bpf::Filter::to_bytes).collect(),
+            coarser: Vec::new(),
+            losses: Vec::new(),
+        });
     }
+    // One entry holds what has no conditions.
+    let expressible = policy.clone().coarsened(MAXIMUM_ENTRIES - 1);
+    let (text, losses) = text(&expressible, format)?;
+    Ok(Written {
+        files: vec![text.into_bytes()],
+        coarser: coarser(policy, &expressible),
+        losses,
+    })
+}
+
+/// The profile, and what could not be said in it.
+fn text(policy: &Policy, format: Format<'_>) -> Result<(String, Vec<String>), confine_profile::Error> {
+    let lost = |calls: &[&str], what: &str| match calls {
+        [] => Vec::new(),
+        calls => vec![format!("{what}: {}", calls.join(", "))],
+    };
+    Ok(match format {
+        Format::Oci | Format::Bpf(_) => (confine_profile::oci(policy)?, Vec::new()),
+        Format::Podman => (confine_profile::podman(policy)?, Vec::new()),
+        Format::Kubernetes(name) => {
+            let resource = confine_profile::kubernetes(policy, name)?;
+            let what = "the resource cannot say conditions on an argument's highest bit, which it allows to be set in";
+            (resource.text, lost(&resource.weakened, what))
+        }
+        Format::Systemd => {
+            let drop_in = confine_profile::systemd(policy)?;
+            let what = "systemd cannot say conditions on arguments, so that any are allowed of";
+            (drop_in.text, lost(&drop_in.loosened, what))
+        }
+    })
 }
 
 fn coarser(policy: &Policy, expressible: &Policy) -> Vec<Coarser> {

@@ -65,6 +65,23 @@ fn usage_errors_end_with_2() {
             &["why", "image", "no_such_call"],
             "x86-64 has no such system call as of Linux",
         ),
+        (&["diff", "old"], "<NEW>"),
+        (
+            &["diff", "old", "new", "--fail-on", "no_such_call"],
+            "or the name of a system call",
+        ),
+        (
+            &["diff", "-", "-"],
+            "only one of both can be read from the standard input",
+        ),
+        (
+            &["cve", "image", "CVE-1999-0001"],
+            "CVE-1999-0001 is not among the 200 vulnerabilities",
+        ),
+        (
+            &["cve", "image", "--cap-add", "net_admin"],
+            "expected a capability like CAP_NET_ADMIN",
+        ),
     ] {
         check_failure(arguments, 2, expected);
     }
@@ -179,6 +196,10 @@ fn help_texts_are_the_known_ones() {
         ("why", &["why", "--help"]),
         ("filter-run", &["filter", "run", "--help"]),
         ("check", &["check", "--help"]),
+        ("cve", &["cve", "--help"]),
+        ("diff", &["diff", "--help"]),
+        ("observe", &["observe", "--help"]),
+        ("compare", &["compare", "--help"]),
     ] {
         let output = confine(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
@@ -216,4 +237,52 @@ fn completions_and_manual_pages_come_from_the_flags() {
         2,
         "confine has no subcommand no-such-command",
     );
+}
+
+/// Profiles need no image: what is shown of them is the same everywhere.
+#[test]
+fn profiles_are_judged_and_compared() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, names: &str| {
+        let path = folder.path().join(name);
+        let text = format!(
+            r#"{{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"],
+            "syscalls": [{{"names": [{names}], "action": "SCMP_ACT_ALLOW"}}]}}"#
+        );
+        fs::write(&path, text).expect("the folder is writable");
+        path.to_str().expect("a path of ASCII").to_owned()
+    };
+    let old = write("old.json", r#""read", "keyctl""#);
+    let new = write("new.json", r#""read", "io_uring_setup""#);
+    let output = confine(&["cve", &old, "CVE-2016-0728", "cve-2022-29582"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        text.contains("this policy: open") && text.contains("denied: io_uring_setup"),
+        "{text}"
+    );
+    let output = confine(&["cve", &new, "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let all = json["vulnerabilities"].as_array().expect("a list");
+    assert_eq!(all.len(), 200);
+    let ring = all
+        .iter()
+        .find(|one| one["id"] == "CVE-2022-29582")
+        .expect("it is listed");
+    assert_eq!(
+        (&ring["state"], &ring["docker_default"]),
+        (&"open".into(), &"taken-away".into())
+    );
+    for (gate, code) in [
+        ("io_uring_setup", 1),
+        ("added", 1),
+        ("any", 1),
+        ("bpf", 0),
+        ("assumption", 0),
+    ] {
+        let output = confine(&["diff", &old, &new, "--fail-on", gate]);
+        assert_eq!(output.status.code(), Some(code), "{gate}");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("+ io_uring_setup\n- keyctl\n"), "{text}");
+    }
 }

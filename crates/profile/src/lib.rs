@@ -5,9 +5,16 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod kubernetes;
+mod names;
 mod oci;
 mod oci_read;
+mod podman;
+mod systemd;
 
 pub use audit::auditing;
+pub use kubernetes::{Kubernetes, kubernetes};
 pub use oci::{Error, MAXIMUM_ENTRIES, oci};
 pub use oci_read::{Note, ReadError, Reading, read_oci};
+pub use podman::{PODMAN_LABEL, podman};
+pub use systemd::{Systemd, systemd};

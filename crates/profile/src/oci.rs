@@ -10,14 +10,16 @@
 //!   is the mask and `valueTwo` what the masked argument must be.
 //! - Neither flags nor comments, and only the native architecture: some version of some engine chokes on each.
 
-use confine_policy::{Architecture, Conjunction, Policy};
+use confine_policy::{Conjunction, Policy};
 use serde::Serialize;
+
+use crate::names::{Named, named};
 
 /// How many entries a profile may have where it travels as an OCI artifact.
 pub const MAXIMUM_ENTRIES: usize = 128;
 
 /// ENOSYS.
-const NO_SUCH_CALL: u32 = 38;
+pub(crate) const NO_SUCH_CALL: u32 = 38;
 
 /// Why a policy cannot be written as an OCI profile.
 #[derive(Debug, thiserror::Error)]
@@ -38,26 +40,19 @@ pub enum Error {
 /// # Errors
 /// When a call has no name or there are too many conditions.
 pub fn oci(policy: &Policy) -> Result<String, Error> {
-    let mut unconditional = Vec::new();
-    let mut conditional = Vec::new();
-    for (number, rule) in policy.calls(Architecture::X86_64) {
-        let name = confine_kernel::name(number).ok_or(Error::Nameless(number))?;
-        if rule.is_any() {
-            unconditional.push(name);
-        } else {
-            conditional.extend(
-                rule.alternatives()
-                    .map(|alternative| Entry::new(vec![name], alternative)),
-            );
-        }
-    }
-    unconditional.sort_unstable();
-    conditional.sort_by_key(|entry| entry.names.clone());
+    let Named {
+        unconditional,
+        conditional,
+    } = named(policy)?;
     let mut syscalls = Vec::new();
     if !unconditional.is_empty() {
         syscalls.push(Entry::new(unconditional, &Conjunction::default()));
     }
-    syscalls.append(&mut conditional);
+    syscalls.extend(
+        conditional
+            .into_iter()
+            .map(|(name, alternative)| Entry::new(vec![name], alternative)),
+    );
     if syscalls.len() > MAXIMUM_ENTRIES {
         return Err(Error::TooManyEntries(syscalls.len()));
     }
@@ -116,7 +111,7 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    use confine_policy::{ARGUMENTS, Masked, Rule};
+    use confine_policy::{ARGUMENTS, Architecture, Masked, Rule};
     use serde_json::{Value, json};
 
     use super::*;

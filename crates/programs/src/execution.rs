@@ -5,6 +5,7 @@
 
 use confine_assumption::Kind;
 
+use crate::awk::{self, Executes};
 use crate::builtins::{self, Dialect};
 use crate::delegates::{self, Call};
 use crate::discovery::{Context, Discovery, Request, Unit, readable};
@@ -106,6 +107,9 @@ impl Discovery<'_> {
         if !self.delegate(&name, &path, &argv, request) {
             self.delegate(resolved, &path, &argv, request);
         }
+        if awk::is_awk(&name) {
+            self.awk(&name, arguments, &path, request);
+        }
         if let Some(detail) = other_languages::open_reason(&name, arguments) {
             let mut context = request.context.clone();
             context.parent = Some(path.clone());
@@ -182,6 +186,29 @@ impl Discovery<'_> {
         }
     }
 
+    /// Follows what a program of awk has a shell execute.
+    fn awk(&mut self, name: &str, arguments: &[String], path: &str, request: &Request) {
+        for one in awk::executes(self.files, arguments, &self.config.workdir) {
+            match one {
+                Executes::Text(text) => {
+                    let inner = Inner::ShellText(text);
+                    self.wrapped(
+                        inner,
+                        name,
+                        "has a shell execute texts of its program",
+                        path,
+                        request,
+                    );
+                }
+                Executes::Open(detail) => {
+                    let mut context = request.context.clone();
+                    context.parent = Some(path.to_owned());
+                    self.assume(Kind::OpenCommand, &context, format!("{name}: {detail}"));
+                }
+            }
+        }
+    }
+
     /// Follows what a program has executed by a configuration of the image; whether it is such a program.
     fn delegate(&mut self, name: &str, path: &str, argv: &[String], request: &Request) -> bool {
         let call = Call {
@@ -227,7 +254,7 @@ impl Discovery<'_> {
 
     fn shell(&mut self, dialect: Dialect, arguments: &[String], path: &str, request: &Request) {
         let mut rest = arguments;
-        let mut text = false;
+        let (mut text, mut reads_input) = (false, false);
         // Bounded by the arguments: each turn takes one or two.
         while let Some((first, more)) = rest.split_first() {
             if first == "--" || first == "-" {
@@ -239,6 +266,7 @@ impl Discovery<'_> {
             }
             let letters = !first.starts_with("--");
             text |= letters && first.starts_with('-') && first.contains('c');
+            reads_input |= letters && first.starts_with('-') && first.contains('s');
             let valued =
                 (letters && first.ends_with(['o', 'O'])) || first == "--rcfile" || first == "--init-file";
             rest = if valued {
@@ -251,13 +279,14 @@ impl Discovery<'_> {
         context.depth += 1;
         context.by = Some(path.to_owned());
         context.interprets = None;
-        let Some((first, more)) = rest.split_first() else {
+        let script = rest.split_first().filter(|_| text || !reads_input);
+        let Some((first, more)) = script else {
             if let Some(text) = context.input.take() {
                 context.parent = Some(path.to_owned());
                 self.enqueue(Unit {
                     text,
                     dialect,
-                    argv: vec![path.to_owned()],
+                    argv: [&[path.to_owned()], rest].concat(),
                     context,
                 });
             } else {
@@ -277,6 +306,9 @@ impl Discovery<'_> {
             if pattern::is_open(first) {
                 let detail = "a shell is given a text that is not known as a whole".to_owned();
                 self.assume(Kind::OpenCommand, &context, detail);
+                if first == REST || first.chars().all(|character| character == pattern::ANY) {
+                    return;
+                }
             }
             if context.parent.is_none() {
                 context.parent = Some(path.to_owned());

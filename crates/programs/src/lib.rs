@@ -12,6 +12,7 @@
 //! no shell scripts, from the environment that is given at start.
 #![forbid(unsafe_code)]
 
+mod awk;
 mod builtins;
 mod delegates;
 mod discovery;

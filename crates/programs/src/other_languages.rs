@@ -1,7 +1,5 @@
 //! Interpreters of languages that confine does not read yet: what their scripts execute stays open.
 
-use crate::pattern::is_open;
-
 /// Names of interpreters, without the version that may follow.
 const INTERPRETERS: &[&str] = &[
     "python", "pypy", "perl", "ruby", "node", "nodejs", "php", "lua", "luajit", "tclsh", "expect", "java",
@@ -17,22 +15,10 @@ pub fn open_reason(name: &str, arguments: &[String]) -> Option<String> {
         return Some(format!("what a script of {name} executes is not followed"));
     }
     let executes = match name {
-        "awk" | "gawk" | "mawk" | "nawk" | "original-awk" => awk_may_execute(arguments),
         "sed" => sed_may_execute(arguments),
         _ => false,
     };
     executes.then(|| format!("what this text of {name} executes is not followed"))
-}
-
-/// awk executes by `system` and by pipes; a regular expression's bar is taken for a pipe.
-fn awk_may_execute(arguments: &[String]) -> bool {
-    arguments.iter().any(|argument| {
-        is_open(argument)
-            || argument.starts_with("-f")
-            || argument.starts_with("--file")
-            || argument.contains("system")
-            || argument.contains('|')
-    })
 }
 
 /// sed executes by its command `e` and by the flag `e` of a substitution; only files of commands, and

@@ -176,6 +176,9 @@ fn documents() {
     check("cat() { :; }; cat <<END\n$(one) two\nEND", "one");
     check("sh <<'END'\none\nEND", "one");
     check("sh -e <<END\none\nEND", "one");
+    check("sh -s two <<'END'\n\"$1\"\nEND", "two");
+    check("echo one | sh; printf %s 'exec two' | bash", "one two");
+    check("cat <<END | sh\none\nEND", "one");
     check("sh -c 'one; \"$0\"' two", "one two");
     check("sh -ec 'exec \"$@\"' name \"$@\"", "two");
     check("su - user -c 'one && two'", "one su two");
@@ -266,6 +269,9 @@ fn roots_of_a_configuration() {
     );
     assert_eq!(names(&found), ["four", "one", "three", "two"]);
     assert!(!found.without_command);
+    config.healthcheck = Some(Healthcheck::Command(vec!["three".to_owned(), "-q".to_owned()]));
+    let checked = find(&root(), &config, Asked::default());
+    assert_eq!(names(&checked), ["one", "three"]);
     let three = found
         .programs
         .iter()
@@ -356,7 +362,7 @@ fn what_stays_open_is_said() {
         "python3.11",
     );
     check(
-        "awk 'BEGIN { system(\"one\") }'",
+        "awk '{ system($1) }'",
         Kind::OpenCommand,
         Effect::NotCovered,
         "awk",
@@ -373,6 +379,17 @@ fn what_stays_open_is_said() {
         Effect::WidenedToCandidates,
         "",
     );
+}
+
+#[test]
+fn texts_that_awk_has_executed() {
+    check(
+        "awk 'BEGIN { system(\"one x\"); \"two\" | getline }'",
+        "awk one two",
+    );
+    let files = root().file("/x.awk", "/a|b/ { print | \"three -n\" }\n");
+    check_in(files, "/bin/sh", "awk -F: -f /x.awk /etc/passwd", "awk three");
+    check("PATH=/usr/bin:/x env A=b one; env PATH=/none two", "env one two");
 }
 
 #[test]

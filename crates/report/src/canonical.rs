@@ -48,6 +48,7 @@ impl Report {
         self.scripts.sort_by(|left, right| left.path.cmp(&right.path));
         self.runtime_calls.sort();
         self.widened.sort();
+        self.observed.sort();
         self.allowed.sort_by_key(|allowed| allowed.number);
         self.assumptions.sort();
         self

@@ -14,7 +14,7 @@ mod json;
 mod model;
 #[cfg(test)]
 mod sample;
-mod text;
+pub mod text;
 mod values;
 mod ways;
 mod why;
@@ -23,8 +23,9 @@ mod word;
 pub use inspect::inspect;
 pub use json::{Error, SCHEMA, VERSION, schema};
 pub use model::{
-    Allowed, Call, Coarser, Combination, Found, Image, LoadedObject, Object, ObjectKind, Program, Report,
-    Restriction, RuntimeCall, Script, Step, Widened,
+    Allowed, Call, Coarser, Combination, Found, Image, LoadedObject, Object, ObjectKind, Observed, Program,
+    Report, Restriction, RuntimeCall, Script, Step, Widened,
 };
+pub use values::asked as values_in_words;
 pub use why::why;
 pub use word::Word;

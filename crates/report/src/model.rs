@@ -34,6 +34,9 @@ pub struct Report {
     pub runtime_calls: Vec<RuntimeCall>,
     /// Calls that are allowed only because something could not be resolved, by name.
     pub widened: Vec<Widened>,
+    /// Calls that are allowed, with some arguments or at all, only because they were observed, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observed: Vec<Observed>,
     /// The policy for the container: every allowed call, by number.
     pub allowed: Vec<Allowed>,
     /// Calls of which the profile that was written with this report allows more than `allowed` says, by number, as its form
@@ -239,6 +242,18 @@ pub struct Coarser {
     pub left: u64,
 }
 
+/// A call that is allowed because a container of the image was seen to make it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Observed {
+    /// The call's name.
+    pub name: String,
+    /// Who made it: a program's path.
+    pub by: String,
+    /// The arguments that it was made with, as far as they say what it does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<Restriction>,
+}
+
 /// A call that the policy allows, and for whose sake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Allowed {
@@ -252,6 +267,9 @@ pub struct Allowed {
     pub runtime: bool,
     /// Whether something that could not be resolved may need it.
     pub widened: bool,
+    /// Whether it, or some of its arguments, is allowed only because it was observed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observed: bool,
     /// The combinations of arguments that it is allowed with, sorted; empty if it is with any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arguments: Vec<Vec<Restriction>>,

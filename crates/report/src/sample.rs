@@ -110,6 +110,7 @@ pub(crate) fn report() -> Report {
             },
         ],
         coarser: vec![],
+        observed: vec![],
         widened: vec![Widened {
             name: "chown".to_owned(),
             because: "an open call number".to_owned(),
@@ -169,6 +170,7 @@ fn allowed(number: u32, name: &str, by: Vec<usize>, runtime: bool, widened: bool
         by,
         runtime,
         widened,
+        observed: false,
         arguments: Vec::new(),
     }
 }

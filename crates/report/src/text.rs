@@ -5,22 +5,20 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 
 /// A section's heading. Tables stay without styles, so that their columns can be measured.
-pub(crate) fn heading(text: &str) -> String {
+#[must_use]
+pub fn heading(text: &str) -> String {
     strong(&text.to_uppercase())
 }
 
 /// Text that stands out on a terminal.
-pub(crate) fn strong(text: &str) -> String {
+#[must_use]
+pub fn strong(text: &str) -> String {
     let style = Style::new().bold();
     format!("{style}{text}{style:#}")
 }
 
 /// Rows under their headers, folded to `width` columns where one is given. No line ends in spaces.
-pub(crate) fn table(
-    headers: &[&str],
-    rows: impl IntoIterator<Item = Vec<String>>,
-    width: Option<u16>,
-) -> String {
+pub fn table(headers: &[&str], rows: impl IntoIterator<Item = Vec<String>>, width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_preset(NOTHING).set_header(headers).add_rows(rows);
     match width {
@@ -39,12 +37,14 @@ pub(crate) fn table(
 }
 
 /// `1 program`, `2 programs`.
-pub(crate) fn count(count: usize, one: &str, many: &str) -> String {
+#[must_use]
+pub fn count(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// A size for people, in binary units.
-pub(crate) fn size(bytes: u64) -> String {
+#[must_use]
+pub fn size(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
         1024..1_048_576 => format!("{} KiB", bytes / 1024),

@@ -5,7 +5,8 @@ use confine_kernel::{Known, call_named, describe, describe_mask};
 use crate::{Combination, Restriction};
 
 /// Values of arguments of a call, by index, in words: names, and the numbers that they stand for.
-pub(crate) fn asked(call: &str, values: &[(u32, u64)]) -> String {
+#[must_use]
+pub fn asked(call: &str, values: &[(u32, u64)]) -> String {
     let number = number(call);
     let words = values.iter().map(|(index, value)| {
         let name = argument(number, *index);

@@ -38,7 +38,33 @@ pub fn why(report: &Report, name: &str, values: &[(u32, u64)]) -> String {
             widened.because
         ));
     }
+    sections.extend(observed(report, name, &[]));
     sections.join("\n")
+}
+
+/// Who was seen to make a call with these values.
+fn observed(report: &Report, name: &str, values: &[(u32, u64)]) -> Vec<String> {
+    let made = report.observed.iter().filter(|observed| observed.name == name);
+    let made = made.filter(|observed| {
+        let mut given = observed.arguments.iter().flat_map(|restriction| {
+            let values = values.iter().filter(|(index, _)| *index == restriction.index);
+            values.map(move |(_, value)| (restriction, value & restriction.mask.0))
+        });
+        given.all(|(restriction, value)| restriction.values.contains(&crate::Word(value)))
+    });
+    made.map(|observed| {
+        let arguments = observed.arguments.iter();
+        let pairs: Vec<(u32, u64)> = arguments
+            .filter_map(|restriction| Some((restriction.index, restriction.values.first()?.0)))
+            .collect();
+        let with = match pairs.is_empty() {
+            true => String::new(),
+            false => format!(" with {}", values::asked(name, &pairs)),
+        };
+        let by = strong(&observed.by);
+        format!("{by} was observed to make it{with}; the analysis has not foreseen that\n")
+    })
+    .collect()
 }
 
 fn why_values(report: &Report, allowed: &Allowed, values: &[(u32, u64)]) -> String {
@@ -62,6 +88,7 @@ fn why_values(report: &Report, allowed: &Allowed, values: &[(u32, u64)]) -> Stri
             makes + &steps(report, &combination.chain)
         })
         .collect();
+    sections.extend(observed(report, name, values));
     if sections.is_empty() {
         return format!(
             "{} is denied: no program of the image can pass it\n",
@@ -143,6 +170,29 @@ mod tests {
         ] {
             let text = anstream::adapter::strip_str(&why(&report, name, &[(0, value)])).to_string();
             assert!(text.starts_with(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_observed_is_a_reason() {
+        let mut report = sample::report();
+        let restriction = Restriction {
+            index: 0,
+            name: "uid".to_owned(),
+            mask: Word(0xffff_ffff),
+            values: vec![Word(33)],
+        };
+        let setuid = report.allowed.iter_mut().find(|allowed| allowed.name == "setuid");
+        setuid.unwrap().arguments = vec![vec![restriction.clone()]];
+        report.observed = vec![crate::Observed {
+            name: "setuid".to_owned(),
+            by: "/bin/seen".to_owned(),
+            arguments: vec![restriction],
+        }];
+        let seen = "/bin/seen was observed to make it with uid=0x21; the analysis has not foreseen that\n";
+        for (values, expected) in [(vec![], true), (vec![(0, 33)], true), (vec![(0, 34)], false)] {
+            let text = anstream::adapter::strip_str(&why(&report, "setuid", &values)).to_string();
+            assert_eq!(text.contains(seen), expected, "{text}");
         }
     }
 

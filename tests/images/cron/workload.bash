@@ -25,7 +25,7 @@ failure() {
 
 # A new table is taken in at the next minute.
 reload() {
-    inside sh -c 'echo "* * * * * touch /srv/state/again; echo yes >>/srv/state/again" | crontab -'
+    inside sh -c '(crontab -l; echo "* * * * * touch /srv/state/again; echo yes >>/srv/state/again") | crontab -'
     within_two_minutes /srv/state/again
     inside crontab -l
 }

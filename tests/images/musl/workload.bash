@@ -11,7 +11,6 @@ traffic() {
 
 failure() {
     http_status "http://$HOST:$PORT/not-there"
-    exit_code_of inside /bin/server 1x
     exit_code_of inside /bin/server 8080
 }
 

@@ -2,7 +2,9 @@ api() { curl --silent "http://$HOST:$PORT/api/v1/$1" "${@:2}"; }
 
 value() { api query --data-urlencode "query=$1" | jq -c '[.data.result[].value[1]]'; }
 
-scraped() { [ "$(value 'targets:up:sum')" = '["1"]' ]; }
+scraped() {
+    [ "$(value 'targets:up:sum')" = '["1"]' ] && ! api targets | jq -r '.data.activeTargets[].health' | grep -q unknown
+}
 
 ready() { until_true scraped; }
 

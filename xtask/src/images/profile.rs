@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use confine_engine::{Interrupt, Invocation};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// An argument that no program passes: it makes a rule that names a call and never matches it.
-const NEVER_PASSED: u64 = 0x5ca1_ab1e_0dd5_eed5;
+use super::recipe::Recipe;
 
 /// A profile with what the table tells about it.
 pub struct Profile {
@@ -66,7 +65,7 @@ pub fn make(
     confine: &Path,
     interrupt: &Interrupt,
     archive: &Path,
-    main: &str,
+    recipe: &Recipe,
     output: &Path,
 ) -> anyhow::Result<Profile> {
     let path = output.join("profile.json");
@@ -78,6 +77,7 @@ pub fn make(
         .arg(&path)
         .arg("--report")
         .arg(&report)
+        .args(recipe.also.iter().flat_map(|command| ["--also", command]))
         .limit(Duration::from_secs(300))
         .interrupt(interrupt);
     let finished = run.run()?;
@@ -89,7 +89,7 @@ pub fn make(
         finished.stderr
     );
     let mut profile = read(&path)?;
-    profile.figures.report = Some(report_figures(&json_file(&report)?, main));
+    profile.figures.report = Some(report_figures(&json_file(&report)?, &recipe.main));
     profile.figures.cost = Some((finished.elapsed, finished.peak_memory));
     Ok(profile)
 }
@@ -108,12 +108,13 @@ pub fn read(path: &Path) -> anyhow::Result<Profile> {
     })
 }
 
-/// The same list of calls, with everything else let through and logged.
-///
-/// runc answers every call above the largest number that a rule names with ENOSYS before the filter proper sees
-/// it, so every other call is named in a rule that never matches.
+/// The same policy, with everything else let through and logged.
 pub fn auditing(profile: &Path, path: &Path) -> anyhow::Result<()> {
-    let text = audit_variant(&json_file(profile)?).to_string();
+    let text =
+        std::fs::read_to_string(profile).with_context(|| format!("cannot read {}", profile.display()))?;
+    let reading = confine_profile::read_oci(&text, &confine_kernel::DOCKER_CAPABILITIES)
+        .with_context(|| format!("cannot read {}", profile.display()))?;
+    let text = confine_profile::auditing(&reading.policy)?;
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -121,26 +122,6 @@ pub fn auditing(profile: &Path, path: &Path) -> anyhow::Result<()> {
 pub fn without_call(profile: &Path, call: &str, path: &Path) -> anyhow::Result<()> {
     let text = crippled_variant(json_file(profile)?, call).to_string();
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn audit_variant(profile: &Value) -> Value {
-    let allowed = allowed_names(profile);
-    let mut rules: Vec<Value> = rules(profile).filter(|rule| is_allowing(rule)).cloned().collect();
-    let others: Vec<&str> = confine_kernel::calls()
-        .iter()
-        .map(|call| call.name)
-        .filter(|name| !allowed.contains(*name))
-        .collect();
-    rules.push(json!({
-        "names": others,
-        "action": "SCMP_ACT_ALLOW",
-        "args": [{ "index": 5, "value": NEVER_PASSED, "op": "SCMP_CMP_EQ" }],
-    }));
-    json!({
-        "defaultAction": "SCMP_ACT_LOG",
-        "architectures": profile.get("architectures"),
-        "syscalls": rules,
-    })
 }
 
 fn crippled_variant(mut profile: Value, call: &str) -> Value {
@@ -217,6 +198,8 @@ fn json_file(path: &Path) -> anyhow::Result<Value> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn profile() -> Value {
@@ -241,19 +224,6 @@ mod tests {
             ..Figures::default()
         };
         assert_eq!(figures.denied_of_published_table(), 332);
-    }
-
-    #[test]
-    fn the_audit_variant_logs_everything_that_is_not_allowed() {
-        let audit = audit_variant(&profile());
-        assert_eq!(audit["defaultAction"], "SCMP_ACT_LOG");
-        assert_eq!(audit.get("defaultErrnoRet"), None);
-        let rules = audit["syscalls"].as_array().unwrap();
-        assert!(rules.iter().all(is_allowing));
-        let conditional = rules.last().unwrap();
-        let names = conditional["names"].as_array().unwrap();
-        assert!(names.contains(&json!("reboot")) && !names.contains(&json!("read")));
-        assert_eq!(conditional["args"][0]["index"], 5);
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub struct Recipe {
     pub user: String,
     /// The name of its main program, as called.
     pub main: String,
+    /// What its workload executes in the container besides, as `--also` is told it.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// Variables that it needs, as `NAME=value`.
     #[serde(default)]
     pub environment: Vec<String>,
@@ -29,9 +32,6 @@ pub struct Recipe {
     /// Whether it is for the evaluation alone: `cargo xtask images` leaves it out unless it is named.
     #[serde(default)]
     pub evaluation: bool,
-    /// Command lines that are run in it besides its own.
-    #[serde(default)]
-    pub also: Vec<String>,
     /// A call without which it cannot work: the runner takes it away to see itself fail.
     pub needed_call: String,
     /// Whether it belongs to the quick subset.

@@ -61,21 +61,17 @@ impl Premises {
 
 /// The engine, if it answers, with its name and version.
 fn engine(name: EngineName, interrupt: &Interrupt) -> anyhow::Result<(Engine, String)> {
-    let (engine, word, version) = match name {
-        EngineName::Docker => {
-            let docker = Docker::new(interrupt);
-            let version = docker.version();
-            (Engine::Docker(docker), "docker", version)
-        }
-        EngineName::Podman => {
-            let podman = Docker::podman(interrupt);
-            let version = podman.version();
-            (Engine::Docker(podman), "podman", version)
-        }
-        EngineName::Runc => {
-            let version = Runtime::Runc.version(interrupt);
-            (Engine::Runtime(Runtime::Runc), "runc", version)
-        }
+    let word = name.name();
+    let docker = |docker: Docker| {
+        let version = docker.version();
+        (Engine::Docker(docker), version)
+    };
+    let runtime = |runtime: Runtime| (Engine::Runtime(runtime), runtime.version(interrupt));
+    let (engine, version) = match name {
+        EngineName::Docker => docker(Docker::new(interrupt)),
+        EngineName::Podman => docker(Docker::podman(interrupt)),
+        EngineName::Runc => runtime(Runtime::Runc),
+        EngineName::Crun => runtime(Runtime::Crun),
     };
     let version = version.with_context(|| {
         format!(
@@ -99,11 +95,7 @@ fn source(analysis: &AnalysisArguments, engine: EngineName) -> anyhow::Result<So
         Location::Layout(path, _) => bail!(
             "{}: an OCI layout is nothing that {} starts: give the image's name or an archive",
             path.display(),
-            match engine {
-                EngineName::Docker => "docker",
-                EngineName::Podman => "podman",
-                EngineName::Runc => "runc",
-            }
+            engine.name()
         ),
         Location::Input => {
             bail!("the image is needed more than once: give its name or a file instead of `-`")
@@ -129,7 +121,7 @@ pub fn life(running: &RunningArguments, ports: &[u16]) -> anyhow::Result<Life> {
     let executed = running
         .executed
         .iter()
-        .map(|line| words("--exec", line))
+        .map(|line| words("--inside", line))
         .collect::<anyhow::Result<_>>()?;
     Ok(Life {
         session: Session {

@@ -9,7 +9,7 @@ use confine_report::Report;
 use crate::arguments::{AnalysisArguments, CheckArguments, CheckFormat};
 use crate::check::{self, Lives, Premises, Watch, comparable, policies};
 use crate::output::Output;
-use crate::{Outcome, analysis, terminal};
+use crate::{Outcome, analysis, remembered, terminal};
 
 /// Checks the image, and writes what was found.
 pub fn check(arguments: &CheckArguments) -> anyhow::Result<Outcome> {
@@ -38,9 +38,9 @@ pub fn check(arguments: &CheckArguments) -> anyhow::Result<Outcome> {
 
 /// Everything that was made for it is gone when this returns.
 fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Checked> {
-    let CheckArguments {
-        analysis, running, ..
-    } = arguments;
+    let running = &arguments.running;
+    // What a project remembers holds for the container as it does for the analysis, which recalls it by itself.
+    let analysis = &remembered::recall(&arguments.analysis)?;
     let quiet = analysis.quiet;
     let prefix = format!("confine-check-{}-", std::process::id());
     let scratch = tempfile::Builder::new()

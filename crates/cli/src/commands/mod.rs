@@ -2,16 +2,24 @@
 
 mod cache;
 mod check;
+mod compare;
+mod cve;
+pub mod diff;
 mod filter;
 mod generate;
 mod inspect;
+mod observe;
 mod profile;
 mod why;
 
 pub use cache::cache;
 pub use check::check;
+pub use compare::compare;
+pub use cve::cve;
+pub use diff::diff;
 pub use filter::filter;
 pub use generate::{completions, man};
 pub use inspect::inspect;
+pub use observe::observe;
 pub use profile::profile;
 pub use why::why;

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use anyhow::ensure;
+use confine_record::Record;
 use confine_report::Report;
 
 use crate::arguments::{ProfileArguments, ProfileFormat};
 use crate::output::Output;
 use crate::per_program::{self, numbered};
-use crate::written::{self, Coarser, Format};
-use crate::{Outcome, analysis, filter_source, policy, summary};
+use crate::written::{self, Coarser, Format, Written};
+use crate::{Outcome, analysis, filter_source, policy, recording, summary, terminal};
 
 /// Writes the profile, those of the programs and the report where they are wanted.
 pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
@@ -21,10 +22,6 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
         path.unwrap_or(Path::new("-")).display(),
     );
     let options = filter_source::options(&arguments.compiler)?;
-    let format = match arguments.format {
-        ProfileFormat::Oci => Format::Oci,
-        ProfileFormat::Bpf => Format::Bpf(&options),
-    };
     ensure!(
         arguments.format == ProfileFormat::Bpf
             || arguments.compiler.denied.is_none() && arguments.compiler.weights.is_none(),
@@ -32,7 +29,24 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
     );
     let output = path.map(Output::prepare).transpose()?;
     let report_output = arguments.report.as_deref().map(Output::prepare).transpose()?;
+    // Read first: what cannot be read costs no time then.
+    let records: Vec<Record> = arguments
+        .observed
+        .iter()
+        .map(|path| recording::read(path))
+        .collect::<anyhow::Result<_>>()?;
     let mut report = analysis::run(&arguments.analysis)?;
+    for record in &records {
+        report = confine_record::add(report, record);
+    }
+    let label = label(&report.image.reference);
+    let format = match arguments.format {
+        ProfileFormat::Oci => Format::Oci,
+        ProfileFormat::Kubernetes => Format::Kubernetes(&label),
+        ProfileFormat::Systemd => Format::Systemd,
+        ProfileFormat::Podman => Format::Podman,
+        ProfileFormat::Bpf => Format::Bpf(&options),
+    };
     let container = written::write(&policy::whole(&report), format)?;
     report.coarser = container.coarser.iter().map(Coarser::reported).collect();
     if let Some(output) = report_output {
@@ -50,7 +64,7 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
         None => Vec::new(),
     };
     if !arguments.analysis.quiet {
-        show(&report, path.map_or(&[], |_| &container.coarser), &losses);
+        show(&report, path.map(|_| &container), &losses);
     }
     Ok(Outcome::Done)
 }
@@ -72,12 +86,52 @@ fn write_all(files: &[Vec<u8>], output: Output, path: &Path) -> anyhow::Result<(
     }
 }
 
-fn show(report: &Report, container: &[Coarser], programs: &[(String, Coarser)]) {
+fn show(report: &Report, container: Option<&Written>, programs: &[(String, Coarser)]) {
     summary::show(report);
-    for loss in container {
-        summary::show_coarser(None, loss);
+    if let Some(container) = container {
+        for loss in &container.coarser {
+            summary::show_coarser(None, loss);
+        }
+        container.losses.iter().for_each(|loss| terminal::warning(loss));
     }
     for (program, loss) in programs {
         summary::show_coarser(Some(program), loss);
+    }
+}
+
+/// How long a label of Kubernetes may be.
+const LONGEST_LABEL: usize = 63;
+
+/// A reference as Kubernetes takes names: lower-case letters, digits and single dashes between.
+fn label(reference: &str) -> String {
+    let words = reference.split(|character: char| !character.is_ascii_alphanumeric());
+    let words: Vec<String> = words
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let joined: String = words.join("-").chars().take(LONGEST_LABEL).collect();
+    match joined.trim_matches('-') {
+        "" => "confine".to_owned(),
+        label => label.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_become_labels() {
+        for (reference, expected) in [
+            ("nginx", "nginx"),
+            (
+                "docker-archive:/tmp/My_Server.tar:v1",
+                "docker-archive-tmp-my-server-tar-v1",
+            ),
+            ("-", "confine"),
+            (&"ab-".repeat(30), &"ab-".repeat(21)[..62]),
+        ] {
+            assert_eq!(label(reference), expected);
+        }
     }
 }

@@ -76,6 +76,7 @@ pub fn report(image: &Image, config: &Config, options: &Options, analysis: &Anal
         runtime_calls: runtime_calls.into_iter().collect(),
         widened,
         coarser: Vec::new(),
+        observed: Vec::new(),
         assumptions: assumptions.into_iter().collect(),
         objects,
         programs,
@@ -274,6 +275,7 @@ fn allowed(programs: &[Program], runtime_calls: &BTreeSet<RuntimeCall>, widened:
                 by: Vec::new(),
                 runtime: false,
                 widened: false,
+                observed: false,
                 arguments: Vec::new(),
             }));
         }

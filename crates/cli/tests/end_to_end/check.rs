@@ -267,7 +267,7 @@ fn what_cannot_be_checked_is_told() {
             &["--ready", "log:never written", "--ready-timeout", "1s"],
             "does not get through its life without a policy: ready: it does not write `never written` within 1s",
         ),
-        (&["--exec", "'open"], "--exec: expected words"),
+        (&["--inside", "'open"], "--inside: expected words"),
         (
             &["--workload-file", "/no/such/script"],
             "cannot read /no/such/script",

@@ -1,0 +1,323 @@
+//! What two sides differ in. Calls and values are compared as policies, exactly; programs, objects and assumptions only
+//! where both sides have them, which profiles do not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Context;
+use confine_policy::{Architecture, Policy, Rule};
+use confine_profile::MAXIMUM_ENTRIES;
+use confine_report::{Call, Program, Report, Step};
+use serde::Serialize;
+
+use super::describe;
+use crate::policy;
+use crate::subject::Subject;
+
+/// One of the two.
+pub struct Side {
+    name: String,
+    policy: Policy,
+    report: Option<Box<Report>>,
+    /// The only program that counts, by its path.
+    program: Option<String>,
+}
+
+/// Everything that differs, each list in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// What this is: `confine-difference`.
+    pub schema: &'static str,
+    /// The version of this shape.
+    pub version: u32,
+    /// The old one, as the user named it.
+    pub old: String,
+    /// The new one.
+    pub new: String,
+    /// System calls.
+    pub calls: Calls,
+    /// Paths of programs.
+    pub programs: Changes,
+    /// Paths of objects; changed are those with other contents.
+    pub objects: Changes,
+    /// What is unresolved.
+    pub assumptions: Changes,
+}
+
+/// How system calls differ.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Calls {
+    /// Allowed now.
+    pub added: Vec<AddedCall>,
+    /// Allowed no more.
+    pub removed: Vec<String>,
+    /// Allowed with other arguments.
+    pub changed: Vec<ChangedCall>,
+}
+
+/// A call that is allowed now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AddedCall {
+    /// Its name.
+    pub name: String,
+    /// Who makes it, and how it comes to that.
+    pub reasons: Vec<Reason>,
+}
+
+/// A call that is allowed with other arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangedCall {
+    /// Its name.
+    pub name: String,
+    /// Arguments that are allowed now.
+    pub added: Vec<String>,
+    /// Arguments that are allowed no more.
+    pub removed: Vec<String>,
+    /// Who makes it with what was added.
+    pub reasons: Vec<Reason>,
+}
+
+/// Why a call is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// The program that makes it, or who else needs it.
+    pub who: String,
+    /// A shortest way there, function by function; or what for.
+    pub how: Vec<String>,
+}
+
+/// What came, went and changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Changes {
+    /// What is there now.
+    pub added: Vec<String>,
+    /// What is there no more.
+    pub removed: Vec<String>,
+    /// What is not what it was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+}
+
+impl Changes {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+    }
+}
+
+impl Difference {
+    /// Whether both are the same.
+    pub fn is_empty(&self) -> bool {
+        let Calls {
+            added,
+            removed,
+            changed,
+        } = &self.calls;
+        let others = [&self.programs, &self.objects, &self.assumptions];
+        added.is_empty()
+            && removed.is_empty()
+            && changed.is_empty()
+            && others.iter().all(|changes| changes.is_empty())
+    }
+}
+
+impl Side {
+    /// What was loaded, of which only `program` counts if one is named.
+    pub fn new(name: &str, subject: Subject, program: Option<&str>) -> anyhow::Result<Self> {
+        let (policy, report, program) = match subject {
+            Subject::Profile(reading) => (reading.policy, None, None),
+            Subject::Image(report) => (
+                policy::container(&report, MAXIMUM_ENTRIES - 1),
+                Some(report),
+                None,
+            ),
+            Subject::Report(report) => match program {
+                None => (
+                    policy::container(&report, MAXIMUM_ENTRIES - 1),
+                    Some(report),
+                    None,
+                ),
+                Some(program) => {
+                    let found = policy::named_program(&report, program).with_context(|| name.to_owned())?;
+                    let path = found.path.clone();
+                    let policy = policy::program(&report, found, MAXIMUM_ENTRIES - 1);
+                    (policy, Some(report), Some(path))
+                }
+            },
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            policy,
+            report,
+            program,
+        })
+    }
+
+    fn programs(&self) -> impl Iterator<Item = &Program> {
+        let all = self.report.iter().flat_map(|report| &report.programs);
+        all.filter(|program| self.program.as_ref().is_none_or(|path| *path == program.path))
+    }
+}
+
+/// What `new` has other than `old`.
+pub fn compare(old: &Side, new: &Side) -> Difference {
+    let both = old.report.as_deref().zip(new.report.as_deref());
+    Difference {
+        schema: "confine-difference",
+        version: 1,
+        old: old.name.clone(),
+        new: new.name.clone(),
+        calls: calls(old, new),
+        programs: match both {
+            Some(_) => changes(programs(old), programs(new)),
+            None => Changes::default(),
+        },
+        objects: match both {
+            Some((before, after)) => changes(objects(before), objects(after)),
+            None => Changes::default(),
+        },
+        assumptions: match both {
+            Some((before, after)) => changes(assumptions(before), assumptions(after)),
+            None => Changes::default(),
+        },
+    }
+}
+
+fn calls(old: &Side, new: &Side) -> Calls {
+    let mut calls = Calls::default();
+    for call in confine_kernel::calls() {
+        let before = old.policy.rule(Architecture::X86_64, call.number);
+        let after = new.policy.rule(Architecture::X86_64, call.number);
+        let name = call.name.to_owned();
+        match (before.is_never(), after.is_never()) {
+            (true, true) => (),
+            (true, false) => calls.added.push(AddedCall {
+                reasons: reasons(new, &name, None),
+                name,
+            }),
+            (false, true) => calls.removed.push(name),
+            (false, false) if before.includes(&after) && after.includes(&before) => (),
+            (false, false) => calls.changed.push(ChangedCall {
+                added: missing(call.number, &before, &after),
+                removed: missing(call.number, &after, &before),
+                reasons: match before.includes(&after) {
+                    true => Vec::new(),
+                    false => reasons(new, &name, Some(&before)),
+                },
+                name,
+            }),
+        }
+    }
+    calls.added.sort_by(|left, right| left.name.cmp(&right.name));
+    calls.removed.sort();
+    calls.changed.sort_by(|left, right| left.name.cmp(&right.name));
+    calls
+}
+
+/// The alternatives of `after` that `before` does not allow.
+fn missing(number: u32, before: &Rule, after: &Rule) -> Vec<String> {
+    let new = after
+        .alternatives()
+        .filter(|alternative| !before.includes(&Rule::from(**alternative)));
+    let mut texts: Vec<String> = new
+        .map(|alternative| describe::alternative(number, alternative))
+        .collect();
+    texts.sort();
+    texts
+}
+
+/// Who makes a call; with arguments that `before` does not allow, if that is given.
+fn reasons(side: &Side, name: &str, before: Option<&Rule>) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let Some(report) = &side.report else {
+        return reasons;
+    };
+    for program in side.programs() {
+        for call in program.calls.iter().filter(|call| call.name == name) {
+            if let Some(chain) = chain(call, before) {
+                reasons.push(Reason {
+                    who: program.path.clone(),
+                    how: chain.iter().map(|step| self::step(report, step)).collect(),
+                });
+            }
+        }
+    }
+    for needed in report.runtime_calls.iter().filter(|needed| needed.name == name) {
+        if before.is_none() && side.program.is_none() {
+            reasons.push(Reason {
+                who: needed.requester.clone(),
+                how: vec![needed.reason.clone()],
+            });
+        }
+    }
+    for widened in report.widened.iter().filter(|widened| widened.name == name) {
+        reasons.push(Reason {
+            who: "something unresolved".to_owned(),
+            how: vec![widened.because.clone()],
+        });
+    }
+    reasons
+}
+
+/// A shortest way to a call, with arguments that `before` does not allow.
+fn chain<'a>(call: &'a Call, before: Option<&Rule>) -> Option<&'a [Step]> {
+    let Some(before) = before else {
+        return Some(&call.chain);
+    };
+    if call.arguments.is_empty() {
+        return Some(&call.chain);
+    }
+    let mut new = call
+        .arguments
+        .iter()
+        .filter(|one| !before.includes(&policy::rule(&one.restrictions)));
+    new.next().map(|one| one.chain.as_slice())
+}
+
+fn step(report: &Report, step: &Step) -> String {
+    let object = report.objects.get(step.object);
+    let object = object.map_or("?", |object| object.path.as_str());
+    format!("{object}:{} at {}", step.function, step.address)
+}
+
+fn programs(side: &Side) -> BTreeMap<String, String> {
+    side.programs()
+        .map(|program| (program.path.clone(), String::new()))
+        .collect()
+}
+
+fn objects(report: &Report) -> BTreeMap<String, String> {
+    let objects = report.objects.iter();
+    objects
+        .map(|object| (object.path.clone(), object.sha256.clone()))
+        .collect()
+}
+
+/// By kind and what they say, not by the address, which every build moves.
+fn assumptions(report: &Report) -> BTreeMap<String, String> {
+    let lines = report.assumptions.iter().map(|assumption| {
+        let place = assumption
+            .place
+            .split_once("+0x")
+            .map_or(assumption.place.as_str(), |(before, _)| before);
+        let line = format!(
+            "{}: {place}: {} ({})",
+            assumption.kind, assumption.detail, assumption.effect
+        );
+        (line, String::new())
+    });
+    lines.collect()
+}
+
+fn changes(old: BTreeMap<String, String>, new: BTreeMap<String, String>) -> Changes {
+    let names = |map: &BTreeMap<String, String>| map.keys().cloned().collect::<BTreeSet<String>>();
+    let (before, after) = (names(&old), names(&new));
+    Changes {
+        added: after.difference(&before).cloned().collect(),
+        removed: before.difference(&after).cloned().collect(),
+        changed: before
+            .intersection(&after)
+            .filter(|name| old.get(*name) != new.get(*name))
+            .cloned()
+            .collect(),
+    }
+}

@@ -1,0 +1,482 @@
+//! What was observed and not foreseen, and the other way round.
+//!
+//! Programs are matched by their paths with every link followed. A call of a program is foreseen if the report has it
+//! among that program's calls with these values, if the kernel makes it by itself, or if the report widens the policy by
+//! it because something stayed open. A program that the report has not is one finding, and each of its calls that the
+//! container's policy denies is one more.
+//!
+//! Misses: code that is mapped from no folder's file (a memfd) is no object that could be foreseen; its calls are its
+//! program's. What the container runtime calls before it executes anything is not held against its table, as most of it
+//! comes before the filter is installed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use confine_report::Report;
+
+use crate::findings::{Comparison, Finding, Foreseen, Kind, Observed, Unseen};
+use crate::{Call, Program, Record, Seen, Value};
+
+/// How the container runtime is called where a program would be named.
+const RUNTIME: &str = "container runtime";
+
+const OBSERVED: &str =
+    "`confine profile --observed` allows it; that the analysis missed it is a bug of confine";
+
+/// Holds a record against a report.
+#[must_use]
+pub fn compare(report: &Report, record: &Record) -> Comparison {
+    let comparing = Comparing {
+        report,
+        record,
+        programs: report
+            .programs
+            .iter()
+            .map(|program| (program.path.as_str(), program))
+            .collect(),
+        contents: report
+            .objects
+            .iter()
+            .map(|object| (object.path.as_str(), object.sha256.as_str()))
+            .collect(),
+    };
+    let mut unforeseen: Vec<Finding> = comparing.changed();
+    for program in &record.programs {
+        unforeseen.extend(comparing.program(program));
+    }
+    Comparison {
+        warnings: comparing.warnings(),
+        unforeseen,
+        unseen: comparing.unseen(),
+        observed: observed(record),
+    }
+}
+
+struct Comparing<'a> {
+    report: &'a Report,
+    record: &'a Record,
+    programs: BTreeMap<&'a str, &'a confine_report::Program>,
+    /// Digests of the report's objects, by path.
+    contents: BTreeMap<&'a str, &'a str>,
+}
+
+impl Comparing<'_> {
+    fn path(&self, file: usize) -> &str {
+        self.record.files.get(file).map_or("?", |file| file.path.as_str())
+    }
+
+    fn program(&self, program: &Program) -> Vec<Finding> {
+        let path = self.path(program.file);
+        let Some(foreseen) = self.programs.get(path) else {
+            return self.unknown_program(path, program);
+        };
+        let mut findings = Vec::new();
+        let objects: BTreeSet<&str> = foreseen
+            .objects
+            .iter()
+            .filter_map(|loaded| self.report.objects.get(loaded.object))
+            .map(|object| object.path.as_str())
+            .collect();
+        let files = program
+            .objects
+            .iter()
+            .filter_map(|index| self.record.files.get(*index));
+        for file in files.filter(|file| file.has_place() && !objects.contains(file.path.as_str())) {
+            findings.push(Finding {
+                object: Some(file.path.clone()),
+                ..finding(
+                    Kind::Object,
+                    path,
+                    "`confine profile --observed` allows the calls that were seen of it; that the analysis does not \
+                     load it is a bug of confine, unless `inspect` names an assumption that covers it",
+                )
+            });
+        }
+        for call in &program.calls {
+            findings.extend(self.call(path, foreseen, call));
+        }
+        findings
+    }
+
+    fn unknown_program(&self, path: &str, program: &Program) -> Vec<Finding> {
+        let executed_by: Vec<String> = program
+            .executed_by
+            .iter()
+            .map(|executor| executor.file.map_or(RUNTIME, |file| self.path(file)).to_owned())
+            .collect();
+        let from_outside = program.executed_by.iter().all(|executor| executor.file.is_none());
+        let remedy = match from_outside {
+            true => format!("`confine profile --also '{path}'` foresees it"),
+            false => format!(
+                "`confine profile --also '{path}'` foresees it; that the analysis has not found it is a bug of confine, \
+                 unless `inspect` names an assumption that covers it"
+            ),
+        };
+        let mut findings = vec![Finding {
+            times: program.executions,
+            executed_by,
+            ..finding(Kind::Program, path, &remedy)
+        }];
+        let calls = program.calls.iter();
+        findings.extend(calls.flat_map(|call| self.denied(path, call, &remedy)));
+        findings
+    }
+
+    /// What of a call's combinations of values was not foreseen of this program.
+    fn call(&self, path: &str, foreseen: &confine_report::Program, call: &Call) -> Vec<Finding> {
+        if is_nothing(call) || (call.is_known() && (self.is_kernels(call) || self.is_widened(call))) {
+            return Vec::new();
+        }
+        let known = foreseen.calls.iter().find(|known| known.name == call.name);
+        let Some(known) = known.filter(|_| call.is_known()) else {
+            return vec![Finding {
+                call: Some(call.name.clone()),
+                times: call.times,
+                denied: Some(!self.allows(call, &[])),
+                ..finding(Kind::Call, path, remedy_of(call))
+            }];
+        };
+        let missed = call.arguments.iter().filter(|seen| !known.admits(&seen.pairs()));
+        missed
+            .map(|seen| self.value(path, call, seen, OBSERVED))
+            .collect()
+    }
+
+    /// What of a call the container's policy denies.
+    fn denied(&self, path: &str, call: &Call, remedy: &str) -> Vec<Finding> {
+        if is_nothing(call) {
+            return Vec::new();
+        }
+        if !call.is_known()
+            || !self
+                .report
+                .allowed
+                .iter()
+                .any(|allowed| allowed.name == call.name)
+        {
+            return vec![Finding {
+                call: Some(call.name.clone()),
+                times: call.times,
+                denied: Some(true),
+                ..finding(Kind::Call, path, remedy)
+            }];
+        }
+        let denied = call
+            .arguments
+            .iter()
+            .filter(|seen| !self.allows(call, &seen.pairs()));
+        denied.map(|seen| self.value(path, call, seen, remedy)).collect()
+    }
+
+    fn value(&self, path: &str, call: &Call, seen: &Seen, remedy: &str) -> Finding {
+        Finding {
+            call: Some(call.name.clone()),
+            values: seen.values.clone(),
+            times: seen.times,
+            denied: Some(!self.allows(call, &seen.pairs())),
+            ..finding(Kind::Value, path, remedy)
+        }
+    }
+
+    fn is_kernels(&self, call: &Call) -> bool {
+        let mut needed = self.report.runtime_calls.iter();
+        needed.any(|needed| needed.requester == "kernel" && needed.name == call.name)
+    }
+
+    fn is_widened(&self, call: &Call) -> bool {
+        self.report
+            .widened
+            .iter()
+            .any(|widened| widened.name == call.name)
+    }
+
+    /// Whether the container's policy allows a call with these values.
+    fn allows(&self, call: &Call, values: &[(u32, u64)]) -> bool {
+        call.is_known() && allows(self.report, &call.name, values)
+    }
+
+    /// Files that are not those that were analysed.
+    fn changed(&self) -> Vec<Finding> {
+        let files = self.record.files.iter();
+        let changed = files.filter(|file| {
+            let analysed = self.contents.get(file.path.as_str());
+            analysed.is_some_and(|analysed| file.sha256.as_deref() != Some(*analysed))
+        });
+        changed
+            .map(|file| {
+                finding(
+                    Kind::Changed,
+                    &file.path,
+                    "its content is not what was analysed: compare a record with a report of the same image; a file \
+                     that the container changes itself cannot be foreseen",
+                )
+            })
+            .collect()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let (analysed, observed) = (&self.report.image.digest, &self.record.image.digest);
+        if let (Some(analysed), Some(observed)) = (analysed, observed)
+            && analysed != observed
+        {
+            warnings.push(format!(
+                "the report is of the image {analysed}, the record of {observed}"
+            ));
+        }
+        if self.record.session.workload_exit.is_some_and(|code| code != 0) {
+            warnings.push("the workload of the record failed".to_owned());
+        }
+        warnings
+    }
+
+    fn unseen(&self) -> Unseen {
+        let record = self.record;
+        let programs: BTreeSet<&str> = record
+            .programs
+            .iter()
+            .map(|program| self.path(program.file))
+            .collect();
+        let objects = record.programs.iter().flat_map(|program| &program.objects);
+        let objects: BTreeSet<&str> = objects
+            .map(|file| self.path(*file))
+            .chain(programs.iter().copied())
+            .collect();
+        let calls = record.programs.iter().flat_map(|program| &program.calls);
+        let calls: BTreeSet<&str> = calls
+            .chain(&record.runtime)
+            .map(|call| call.name.as_str())
+            .collect();
+        let missing = |all: Vec<&str>, seen: &BTreeSet<&str>| -> Vec<String> {
+            let unseen = all.into_iter().filter(|one| !seen.contains(one));
+            unseen.map(str::to_owned).collect()
+        };
+        let report = self.report;
+        let allowed = report.allowed.iter().map(|allowed| allowed.name.as_str());
+        Unseen {
+            programs: missing(self.programs.keys().copied().collect(), &programs),
+            objects: missing(self.contents.keys().copied().collect(), &objects),
+            calls: missing(allowed.collect(), &calls),
+            of: Foreseen {
+                programs: report.programs.len(),
+                objects: report.objects.len(),
+                calls: report.allowed.len(),
+            },
+        }
+    }
+}
+
+/// Whether a report's policy for the container allows a call with these values.
+pub(crate) fn allows(report: &Report, name: &str, values: &[(u32, u64)]) -> bool {
+    let Some(allowed) = report.allowed.iter().find(|allowed| allowed.name == name) else {
+        return false;
+    };
+    let holds = |restriction: &confine_report::Restriction| {
+        let mut given = values.iter().filter(|(index, _)| *index == restriction.index);
+        given.all(|(_, value)| {
+            let masked = value & restriction.mask.0;
+            restriction.values.iter().any(|admitted| admitted.0 == masked)
+        })
+    };
+    let mut combinations = allowed.arguments.iter();
+    allowed.arguments.is_empty() || combinations.any(|combination| combination.iter().all(holds))
+}
+
+/// A number that no table can have: the kernel answers that there is no such call, whatever a policy says.
+pub(crate) fn is_nothing(call: &Call) -> bool {
+    call.number == u32::MAX
+}
+
+fn remedy_of(call: &Call) -> &'static str {
+    match call.is_known() {
+        true => OBSERVED,
+        false => "no policy of confine can allow it: its table of calls does not have it",
+    }
+}
+
+fn finding(kind: Kind, program: &str, remedy: &str) -> Finding {
+    Finding {
+        kind,
+        program: program.to_owned(),
+        object: None,
+        call: None,
+        values: Vec::<Value>::new(),
+        times: 0,
+        executed_by: Vec::new(),
+        denied: None,
+        remedy: remedy.to_owned(),
+    }
+}
+
+fn observed(record: &Record) -> Observed {
+    let programs = record.programs.iter();
+    let calls = record.programs.iter().flat_map(|program| &program.calls);
+    Observed {
+        programs: record.programs.len(),
+        objects: programs
+            .flat_map(|program| &program.objects)
+            .collect::<BTreeSet<_>>()
+            .len(),
+        calls: calls.clone().count(),
+        values: calls.map(|call| call.arguments.len()).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{call, file, record, report};
+    use crate::{Executor, Program};
+
+    /// What is not foreseen of a changed record, one line each.
+    fn check(change: impl FnOnce(&mut Record, &mut Report), expected: &[&str]) {
+        let (mut record, mut report) = (record(), report());
+        change(&mut record, &mut report);
+        let comparison = compare(&report, &record);
+        let lines: Vec<String> = comparison
+            .unforeseen
+            .iter()
+            .map(|finding| {
+                let what = finding.object.as_deref().or(finding.call.as_deref());
+                let values = finding.values.iter().map(|value| format!(" {}", value.value.0));
+                let denied = match finding.denied {
+                    Some(true) => " denied",
+                    Some(false) => " allowed",
+                    None => "",
+                };
+                let kind = format!("{:?}", finding.kind).to_lowercase();
+                let values: String = values.collect();
+                format!(
+                    "{kind} {} {}{values}{denied}",
+                    finding.program,
+                    what.unwrap_or("-")
+                )
+            })
+            .collect();
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn what_was_foreseen_is_no_finding() {
+        check(|_, _| {}, &[]);
+        let comparison = compare(&report(), &record());
+        assert!(comparison.holds() && comparison.warnings.is_empty());
+        assert_eq!(comparison.unseen.objects, ["/usr/lib/late.so"]);
+        assert_eq!(comparison.unseen.calls, ["execve"]);
+        assert!(comparison.unseen.programs.is_empty());
+    }
+
+    #[test]
+    fn calls_count_for_their_own_program() {
+        check(
+            |record, _| record.programs[0].calls.push(call("socket", 1, &[&[(0, 2)]])),
+            &["call /bin/sh socket allowed"],
+        );
+        check(
+            |record, _| record.programs[1].calls.push(call("reboot", 1, &[])),
+            &["call /usr/sbin/server reboot denied"],
+        );
+        // What a policy allows because something stayed open is foreseen.
+        check(
+            |record, report| {
+                record.programs[1].calls.push(call("reboot", 1, &[]));
+                report.widened.push(confine_report::Widened {
+                    name: "reboot".to_owned(),
+                    because: "an open number".to_owned(),
+                });
+            },
+            &[],
+        );
+    }
+
+    #[test]
+    fn values_count_as_whole_combinations() {
+        check(
+            |record, _| {
+                record.programs[1].calls[1] = call("socket", 2, &[&[(0, 2), (1, 1)], &[(0, 16), (1, 3)]]);
+            },
+            &["value /usr/sbin/server socket 16 3 denied"],
+        );
+        // Another program's policy may allow it: it was not foreseen of this one all the same.
+        check(
+            |record, report| {
+                record.programs[1].calls[1] = call("socket", 1, &[&[(0, 16)]]);
+                report.allowed.retain(|allowed| allowed.name != "socket");
+                let mut any = report.allowed[0].clone();
+                any.name = "socket".to_owned();
+                report.allowed.push(any);
+            },
+            &["value /usr/sbin/server socket 16 allowed"],
+        );
+    }
+
+    #[test]
+    fn an_unknown_program_is_a_finding_and_what_is_denied_of_it() {
+        check(
+            |record, _| {
+                record.files.push(file("/bin/new", None));
+                record.programs.push(Program {
+                    file: 5,
+                    executions: 2,
+                    executed_by: vec![Executor { file: None, times: 2 }],
+                    objects: vec![1, 2],
+                    calls: vec![call("write", 1, &[]), call("reboot", 1, &[])],
+                });
+            },
+            &["program /bin/new -", "call /bin/new reboot denied"],
+        );
+    }
+
+    #[test]
+    fn objects_have_a_place_and_a_content() {
+        check(
+            |record, _| {
+                record.files.push(file("/usr/lib/other.so", None));
+                record.programs[1].objects.extend([4, 5]);
+            },
+            &["object /usr/sbin/server /usr/lib/other.so"],
+        );
+        check(
+            |record, _| record.files[2].sha256 = Some("other".to_owned()),
+            &["changed /lib/libc.so -"],
+        );
+        check(
+            |record, _| record.files[3].sha256 = None,
+            &["changed /usr/sbin/server -"],
+        );
+    }
+
+    #[test]
+    fn what_the_runtime_calls_is_not_compared() {
+        check(|record, _| record.runtime.push(call("mount", 1, &[])), &[]);
+    }
+
+    #[test]
+    fn calls_of_other_tables_are_never_foreseen() {
+        check(
+            |record, _| {
+                let mut odd = call("write", 1, &[]);
+                odd.name = "call 4 of the 32-bit table".to_owned();
+                record.programs[1].calls.push(odd);
+                let mut nothing = call("write", 1, &[]);
+                (nothing.number, nothing.name) = (u32::MAX, format!("call {}", u32::MAX));
+                record.programs[1].calls.push(nothing);
+            },
+            &["call /usr/sbin/server call 4 of the 32-bit table denied"],
+        );
+    }
+
+    #[test]
+    fn another_image_and_a_failed_workload_are_warned_of() {
+        let mut record = record();
+        record.image.digest = Some("sha256:cd".to_owned());
+        record.session.workload_exit = Some(1);
+        let warnings = compare(&report(), &record).warnings;
+        assert_eq!(
+            warnings,
+            [
+                "the report is of the image sha256:ab, the record of sha256:cd",
+                "the workload of the record failed",
+            ]
+        );
+    }
+}
