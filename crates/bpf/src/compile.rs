@@ -37,7 +37,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             denied: Action::NO_SUCH_CALL,
-            weights: Weights::even(),
+            weights: Weights::typical(),
             limit: MAXIMUM_INSTRUCTIONS,
         }
     }

@@ -12,7 +12,17 @@ pub struct Weights {
 /// What all counts together become, so that sums of them cannot overflow.
 const SCALE: u128 = 1 << 24;
 
+/// Counts of programs under load.
+const TYPICAL: &str = include_str!("../data/weights.tsv");
+
 impl Weights {
+    /// As servers and scripts under load were seen to make them; the file says where.
+    #[must_use]
+    pub fn typical() -> Self {
+        // A test reads the file: without it all calls would be alike, which is slower and no less right.
+        TYPICAL.parse().unwrap_or_default()
+    }
+
     /// All calls alike.
     #[must_use]
     pub fn even() -> Self {
@@ -85,6 +95,13 @@ mod tests {
         assert_eq!(Weights::even().of(7), 1);
         let even: Weights = [(0, 1), (1, 1)].into_iter().collect();
         assert_eq!(even.of(1), (1 << 23) + 1);
+    }
+
+    #[test]
+    fn typical_counts_are_there() {
+        let typical: Weights = TYPICAL.parse().unwrap();
+        assert_eq!(typical, Weights::typical());
+        assert!(typical.of(0) > 1000 * typical.of(101));
     }
 
     #[test]
