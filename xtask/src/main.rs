@@ -1,7 +1,7 @@
 //! The project's own chores, as `cargo xtask CHORE`: proving profiles on real engines (`images`), holding the analysis
 //! against what some hundred real programs are seen to call (`corpus`), repeating the published evaluation
-//! (`evaluation`), measuring what it costs (`benchmark`), reading the names of constants out of the kernel's headers
-//! (`constants`), compiling what counts in the kernel (`observer`), and keeping the tree as its style says (`tidy`).
+//! (`evaluation`), measuring what it costs (`benchmark`) and what its filters cost (`filters`), reading the names of
+//! constants out of the kernel's headers (`constants`), compiling what counts in the kernel (`observer`), and keeping the tree as its style says (`tidy`).
 //!
 //! In: the working tree, for `images` and `corpus` a Docker engine, for `images` also runc and crun, for `benchmark`
 //! the archives that `images` builds, or valgrind, for `constants` a C compiler and Debian's headers. Out: what is printed,
@@ -18,6 +18,7 @@ mod benchmark;
 mod constants;
 mod corpus;
 mod evaluation;
+mod filters;
 mod images;
 mod observer;
 mod tidy;
@@ -45,6 +46,8 @@ enum Chore {
     Evaluation(evaluation::Options),
     /// Measures what confine costs in terms of decoding the code once, or counts its instructions
     Benchmark(benchmark::Options),
+    /// Counts the instructions that filters execute for recorded traces, and takes the time of calls under them
+    Filters(filters::Options),
     /// Writes the table of named constants anew from the kernel's user headers
     Constants(constants::Options),
     /// Compiles the program that counts in the kernel
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Chore::Corpus(options) => corpus::run(&root, &options),
         Chore::Evaluation(options) => evaluation::run(&root, &options),
         Chore::Benchmark(options) => benchmark::run(&root, &options),
+        Chore::Filters(options) => filters::run(&root, &options),
         Chore::Constants(options) => constants::run(&root, &options),
         Chore::Observer(options) => observer::run(&root, &options),
         Chore::Tidy => tidy::run(&root),

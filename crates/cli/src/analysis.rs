@@ -7,7 +7,7 @@ use confine_image::{Memory, OpenOptions};
 use confine_kernel::Runtime;
 use confine_report::Report;
 
-use crate::arguments::{AnalysisArguments, RuntimeName, StatisticsFormat, Switch};
+use crate::arguments::{AnalysisArguments, RestrictedArguments, RuntimeName, StatisticsFormat};
 use crate::options::{AddressTaken, Exec, Options};
 use crate::progress::Bar;
 use crate::statistics::{Statistics, show};
@@ -95,7 +95,7 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, 
         },
         program: arguments.program.clone(),
         address_taken: arguments.address_taken.unwrap_or(AddressTaken::Reached),
-        arguments: arguments.arguments.unwrap_or(Switch::On) == Switch::On,
+        arguments: arguments.args.unwrap_or(RestrictedArguments::Safe).into(),
         cache,
         compare: arguments.stats.is_some(),
     };

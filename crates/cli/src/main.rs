@@ -9,9 +9,11 @@ mod arguments;
 mod asked;
 mod check;
 mod commands;
+mod filter_source;
 mod options;
 mod output;
 mod overrides;
+mod per_program;
 mod pipeline;
 mod policy;
 mod progress;
@@ -21,6 +23,7 @@ mod statistics;
 mod subject;
 mod summary;
 mod terminal;
+mod written;
 
 use std::process::ExitCode;
 
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Command::Profile(arguments) => commands::profile(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Why(arguments) => commands::why(&arguments),
+        Command::Filter(arguments) => commands::filter(&arguments),
         Command::Check(arguments) => commands::check(&arguments),
         Command::Cve(arguments) => commands::cve(&arguments),
         Command::Diff(arguments) => commands::diff(&arguments),

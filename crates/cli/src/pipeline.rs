@@ -8,6 +8,7 @@
 mod assemble;
 mod commands;
 mod comparison;
+mod executions;
 mod languages;
 mod later;
 mod objects;
@@ -23,7 +24,7 @@ use confine_code::Facts;
 use confine_image::{Config, Files, Image};
 use confine_link::opaque::OpaqueState;
 use confine_link::{Environment, Linked, ObjectStore, conventions, link, opaque};
-use confine_programs::{Asked, Programs};
+use confine_programs::{Asked, Executions, Programs};
 use confine_report::Report;
 use confine_solve::{CodeSize, Input, Interface, LateRoot, Solution, solve};
 use rayon::prelude::*;
@@ -97,8 +98,8 @@ pub struct Analysis<'a> {
     store: ObjectStore,
     /// What can be executed, by the configuration, by scripts and by constant names in programs.
     found: Programs,
-    /// What programs execute and was followed.
-    executed: BTreeSet<ExecutionKey>,
+    /// What programs execute and was followed, with what each leads to.
+    executed: BTreeMap<ExecutionKey, Executions>,
     objects: Objects<'a>,
     programs: Vec<AnalysedProgram>,
 }
@@ -128,7 +129,7 @@ impl<'a> Analysis<'a> {
             options,
             store: ObjectStore::default(),
             found: Programs::default(),
-            executed: BTreeSet::new(),
+            executed: BTreeMap::new(),
             objects: Objects::new(options.cache.as_ref()),
             programs: Vec::new(),
         };
@@ -279,14 +280,22 @@ impl<'a> Analysis<'a> {
             let executed = programs.flat_map(|program| later::executed(program, self.files, self.config));
             let executed: BTreeSet<Execution> = executed.collect();
             let executed = executed.into_iter();
-            let unheard: Vec<Execution> = executed
-                .filter(|execution| self.executed.insert(execution.key()))
-                .collect();
+            let (heard, unheard): (Vec<Execution>, Vec<Execution>) =
+                executed.partition(|execution| self.executed.contains_key(&execution.key()));
+            for execution in &heard {
+                if let Some(started) = self.executed.get(&execution.key()) {
+                    let parent = &execution.executed.parent;
+                    self.found.executions.extend(started.clone(), parent);
+                }
+            }
             if unheard.is_empty() {
                 break;
             }
             for execution in &unheard {
-                self.take_in(execution, &mut new);
+                // Another program may execute the same.
+                if !self.executed.contains_key(&execution.key()) {
+                    self.take_in(execution, &mut new);
+                }
             }
         }
         // Interpreters of which another start was found load what their sources bring.
@@ -303,7 +312,14 @@ impl<'a> Analysis<'a> {
 
     /// Adds what an execution leads to.
     fn take_in(&mut self, execution: &Execution, new: &mut BTreeMap<String, confine_programs::Program>) {
-        let brought = confine_programs::find_executed(self.files, self.config, &execution.executed);
+        let mut brought = confine_programs::find_executed(self.files, self.config, &execution.executed);
+        if execution.is_told() {
+            brought.executions.open.clear();
+        }
+        self.executed
+            .insert(execution.key(), brought.executions.started());
+        let parent = &execution.executed.parent;
+        self.found.executions.extend(brought.executions, parent);
         for script in brought.scripts {
             let mut scripts = self.found.scripts.iter_mut();
             match scripts.find(|known| known.path == script.path) {

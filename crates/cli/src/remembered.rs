@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
-use crate::arguments::{AnalysisArguments, RuntimeName, Switch};
+use crate::arguments::{AnalysisArguments, RestrictedArguments, RuntimeName};
 use crate::options::{AddressTaken, Exec};
 
 /// The file that is looked for in the current folder.
@@ -29,7 +29,7 @@ struct Settings {
     exec: Option<Exec>,
     runtime: Option<RuntimeName>,
     address_taken: Option<AddressTaken>,
-    arguments: Option<Switch>,
+    args: Option<RestrictedArguments>,
     /// Only in the file itself: settings of one image know no others.
     image: BTreeMap<String, Settings>,
 }
@@ -98,7 +98,7 @@ fn put_in(mut arguments: AnalysisArguments, settings: &Settings) -> AnalysisArgu
     arguments.workdir = arguments.workdir.or_else(|| settings.workdir.clone());
     arguments.exec = arguments.exec.or(settings.exec);
     arguments.address_taken = arguments.address_taken.or(settings.address_taken);
-    arguments.arguments = arguments.arguments.or(settings.arguments);
+    arguments.args = arguments.args.or(settings.args);
     arguments
 }
 
@@ -274,11 +274,11 @@ mod tests {
             exec,
             runtime,
             address_taken,
-            arguments,
+            args,
             image,
         } = complete;
         assert!(command.is_some() && entrypoint.is_some() && user.is_some() && workdir.is_some());
-        assert!(exec.is_some() && runtime.is_some() && address_taken.is_some() && arguments.is_some());
+        assert!(exec.is_some() && runtime.is_some() && address_taken.is_some() && args.is_some());
         assert!(!env.is_empty() && !also.is_empty() && !image.is_empty());
         for block in blocks {
             parse(block).unwrap();

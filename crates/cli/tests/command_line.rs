@@ -194,6 +194,7 @@ fn help_texts_are_the_known_ones() {
         ("profile", &["profile", "--help"]),
         ("inspect", &["inspect", "--help"]),
         ("why", &["why", "--help"]),
+        ("filter-run", &["filter", "run", "--help"]),
         ("check", &["check", "--help"]),
         ("cve", &["cve", "--help"]),
         ("diff", &["diff", "--help"]),

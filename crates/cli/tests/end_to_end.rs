@@ -15,6 +15,8 @@ mod cache;
 mod check;
 #[path = "end_to_end/executed.rs"]
 mod executed;
+#[path = "end_to_end/filters.rs"]
+mod filters;
 #[path = "end_to_end/image.rs"]
 mod image;
 #[path = "end_to_end/open_numbers.rs"]

@@ -35,6 +35,10 @@ pub struct Reading {
     pub foreign: BTreeSet<String>,
     /// Whether it allows what it does not name.
     pub permissive: bool,
+    /// What is done about that, as libseccomp calls it.
+    pub default_action: String,
+    /// The error number that goes with it, if it says one.
+    pub default_errno: Option<u32>,
     /// Where the policy allows more than the profile may, or what it depends on.
     pub notes: BTreeSet<Note>,
 }
@@ -160,6 +164,8 @@ pub fn read_oci(text: &str, capabilities: &[&str]) -> Result<Reading, ReadError>
         others: profile.others(),
         foreign,
         permissive: default != Decision::Deny,
+        default_action: profile.default_action,
+        default_errno: profile.default_errno_ret,
         notes,
     })
 }

@@ -20,6 +20,7 @@ impl Discovery<'_> {
         let bytes = match self.files.read(path) {
             Ok(bytes) => bytes,
             Err(error) => {
+                self.open(&request.context);
                 self.assume(Kind::UnreadableFile, &request.context, error.to_string());
                 return;
             }
@@ -63,6 +64,8 @@ impl Discovery<'_> {
         let mut context = request.context.clone();
         context.depth += 1;
         context.parent = Some(path.to_owned());
+        context.by = Some(path.to_owned());
+        context.interprets = Some(path.to_owned());
         context.place = path.to_owned();
         context.line = Some(1);
         self.run(Request {
@@ -114,6 +117,7 @@ impl Discovery<'_> {
         if let Some(detail) = other_languages::open_reason(&name, arguments) {
             let mut context = request.context.clone();
             context.parent = Some(path.clone());
+            context.by = Some(path.clone());
             self.assume(Kind::OpenCommand, &context, detail);
         }
         let Some((inner, reason)) = wrappers::inner(&name, arguments, &request.context.variables)
@@ -130,6 +134,7 @@ impl Discovery<'_> {
         let mut context = request.context.clone();
         context.depth += 1;
         context.parent = Some(path.to_owned());
+        context.by = Some(path.to_owned());
         let how = |words: &[String]| {
             format!(
                 "`{}` by {name}, which {reason}",
@@ -242,6 +247,7 @@ impl Discovery<'_> {
                 }
                 Err(detail) => {
                     context.parent = Some(path.to_owned());
+                    context.by = Some(path.to_owned());
                     let detail = format!("{name}: {detail}");
                     self.assume(Kind::OpenCommand, &context, detail);
                 }
@@ -275,6 +281,8 @@ impl Discovery<'_> {
         }
         let mut context = request.context.clone();
         context.depth += 1;
+        context.by = Some(path.to_owned());
+        context.interprets = None;
         let script = rest.split_first().filter(|_| text || !reads_input);
         let Some((first, more)) = script else {
             if let Some(text) = context.input.take() {
@@ -288,7 +296,7 @@ impl Discovery<'_> {
             } else {
                 let detail =
                     "a shell reads commands that are not in the image from its standard input".to_owned();
-                self.assume(Kind::OpenCommand, &request.context, detail);
+                self.assume(Kind::OpenCommand, &context, detail);
             }
             return;
         };
@@ -301,7 +309,7 @@ impl Discovery<'_> {
             };
             if pattern::is_open(first) {
                 let detail = "a shell is given a text that is not known as a whole".to_owned();
-                self.assume(Kind::OpenCommand, &request.context, detail);
+                self.assume(Kind::OpenCommand, &context, detail);
                 if first == REST || first.chars().all(|character| character == pattern::ANY) {
                     return;
                 }
@@ -317,7 +325,8 @@ impl Discovery<'_> {
             });
             return;
         }
-        self.shell_script(dialect, path, rest, &request.context);
+        context.depth = request.context.depth;
+        self.shell_script(dialect, path, rest, &context);
     }
 
     fn shell_script(&mut self, dialect: Dialect, interpreter: &str, argv: &[String], context: &Context) {
@@ -369,6 +378,8 @@ impl Discovery<'_> {
                 place: file.path.clone(),
                 line: Some(1),
                 parent: Some(file.path.clone()),
+                by: Some(file.path.clone()),
+                interprets: None,
                 depth: context.depth + 1,
                 variables: context.variables.clone(),
                 input: None,

@@ -41,7 +41,7 @@ impl Discovery<'_> {
             false => language.follow(&start),
         };
         for assumption in std::mem::take(&mut reached.assumptions) {
-            self.keep_assumption(assumption);
+            self.keep_assumption(path, assumption);
         }
         for command in std::mem::take(&mut reached.commands) {
             if !self.source_commands.insert(command.clone()) {
@@ -51,6 +51,7 @@ impl Discovery<'_> {
             if is_file {
                 let mut context = request.context.clone();
                 context.parent = Some(path.to_owned());
+                context.by = Some(path.to_owned());
                 let how = format!("a source that {} comes to", language.name);
                 let argv = Vec::new();
                 self.keep_script(&command.source, path, &Request { argv, how, context });
@@ -59,6 +60,8 @@ impl Discovery<'_> {
                 place: command.source.clone(),
                 line: Some(command.line),
                 parent: Some(if is_file { command.source } else { path.to_owned() }),
+                by: Some(path.to_owned()),
+                interprets: None,
                 depth: request.context.depth + 1,
                 variables: request.context.variables.clone(),
                 input: None,

@@ -17,6 +17,7 @@ mod builtins;
 mod delegates;
 mod discovery;
 mod execution;
+mod executions;
 mod interpreted;
 mod lookup;
 mod multicall;
@@ -26,6 +27,7 @@ mod roots;
 mod shell;
 mod wrappers;
 
+pub use executions::Executions;
 pub use lookup::DEFAULT_PATH;
 
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ pub struct Programs {
     pub scripts: Vec<Script>,
     /// What stayed open, sorted.
     pub assumptions: Vec<Assumption>,
+    /// Which of them execute which.
+    pub executions: Executions,
     /// Neither the configuration nor the user names a command: what is found (a health check) is not the
     /// container's own.
     pub without_command: bool,

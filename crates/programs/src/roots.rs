@@ -135,6 +135,8 @@ fn environment(config: &Config) -> Context {
         place: String::new(),
         line: None,
         parent: None,
+        by: None,
+        interprets: None,
         depth: 0,
         variables: config.env.iter().cloned().collect(),
         input: None,

@@ -100,6 +100,7 @@ pub(crate) fn report() -> Report {
         runtime_calls: vec![needed("kernel", "rt_sigreturn"), needed("runc", "capset")],
         widened: vec![],
         observed: vec![],
+        coarser: vec![],
         allowed: vec![
             allowed("write", &[0, 1], false, vec![]),
             allowed("socket", &[1], false, vec![vec![family]]),
@@ -170,6 +171,8 @@ fn program(path: &str, objects: &[usize], calls: Vec<confine_report::Call>) -> c
             })
             .collect(),
         calls,
+        executes: vec![],
+        executes_unknown: false,
         assumptions: vec![],
     }
 }

@@ -23,8 +23,8 @@ mod word;
 pub use inspect::inspect;
 pub use json::{Error, SCHEMA, VERSION, schema};
 pub use model::{
-    Allowed, Call, Combination, Found, Image, LoadedObject, Object, ObjectKind, Observed, Program, Report,
-    Restriction, RuntimeCall, Script, Step, Widened,
+    Allowed, Call, Coarser, Combination, Found, Image, LoadedObject, Object, ObjectKind, Observed, Program,
+    Report, Restriction, RuntimeCall, Script, Step, Widened,
 };
 pub use values::asked as values_in_words;
 pub use why::why;

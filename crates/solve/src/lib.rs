@@ -23,7 +23,7 @@ mod variable;
 
 pub use passed::{Interface, List, Passed};
 pub use program::{AddressTaken, Input, LateRoot};
-pub use values::{Arguments, Values};
+pub use values::{Arguments, Values, WantedArguments};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,22 +1,34 @@
-//! `confine profile`: the policy as a file that engines read.
+//! `confine profile`: the policy as a file that engines or the kernel read.
+
+use std::path::Path;
 
 use anyhow::ensure;
-use confine_policy::{Architecture, Policy};
-use confine_profile::MAXIMUM_CONDITIONAL;
+use confine_policy::Architecture;
 use confine_record::Record;
+use confine_report::Report;
 
 use crate::arguments::{ProfileArguments, ProfileFormat};
 use crate::output::Output;
-use crate::{Outcome, analysis, policy, recording, summary, terminal};
+use crate::per_program::{self, numbered};
+use crate::written::{self, Coarser, Format, Written};
+use crate::{Outcome, analysis, filter_source, policy, recording, summary, terminal};
 
-/// Writes the profile, and the report where one is wanted.
+/// Writes the profile, those of the programs and the report where they are wanted.
 pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
+    let standard = arguments.per_program.is_none().then(|| Path::new("-"));
+    let path = arguments.output.as_deref().or(standard);
     ensure!(
-        arguments.report.as_ref() != Some(&arguments.output),
+        arguments.report.is_none() || arguments.report.as_deref() != path,
         "cannot write both the profile and the report to {}: give --output and --report different files",
-        arguments.output.display(),
+        path.unwrap_or(Path::new("-")).display(),
     );
-    let output = Output::prepare(&arguments.output)?;
+    let options = filter_source::options(&arguments.compiler)?;
+    ensure!(
+        arguments.format == ProfileFormat::Bpf
+            || arguments.compiler.denied.is_none() && arguments.compiler.weights.is_none(),
+        "--denied and --weights are about filters: give --format bpf as well",
+    );
+    let output = path.map(Output::prepare).transpose()?;
     let report_output = arguments.report.as_deref().map(Output::prepare).transpose()?;
     // Read first: what cannot be read costs no time then.
     let records: Vec<Record> = arguments
@@ -28,6 +40,17 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
     for record in &records {
         report = confine_record::add(report, record);
     }
+    let label = label(&report.image.reference);
+    let format = match arguments.format {
+        ProfileFormat::Oci => Format::Oci,
+        ProfileFormat::Kubernetes => Format::Kubernetes(&label),
+        ProfileFormat::Systemd => Format::Systemd,
+        ProfileFormat::Podman => Format::Podman,
+        ProfileFormat::Bpf => Format::Bpf(&options),
+    };
+    let policy = policy::bounded(policy::whole(&report), arguments.within);
+    let container = written::write(&policy, format)?;
+    report.coarser = container.coarser.iter().map(Coarser::reported).collect();
     if let Some(output) = report_output {
         output.write(&report.to_json()?)?;
     }
@@ -35,44 +58,51 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
         summary::show_incomplete(&report);
         return Ok(Outcome::Incomplete);
     }
-    let policy = policy::wanted(&report, None, arguments.within, MAXIMUM_CONDITIONAL);
-    let (text, losses) = write(&policy, arguments.format, &report.image.reference)?;
-    output.write(&text)?;
+    if let Some((output, path)) = output.zip(path) {
+        write_all(&container.files, output, path)?;
+    }
+    let losses = match &arguments.per_program {
+        Some(folder) => per_program::write(&report, folder, format, arguments.within)?,
+        None => Vec::new(),
+    };
     if !arguments.analysis.quiet {
-        summary::show(&report);
+        show(&report, path.map(|_| &container), &losses);
         if arguments.within.is_some() {
             let kept = policy.calls(Architecture::X86_64).count();
             terminal::note(&format!("{kept} of them are within the bound"));
         }
-        losses.iter().for_each(|loss| terminal::warning(loss));
     }
     Ok(Outcome::Done)
 }
 
-/// The profile, and what could not be said in it.
-fn write(
-    policy: &Policy,
-    format: ProfileFormat,
-    image: &str,
-) -> Result<(String, Vec<String>), confine_profile::Error> {
-    let lost = |calls: &[&str], what: &str| match calls {
-        [] => Vec::new(),
-        calls => vec![format!("{what}: {}", calls.join(", "))],
-    };
-    Ok(match format {
-        ProfileFormat::Oci => (confine_profile::oci(policy)?, Vec::new()),
-        ProfileFormat::Podman => (confine_profile::podman(policy)?, Vec::new()),
-        ProfileFormat::Kubernetes => {
-            let resource = confine_profile::kubernetes(policy, &label(image))?;
-            let what = "the resource cannot say conditions on an argument's highest bit, which it allows to be set in";
-            (resource.text, lost(&resource.weakened, what))
+/// Writes the first file to the output and the others beside it.
+fn write_all(files: &[Vec<u8>], output: Output, path: &Path) -> anyhow::Result<()> {
+    ensure!(
+        files.len() == 1 || matches!(output, Output::File { .. }),
+        "the policy takes {} filters, which cannot all go to {}: give --output a file's name",
+        files.len(),
+        path.display(),
+    );
+    for (number, content) in files.iter().enumerate().skip(1) {
+        Output::prepare(&numbered(path, number))?.write(content)?;
+    }
+    match files.first() {
+        Some(content) => output.write(content),
+        None => Ok(()),
+    }
+}
+
+fn show(report: &Report, container: Option<&Written>, programs: &[(String, Coarser)]) {
+    summary::show(report);
+    if let Some(container) = container {
+        for loss in &container.coarser {
+            summary::show_coarser(None, loss);
         }
-        ProfileFormat::Systemd => {
-            let drop_in = confine_profile::systemd(policy)?;
-            let what = "systemd cannot say conditions on arguments, so that any are allowed of";
-            (drop_in.text, lost(&drop_in.loosened, what))
-        }
-    })
+        container.losses.iter().for_each(|loss| terminal::warning(loss));
+    }
+    for (program, loss) in programs {
+        summary::show_coarser(Some(program), loss);
+    }
 }
 
 /// How long a label of Kubernetes may be.

@@ -15,7 +15,7 @@ use confine_solve::{ArgumentEvidence, Arguments, Values};
 
 use super::commands;
 use super::languages::{self, ScriptTexts};
-use super::{AnalysedProgram, Analysis, later};
+use super::{AnalysedProgram, Analysis, executions, later};
 use crate::options::Options;
 
 /// Puts the report together.
@@ -33,6 +33,7 @@ pub fn report(image: &Image, config: &Config, options: &Options, analysis: &Anal
         .iter()
         .map(|program| self::program(program, &index, &scripts))
         .collect();
+    executions::fill(&mut programs, &found.executions, options.exec);
     for program in &mut programs {
         program.assumptions = commands::settled(std::mem::take(&mut program.assumptions), options.exec);
     }
@@ -74,6 +75,7 @@ pub fn report(image: &Image, config: &Config, options: &Options, analysis: &Anal
         allowed: allowed(&programs, &runtime_calls, &widened),
         runtime_calls: runtime_calls.into_iter().collect(),
         widened,
+        coarser: Vec::new(),
         observed: Vec::new(),
         assumptions: assumptions.into_iter().collect(),
         objects,
@@ -181,6 +183,8 @@ fn program(analysed: &AnalysedProgram, index: &BTreeMap<&str, usize>, scripts: &
                 })
             })
             .collect(),
+        executes: Vec::new(),
+        executes_unknown: false,
         assumptions: assumptions.into_iter().collect(),
     }
 }

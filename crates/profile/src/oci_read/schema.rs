@@ -10,6 +10,8 @@ use serde::Deserialize;
 pub struct Profile {
     pub default_action: String,
     #[serde(default)]
+    pub default_errno_ret: Option<u32>,
+    #[serde(default)]
     architectures: Option<Vec<String>>,
     /// Docker's: what to add to the native architecture.
     #[serde(default)]

@@ -10,7 +10,9 @@ use confine_code::Facts;
 use confine_engine::strace;
 use confine_image::Image;
 use confine_link::{ObjectStore, conventions, link, opaque};
-use confine_solve::{AddressTaken, Evidence, Input, Interface, LateRoot, List, Solution, Values, solve};
+use confine_solve::{
+    AddressTaken, Evidence, Input, Interface, LateRoot, List, Solution, Values, WantedArguments, solve,
+};
 
 /// Calls that the kernel makes a program make: the policy has them from the base set.
 const BY_THE_KERNEL: [&str; 1] = ["restart_syscall"];
@@ -58,7 +60,7 @@ pub fn solution(program: &Path, executes: bool) -> Solution {
         opaque: &opaque::states(&linked),
         configured: &[],
         interfaces: if executes { &interfaces } else { &[] },
-        arguments: true,
+        arguments: WantedArguments::Telling,
     })
 }
 
