@@ -12,6 +12,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Makes programs of the same source differ. */
+#ifndef NUMBER
+#define NUMBER -1
+#endif
+volatile const int number = NUMBER;
+
 static int constructed;
 __attribute__((constructor)) static void construct(void) { constructed = 1; }
 
