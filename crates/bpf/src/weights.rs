@@ -1,0 +1,55 @@
+//! How often calls are made, so that frequent ones are decided first.
+
+use std::collections::BTreeMap;
+
+/// How often each call is made, relative to the others. What it does not name is rare.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Weights {
+    counts: BTreeMap<u32, u64>,
+}
+
+/// What all counts together become, so that sums of them cannot overflow.
+const SCALE: u128 = 1 << 24;
+
+impl Weights {
+    /// All calls alike.
+    #[must_use]
+    pub fn even() -> Self {
+        Self::default()
+    }
+
+    /// How much one call counts beside others: in proportion to its count, and a little if it has none.
+    pub(crate) fn of(&self, number: u32) -> u64 {
+        let count = self.counts.get(&number).copied().unwrap_or_default();
+        let total: u128 = self.counts.values().copied().map(u128::from).sum();
+        let scaled = (u128::from(count) * SCALE).checked_div(total).unwrap_or_default();
+        u64::try_from(scaled).unwrap_or_default() + 1
+    }
+}
+
+impl FromIterator<(u32, u64)> for Weights {
+    /// From numbers of calls and how often each was made; what is there twice is added up.
+    fn from_iter<I: IntoIterator<Item = (u32, u64)>>(counts: I) -> Self {
+        let mut weights = Self::default();
+        for (number, count) in counts {
+            let known = weights.counts.entry(number).or_default();
+            *known = known.saturating_add(count);
+        }
+        weights
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_proportions() {
+        let weights: Weights = [(0, 1), (1, 2), (0, 1), (2, u64::MAX)].into_iter().collect();
+        assert!(weights.of(0) == weights.of(1) && weights.of(2) > weights.of(1));
+        assert_eq!(weights.of(3), 1);
+        assert_eq!(Weights::even().of(7), 1);
+        let even: Weights = [(0, 1), (1, 1)].into_iter().collect();
+        assert_eq!(even.of(1), (1 << 23) + 1);
+    }
+}
