@@ -1,7 +1,7 @@
 //! What every analysing command begins with: open the image, settle its configuration, analyse.
 
 use confine_cache::Cache;
-use confine_image::OpenOptions;
+use confine_image::{Image, OpenOptions};
 use confine_kernel::Runtime;
 use confine_report::Report;
 
@@ -18,10 +18,15 @@ pub fn cache() -> Result<Cache, confine_cache::Error> {
 
 /// Analyses what the arguments name and says what they ask for about it.
 pub fn run(arguments: &AnalysisArguments) -> anyhow::Result<Report> {
+    run_on_image(arguments).map(|(_, report)| report)
+}
+
+/// As [`run`], with the image.
+pub fn run_on_image(arguments: &AnalysisArguments) -> anyhow::Result<(Image, Report)> {
     let bar = Bar::new(arguments.quiet);
     let result = analyse(arguments, &bar);
     bar.clear();
-    let (report, problems, statistics) = result?;
+    let (image, report, problems, statistics) = result?;
     if !arguments.quiet {
         problems.iter().for_each(|problem| terminal::warning(problem));
     }
@@ -35,10 +40,13 @@ pub fn run(arguments: &AnalysisArguments) -> anyhow::Result<Report> {
         Some(StatisticsFormat::Json) => terminal::plain(&show::json(&statistics)?),
         None => (),
     }
-    Ok(report)
+    Ok((image, report))
 }
 
-fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, Vec<String>, Statistics)> {
+/// What an analysis comes to: the image, the report, what was odd, where the time went.
+type Analysed = (Image, Report, Vec<String>, Statistics);
+
+fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<Analysed> {
     let open = OpenOptions {
         platform: arguments.platform.clone(),
         progress: Some(bar.opening()),
@@ -70,5 +78,5 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, 
         compare: arguments.stats.is_some(),
     };
     let report = pipeline::analyse(&image, &config, &options, bar, &mut statistics)?;
-    Ok((report, problems, statistics))
+    Ok((image, report, problems, statistics))
 }

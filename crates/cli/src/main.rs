@@ -8,6 +8,7 @@ mod analysis;
 mod arguments;
 mod asked;
 mod commands;
+mod harden;
 mod options;
 mod output;
 mod overrides;
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
         Command::Profile(arguments) => commands::profile(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Why(arguments) => commands::why(&arguments),
+        Command::Harden(arguments) => commands::harden(&arguments),
+        Command::Mount(arguments) => commands::mount(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),

@@ -1,5 +1,8 @@
 //! From a report to the policy that it stands for.
 
+use std::collections::BTreeSet;
+
+use confine_kernel::call_named;
 use confine_policy::{ARGUMENTS, Architecture, Conjunction, Masked, Policy, Rule};
 use confine_report::{Report, Restriction};
 
@@ -17,6 +20,47 @@ pub fn container(report: &Report, alternatives: usize) -> Policy {
         policy.allow(Architecture::X86_64, allowed.number, &rule);
     }
     policy.coarsened(alternatives)
+}
+
+/// The policy that holds from the moment on in which one program, given by its index, starts: its own calls, those of
+/// everything that it can execute from there on, as what it executes runs under it as well, those that the kernel needs,
+/// and what could not be resolved in any of them widens it to.
+pub fn program(report: &Report, index: usize) -> Policy {
+    let members = under(report, index);
+    let programs = || members.iter().filter_map(|member| report.programs.get(*member));
+    let mut policy = Policy::new();
+    for call in programs().flat_map(|program| &program.calls) {
+        let combinations = call.arguments.iter();
+        let rule = match call.restricts() {
+            false => Rule::any(),
+            true => combinations
+                .map(|combination| rule(&combination.restrictions))
+                .fold(Rule::never(), |all, one| all.union(&one)),
+        };
+        policy.allow(Architecture::X86_64, call.number, &rule);
+    }
+    let needed = report
+        .runtime_calls
+        .iter()
+        .filter(|call| call.requester == "kernel");
+    let needed = needed.map(|call| &call.name);
+    let widened = report.widened.iter().map(|call| &call.name);
+    for call in needed.chain(widened).filter_map(|name| call_named(name)) {
+        policy.allow(Architecture::X86_64, call.number, &Rule::any());
+    }
+    policy
+}
+
+/// The indices of a program and of all that can run under its policy: every program of the container where it can
+/// execute any.
+pub fn under(report: &Report, index: usize) -> BTreeSet<usize> {
+    let own = report.programs.get(index);
+    let executes =
+        own.is_some_and(|program| program.calls.iter().any(|call| matches!(call.number, 59 | 322)));
+    match executes {
+        true => (0..report.programs.len()).collect(),
+        false => BTreeSet::from([index]),
+    }
 }
 
 /// What satisfies every restriction.

@@ -7,9 +7,10 @@ use confine_bundle::{
 };
 
 /// A program's policy, compiled.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Confined {
-    /// The filters in the order in which they are installed, each as its instructions of eight bytes.
+    /// The filters in the order in which they are installed, each as its instructions of eight bytes; none if the
+    /// program is only to be known.
     pub filters: Vec<Vec<u8>>,
     /// The mark that one of them leaves: [`crate::probe`].
     pub mark: u32,
@@ -17,8 +18,7 @@ pub struct Confined {
 
 /// The bytes of a bundle; a bundle for a program without an interpreter has one entry, under any fingerprint.
 ///
-/// `None` if a policy has no filters, a filter is none that the kernel takes by its length, or there is more of
-/// everything than four gigabytes.
+/// `None` if a filter is none that the kernel takes by its length, or there is more of everything than four gigabytes.
 #[must_use]
 pub fn write_bundle(programs: &BTreeMap<Fingerprint, Confined>, deny_unknown: bool) -> Option<Vec<u8>> {
     let start = HEADER_BYTES + programs.len() * ENTRY_BYTES;
@@ -62,7 +62,7 @@ fn policy(filters: &[Vec<u8>]) -> Option<Vec<u8>> {
         policy.extend((count as u64).to_le_bytes());
         policy.extend(filter);
     }
-    (!policy.is_empty()).then_some(policy)
+    Some(policy)
 }
 
 #[cfg(test)]
@@ -87,6 +87,7 @@ mod tests {
             (Fingerprint([3; 16]), confined(&[2, 4096], 0)),
             (Fingerprint([1; 16]), confined(&[5], 1)),
             (Fingerprint([2; 16]), confined(&[5], 2)),
+            (Fingerprint([5; 16]), confined(&[], 3)),
         ]);
         let bytes = write_bundle(&programs, true).unwrap();
         let bundle = Bundle::read(&bytes).unwrap();
@@ -98,12 +99,12 @@ mod tests {
             assert_eq!(filters, confined.filters);
         }
         assert_eq!(bundle.find(&Fingerprint([4; 16])), None);
-        assert_eq!(bytes.len(), 32 + 3 * 40 + (8 + 16) + (8 + 4096 * 8) + (8 + 40));
+        assert_eq!(bytes.len(), 32 + 4 * 40 + (8 + 16) + (8 + 4096 * 8) + (8 + 40));
     }
 
     #[test]
     fn filters_that_the_kernel_would_not_take_are_not_written() {
-        for filters in [&[][..], &[0], &[1, 4097]] {
+        for filters in [&[0][..], &[1, 4097]] {
             let programs = BTreeMap::from([(Fingerprint([1; 16]), confined(filters, 0))]);
             assert_eq!(write_bundle(&programs, false), None, "{filters:?}");
         }

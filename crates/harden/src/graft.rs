@@ -11,7 +11,7 @@
 //! program headers by their place in the file.
 
 use confine_bundle::elf::{self, FileHeader, Segment};
-use confine_bundle::{Kind, PROLOGUE_BYTES, Prologue};
+use confine_bundle::{Bundle, Fingerprint, Kind, PROLOGUE_BYTES, Prologue};
 
 use crate::identity::bytes;
 
@@ -63,6 +63,27 @@ pub fn graft(file: &[u8], kind: Kind, bundle: &[u8]) -> Result<Vec<u8>, GraftErr
         grafted.write_out_zeros()?;
     }
     grafted.add(kind, bundle)
+}
+
+/// The filters that a grafted file has for a program; for the file itself if it is a program. `None` if it has none.
+#[must_use]
+pub fn grafted_filters(file: &[u8], program: Option<&Fingerprint>) -> Option<Vec<Vec<u8>>> {
+    let header = FileHeader::read(file)?;
+    let table = file
+        .get(usize::try_from(header.table).ok()?..)?
+        .get(..header.table_bytes())?;
+    let segments: Vec<Segment> = elf::segments(table).collect();
+    let place = prologue_place(&header, &segments)?;
+    let prologue = Prologue::read(file.get(place..)?)?;
+    // In the file the parts are as far from each other as in memory.
+    let start = usize::try_from((place as u64).wrapping_add(prologue.bundle)).ok()?;
+    let length = usize::try_from(prologue.bundle_bytes).ok()?;
+    let bundle = Bundle::read(file.get(start..)?.get(..length)?).ok()?;
+    let entry = match program {
+        Some(program) => bundle.find(program)?,
+        None => bundle.entries().next()?,
+    };
+    Some(bundle.filters(&entry).ok()?.map(<[u8]>::to_vec).collect())
 }
 
 /// A file while something is added to it.
@@ -244,12 +265,16 @@ fn check_kind(kind: Kind, header: &FileHeader, segments: &[Segment]) -> Result<(
 }
 
 fn is_grafted(file: &[u8], header: &FileHeader, segments: &[Segment]) -> bool {
-    let prologue = header.entry.checked_sub(PROLOGUE_BYTES as u64);
-    let mut loads = segments.iter().filter(|segment| segment.kind == elf::LOAD);
-    let place =
-        prologue.and_then(|address| loads.find_map(|segment| segment.place(address, PROLOGUE_BYTES as u64)));
-    let bytes = place.and_then(|place| file.get(usize::try_from(place).ok()?..));
+    let bytes = prologue_place(header, segments).and_then(|place| file.get(place..));
     bytes.and_then(Prologue::read).is_some()
+}
+
+/// Where in the file a prologue lies, if there is one: right in front of the entry point.
+fn prologue_place(header: &FileHeader, segments: &[Segment]) -> Option<usize> {
+    let address = header.entry.checked_sub(PROLOGUE_BYTES as u64)?;
+    let mut loads = segments.iter().filter(|segment| segment.kind == elf::LOAD);
+    let place = loads.find_map(|segment| segment.place(address, PROLOGUE_BYTES as u64))?;
+    usize::try_from(place).ok()
 }
 
 /// What all linkers do and everything here relies on.

@@ -1,6 +1,6 @@
 //! Puts policies where programs start: into the files that the kernel maps first.
 //!
-//! In: filters by program, and the bytes of ELF files. Out: the bytes of the same files with a loader of our own in
+//! In: policies of programs, and the bytes of ELF files. Out: the bytes of the same files with a loader of our own in
 //! front of their code and the policies beside it. Must not know: images, engines, where files go.
 //!
 //! [`graft`] adds two segments to a dynamic loader, or to a program that needs none: the policies as constants, and the
@@ -12,8 +12,10 @@
 mod bundle;
 mod graft;
 mod identity;
+mod policy;
 
 pub use bundle::{Confined, write_bundle};
 pub use confine_bundle::{Fingerprint, Kind, REFUSED, probe};
-pub use graft::{GraftError, graft};
+pub use graft::{GraftError, graft, grafted_filters};
 pub use identity::{Program, identify};
+pub use policy::{LoaderCall, compile, loader_calls};

@@ -7,7 +7,7 @@
 //! entries   ascending by fingerprint:
 //!           fingerprint [u8; 16] · offset of the policy u32 · its length u32 · number of filters u32 · mark u32 ·
 //!           checksum of the policy u64
-//! policies  for each filter, in the order of installation:
+//! policies  for each filter, in the order of installation, if there are any:
 //!           number of instructions u32 · 0 u32 · instructions, each a `sock_filter` of 8 bytes
 //! ```
 //!
@@ -45,7 +45,7 @@ pub enum Broken {
     Cut,
     /// A policy does not have its checksum.
     Checksum,
-    /// A policy has no filters, or one of a length that the kernel does not take.
+    /// A policy is not the filters that it should be, or one is of a length that the kernel does not take.
     Filters,
 }
 
@@ -189,7 +189,8 @@ impl<'a> Bundle<'a> {
         Entry::read(self.entries.get(index)?)
     }
 
-    /// The filters of an entry: at least one, each of a length that the kernel takes.
+    /// The filters of an entry, each of a length that the kernel takes; none if its program is known and starts as it
+    /// is.
     ///
     /// # Errors
     /// When they are not as the entry says, or not as they were written.
@@ -205,7 +206,7 @@ impl<'a> Bundle<'a> {
         for _ in 0..entry.filters {
             all.next().ok_or(Broken::Filters)?;
         }
-        if entry.filters == 0 || !all.rest.is_empty() {
+        if !all.rest.is_empty() {
             return Err(Broken::Filters);
         }
         Ok(filters)

@@ -40,7 +40,8 @@ pub fn unknown(bundle: &Bundle<'_>) -> Result<(), Refusal> {
 /// When they cannot be read or the kernel does not take them.
 pub fn install(bundle: &Bundle<'_>, entry: &Entry) -> Result<(), Refusal> {
     let filters = bundle.filters(entry).map_err(Refusal::Bundle)?;
-    if is_in_force(entry.mark) {
+    // A program that starts as it is gives nothing up, not even privileges.
+    if filters.clone().next().is_none() || is_in_force(entry.mark) {
         return Ok(());
     }
     let has_others = is_any_in_force();

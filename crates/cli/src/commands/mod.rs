@@ -2,12 +2,14 @@
 
 mod cache;
 mod generate;
+mod harden;
 mod inspect;
 mod profile;
 mod why;
 
 pub use cache::cache;
 pub use generate::{completions, man};
+pub use harden::{harden, mount};
 pub use inspect::inspect;
 pub use profile::profile;
 pub use why::why;
