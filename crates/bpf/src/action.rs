@@ -1,6 +1,7 @@
 //! What a filter answers.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// What the kernel does about a call (include/uapi/linux/seccomp.h), from the most lenient on.
 ///
@@ -84,9 +85,45 @@ impl fmt::Display for Action {
     }
 }
 
+/// A text is no action that a filter can answer by itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected errno:NUMBER up to {MAXIMUM_ERRNO}, kill-process, kill-thread, trap or log, found {0:?}")]
+pub struct UnknownAction(String);
+
+impl FromStr for Action {
+    type Err = UnknownAction;
+
+    /// Reads what denied calls may be answered with.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.strip_prefix("errno:").and_then(|digits| digits.parse().ok());
+        match (text, number) {
+            (_, Some(number)) if number <= MAXIMUM_ERRNO => Ok(Self::Errno(number)),
+            ("kill-process", _) => Ok(Self::KillProcess),
+            ("kill-thread", _) => Ok(Self::KillThread),
+            ("trap", _) => Ok(Self::Trap(0)),
+            ("log", _) => Ok(Self::Log),
+            _ => Err(UnknownAction(text.to_owned())),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn actions_are_read_from_words() {
+        for (text, expected) in [
+            ("errno:1", Some(Action::Errno(1))),
+            ("errno:4096", None),
+            ("errno:", None),
+            ("kill-process", Some(Action::KillProcess)),
+            ("log", Some(Action::Log)),
+            ("allow", None),
+        ] {
+            assert_eq!(text.parse().ok(), expected, "{text}");
+        }
+    }
 
     /// From the most restrictive on, as include/uapi/linux/seccomp.h lists them.
     #[test]

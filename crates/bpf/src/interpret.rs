@@ -142,38 +142,36 @@ pub fn always_allows(filters: &[Filter], architecture: u32, number: u32) -> bool
 }
 
 fn is_constant(filter: &Filter, architecture: u32, number: u32) -> bool {
+    let end = settled(filter, architecture, number).and_then(|at| filter.instructions().get(at));
+    end.is_some_and(|end| end.code == 0x06 && end.k == Action::Allow.word())
+}
+
+/// Where the number and the architecture alone lead: the index of an instruction that returns, or of the first one that is not
+/// of those which the kernel follows.
+pub(crate) fn settled(filter: &Filter, architecture: u32, number: u32) -> Option<usize> {
     let mut accumulator = 0;
     let mut at = 0;
-    while let Some(instruction) = filter.instructions().get(at) {
+    // Jumps only go forwards.
+    loop {
+        let instruction = filter.instructions().get(at)?;
         let k = instruction.k;
         let holds = match instruction.code {
-            0x20 if k == NUMBER => {
-                accumulator = number;
-                at += 1;
-                continue;
-            }
-            0x20 if k == ARCHITECTURE => {
-                accumulator = architecture;
-                at += 1;
-                continue;
-            }
-            0x54 => {
-                accumulator &= k;
-                at += 1;
-                continue;
-            }
-            0x05 => {
-                at += 1 + k as usize;
-                continue;
-            }
-            0x06 => return k == Action::Allow.word(),
             0x15 => accumulator == k,
             0x35 => accumulator >= k,
             0x25 => accumulator > k,
             0x45 => accumulator & k != 0,
-            _ => return false,
+            other => {
+                match other {
+                    0x20 if k == NUMBER => accumulator = number,
+                    0x20 if k == ARCHITECTURE => accumulator = architecture,
+                    0x54 => accumulator &= k,
+                    0x05 => at += k as usize,
+                    _ => return Some(at),
+                }
+                at += 1;
+                continue;
+            }
         };
         at += 1 + usize::from(if holds { instruction.jt } else { instruction.jf });
     }
-    false
 }

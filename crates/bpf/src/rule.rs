@@ -19,13 +19,13 @@ const VALUE_WEIGHT: u64 = 64;
 
 /// What one half of an argument must be: under the mask the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Half {
-    content: Content,
-    value: u32,
+pub(crate) struct Half {
+    pub(crate) content: Content,
+    pub(crate) value: u32,
 }
 
 /// Conditions that must hold together, by offset.
-type Alternative = Vec<Half>;
+pub(crate) type Alternative = Vec<Half>;
 
 /// Alternatives by the value that one half has.
 type Groups = BTreeMap<u32, BTreeSet<Alternative>>;
@@ -37,7 +37,7 @@ pub(crate) fn decide(graph: &mut Graph, rule: &Rule, allowed: NodeId, denied: No
 }
 
 /// A conjunction by halves; of a 64-bit argument those that are looked at.
-fn halves(conjunction: &Conjunction) -> Alternative {
+pub(crate) fn halves(conjunction: &Conjunction) -> Alternative {
     let conditions = conjunction.conditions().flat_map(|(index, condition)| {
         let low = FIRST_ARGUMENT + 8 * index as u32;
         [(low, 0), (low + 4, 32)].map(|(offset, shift)| Half {

@@ -1,6 +1,7 @@
 //! How often calls are made, so that frequent ones are decided first.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 /// How often each call is made, relative to the others. What it does not name is rare.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,6 +28,39 @@ impl Weights {
     }
 }
 
+/// A line that does not say how often a call is made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: expected the name of a system call and a count, found {found:?}")]
+pub struct MalformedWeights {
+    line: usize,
+    found: String,
+}
+
+impl FromStr for Weights {
+    type Err = MalformedWeights;
+
+    /// Reads lines of a call's name and a count; what follows `#` is a comment.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let lines = (1..).zip(text.lines());
+        let lines = lines.map(|(number, line)| (number, line.split('#').next().unwrap_or_default().trim()));
+        lines
+            .filter(|(_, line)| !line.is_empty())
+            .map(|(number, line)| {
+                counted(line).ok_or_else(|| MalformedWeights {
+                    line: number,
+                    found: line.to_owned(),
+                })
+            })
+            .collect()
+    }
+}
+
+fn counted(line: &str) -> Option<(u32, u64)> {
+    let (name, count) = line.split_once(char::is_whitespace)?;
+    let call = confine_kernel::call_named(name)?;
+    Some((call.number, count.trim().parse().ok()?))
+}
+
 impl FromIterator<(u32, u64)> for Weights {
     /// From numbers of calls and how often each was made; what is there twice is added up.
     fn from_iter<I: IntoIterator<Item = (u32, u64)>>(counts: I) -> Self {
@@ -51,5 +85,19 @@ mod tests {
         assert_eq!(Weights::even().of(7), 1);
         let even: Weights = [(0, 1), (1, 1)].into_iter().collect();
         assert_eq!(even.of(1), (1 << 23) + 1);
+    }
+
+    #[test]
+    fn counts_are_read_from_lines() {
+        let read: Weights = "# a trace\nread\t5\n\nwrite 7 # often\n".parse().unwrap();
+        assert_eq!(read, [(0, 5), (1, 7)].into_iter().collect());
+        for (text, expected) in [
+            ("read", "line 1"),
+            ("read 1\nno_such_call 2", "line 2"),
+            ("read -1", "line 1"),
+        ] {
+            let error = text.parse::<Weights>().unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use confine_image::{Image, OpenOptions};
 use confine_kernel::Runtime;
 use confine_report::Report;
 
-use crate::arguments::{AnalysisArguments, StatisticsFormat, Switch};
+use crate::arguments::{AnalysisArguments, StatisticsFormat};
 use crate::options::Options;
 use crate::progress::Bar;
 use crate::statistics::{Statistics, show};
@@ -73,7 +73,7 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<Analysed>
         },
         program: arguments.program.clone(),
         address_taken: arguments.address_taken,
-        arguments: arguments.arguments == Switch::On,
+        arguments: arguments.args.into(),
         cache,
         compare: arguments.stats.is_some(),
     };

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use confine_bpf::Action;
 use confine_image::{Platform, Target};
 use confine_kernel::Runtime;
+use confine_solve::WantedArguments;
 
 use crate::asked::{self, AskedCall};
 use crate::options::AddressTaken;
@@ -29,6 +31,8 @@ Examples:
   confine profile dir:/srv/rootfs --command 'server --port 80' --env LANG=C --user www-data
 
   confine profile dir:/srv/rootfs --program /usr/sbin/nginx -o nginx-alone.json
+  confine profile nginx --per-program policies -o nginx.json
+  confine profile nginx --program nginx --format bpf -o nginx.bpf
 
   confine inspect docker-archive:nginx.tar
   confine why nginx setuid";
@@ -47,6 +51,19 @@ Examples:
   confine mount nginx -o /etc/confine/nginx
 
 The output tells how to mount the files: for docker run, Compose and Kubernetes.";
+/// What filters are made from.
+const FILTER_INPUTS: &str = "\
+IMAGE may also be
+  a report of confine, of which the container's policy is taken, or with --program that of one program
+  a profile of the OCI runtime specification, as `confine profile` writes it
+  a filter as the kernel takes it, as `confine profile --format bpf` writes it
+  -  one of these three on the standard input
+
+Examples:
+  confine filter show nginx.json
+  confine filter run nginx.json ioctl 1 TCGETS
+  confine filter run --entry i386 nginx.json 11
+  confine filter asm --format raw nginx.json -o nginx.bpf";
 
 const IMAGE_HELP: &str = "\
 The image:
@@ -82,6 +99,8 @@ pub enum Command {
     Harden(HardenArguments),
     /// Prepare files that do the same for an unchanged image when they are mounted
     Mount(MountArguments),
+    /// Look into the filter that the kernel runs for a policy
+    Filter(FilterArguments),
     /// Show or empty the cache, where what was found about programs and libraries is kept by their contents
     Cache(CacheArguments),
     /// Write a shell's completion script to the standard output
@@ -99,13 +118,22 @@ pub struct ProfileArguments {
     #[command(flatten)]
     pub analysis: AnalysisArguments,
 
-    /// Where the profile goes; `-` is the standard output
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
-    pub output: PathBuf,
+    /// Where the container's profile goes; `-` is the standard output, where it also goes without --per-program
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 
-    /// What the profile is written as
+    /// Write into this folder, which is made if it is not there, the policy of every program: for a filter that goes in when
+    /// that program starts; index.json says which file is whose
+    #[arg(long, value_name = "DIR", conflicts_with = "program")]
+    pub per_program: Option<PathBuf>,
+
+    /// What profiles are written as
     #[arg(long, value_enum, default_value_t = ProfileFormat::Oci)]
     pub format: ProfileFormat,
+
+    /// How a policy becomes a filter.
+    #[command(flatten)]
+    pub compiler: CompilerArguments,
 
     /// Also write the report: everything that was found, for machines
     #[arg(long, value_name = "FILE")]
@@ -114,6 +142,113 @@ pub struct ProfileArguments {
     /// Fail if anything could not be resolved, and write no profile then
     #[arg(long)]
     pub strict: bool,
+}
+
+/// How a policy becomes a filter.
+#[derive(Debug, Args)]
+pub struct CompilerArguments {
+    /// What a filter answers to denied calls: errno:NUMBER, kill-process, kill-thread, trap or log; errno:38 (ENOSYS) unless
+    /// a profile says something else
+    #[arg(long, value_name = "ACTION", help_heading = "Filter")]
+    pub denied: Option<Action>,
+
+    /// How often which call is made, a line `NAME COUNT` each: frequent ones are decided first
+    #[arg(long, value_name = "FILE", help_heading = "Filter")]
+    pub weights: Option<PathBuf>,
+}
+
+/// Flags of `confine filter`.
+#[derive(Debug, Args)]
+#[command(after_help = FILTER_INPUTS)]
+pub struct FilterArguments {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: FilterAction,
+}
+
+/// What to do with a filter.
+#[derive(Debug, Subcommand)]
+pub enum FilterAction {
+    /// Show the instructions, with what is compared and which calls get where
+    #[command(after_help = FILTER_INPUTS)]
+    Show(FilterInput),
+    /// Write the instructions for other tools
+    #[command(after_help = FILTER_INPUTS)]
+    Asm(FilterAsmArguments),
+    /// Say what happens to a call, and what it costs to know
+    #[command(after_help = FILTER_INPUTS)]
+    Run(FilterRunArguments),
+}
+
+/// A filter, or what one is made from.
+#[derive(Debug, Args)]
+pub struct FilterInput {
+    /// What to analyse and how, where it is an image.
+    #[command(flatten)]
+    pub analysis: AnalysisArguments,
+
+    /// How a policy becomes a filter.
+    #[command(flatten)]
+    pub compiler: CompilerArguments,
+}
+
+/// Flags of `confine filter asm`.
+#[derive(Debug, Args)]
+pub struct FilterAsmArguments {
+    /// The filter.
+    #[command(flatten)]
+    pub input: FilterInput,
+
+    /// What the instructions are written as
+    #[arg(long, value_enum, default_value_t = AssemblyFormat::Asm)]
+    pub format: AssemblyFormat,
+
+    /// Where they go; `-` is the standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+}
+
+/// Flags of `confine filter run`.
+#[derive(Debug, Args)]
+pub struct FilterRunArguments {
+    /// The filter.
+    #[command(flatten)]
+    pub input: FilterInput,
+
+    /// The system call, by name or number
+    #[arg(value_name = "CALL", value_parser = asked::any_number)]
+    pub call: u32,
+
+    /// Its arguments, by number or by the names of constants; those that are left out are 0
+    #[arg(value_name = "ARGUMENT", num_args = 0..=6, allow_negative_numbers = true)]
+    pub arguments: Vec<String>,
+
+    /// The way by which the call comes into the kernel
+    #[arg(long, value_enum, default_value_t = Entry::X8664, value_name = "ENTRY", help_heading = "Filter")]
+    pub entry: Entry,
+}
+
+/// What instructions are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AssemblyFormat {
+    /// The language of the kernel's bpf_asm
+    Asm,
+    /// Elements of an array of struct sock_filter
+    C,
+    /// The bytes that the kernel takes
+    Raw,
+}
+
+/// A way by which calls come into the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Entry {
+    /// The instruction `syscall`
+    #[value(name = "x86-64")]
+    X8664,
+    /// The instruction `syscall` with the bit of x32 in the number
+    X32,
+    /// `int 0x80`, whose numbers are those of 32-bit programs
+    I386,
 }
 
 /// Flags of `confine inspect`.
@@ -297,9 +432,9 @@ pub struct AnalysisArguments {
     #[arg(long, value_enum, default_value_t = AddressTaken::Reached, help_heading = "Analysis")]
     pub address_taken: AddressTaken,
 
-    /// Whether the requests, commands and flags that calls are made with are restricted, too
-    #[arg(long, value_enum, default_value_t = Switch::On, value_name = "WHETHER", help_heading = "Analysis")]
-    pub arguments: Switch,
+    /// Which arguments of calls are restricted to the values that programs pass
+    #[arg(long, value_enum, default_value_t = RestrictedArguments::Safe, value_name = "WHICH", help_heading = "Analysis")]
+    pub args: RestrictedArguments,
 
     /// Compute everything anew, and keep nothing for the next time
     #[arg(long)]
@@ -330,6 +465,9 @@ pub struct AnalysisArguments {
 pub enum ProfileFormat {
     /// JSON of the OCI runtime specification, for Docker, podman, containerd, CRI-O, runc and crun
     Oci,
+    /// A filter as the kernel takes it, in classic BPF, for seccomp(2) or `bwrap --seccomp`; a policy that needs several has
+    /// the others in files with a number behind the name
+    Bpf,
 }
 
 /// What findings are shown as.
@@ -363,13 +501,25 @@ pub enum RuntimeName {
     None,
 }
 
-/// Whether something is done.
+/// Which arguments of calls are restricted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Switch {
-    /// It is
-    On,
-    /// It is not
+pub enum RestrictedArguments {
+    /// None: a call is allowed as such or not at all
     Off,
+    /// Those that say what a call does: requests, commands and flags
+    Safe,
+    /// Whatever is constant and no address: descriptors, sizes, modes, too
+    All,
+}
+
+impl From<RestrictedArguments> for WantedArguments {
+    fn from(which: RestrictedArguments) -> Self {
+        match which {
+            RestrictedArguments::Off => Self::None,
+            RestrictedArguments::Safe => Self::Telling,
+            RestrictedArguments::All => Self::Comparable,
+        }
+    }
 }
 
 impl From<RuntimeName> for Runtime {

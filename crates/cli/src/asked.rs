@@ -46,6 +46,33 @@ pub fn call(text: &str) -> Result<AskedCall, String> {
     })
 }
 
+/// A call by name, or any number, as the kernel has to answer those that it does not know, too.
+pub fn any_number(text: &str) -> Result<u32, String> {
+    match number(text).map(u32::try_from) {
+        Some(Ok(number)) => Ok(number),
+        Some(Err(_)) => Err("expected a number of at most 32 bits".to_owned()),
+        None => named_call(text).map(|call| call.number),
+    }
+}
+
+/// An argument of a call, by number or by the names of constants.
+pub fn argument(call: u32, index: u32, text: &str) -> Result<u64, String> {
+    if let Some(number) = number(text) {
+        return Ok(number);
+    }
+    if let Ok(number) = text.parse::<i64>() {
+        return Ok(number.cast_unsigned());
+    }
+    let call = confine_kernel::call(call);
+    let fact = call.and_then(|call| confine_kernel::arguments(call.number).get(index as usize));
+    let Some((call, fact)) = call.zip(fact) else {
+        return Err(format!("expected a number like 21523 or 0x5413, found {text:?}"));
+    };
+    let values = values(call, index, fact, text)?;
+    let own = values.into_iter().find(|(at, _)| *at == index);
+    Ok(own.map_or(0, |(_, value)| value))
+}
+
 fn named_call(text: &str) -> Result<&'static SystemCall, String> {
     let found = match text.parse() {
         Ok(number) => confine_kernel::call(number),
@@ -140,6 +167,28 @@ mod tests {
         ] {
             assert_eq!(named_call(text).ok().map(|call| call.number), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn arguments_are_numbers_or_names() {
+        for (call, index, text, expected) in [
+            (16, 1, "TCGETS", Some(0x5401)),
+            (16, 1, "0x5401", Some(0x5401)),
+            (16, 0, "-1", Some(u64::MAX)),
+            (9, 2, "PROT_READ|PROT_EXEC", Some(5)),
+            (16, 5, "TCGETS", None),
+            (9999, 0, "7", Some(7)),
+            (9999, 0, "x", None),
+        ] {
+            assert_eq!(
+                argument(call, index, text).ok(),
+                expected,
+                "{call} {index} {text}"
+            );
+        }
+        assert_eq!(any_number("read"), Ok(0));
+        assert_eq!(any_number("0x40000000"), Ok(0x4000_0000));
+        assert!(any_number("0x100000000").is_err() && any_number("no_such_call").is_err());
     }
 
     #[test]

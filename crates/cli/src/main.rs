@@ -8,16 +8,19 @@ mod analysis;
 mod arguments;
 mod asked;
 mod commands;
+mod filter_source;
 mod harden;
 mod options;
 mod output;
 mod overrides;
+mod per_program;
 mod pipeline;
 mod policy;
 mod progress;
 mod statistics;
 mod summary;
 mod terminal;
+mod written;
 
 use std::process::ExitCode;
 
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Command::Why(arguments) => commands::why(&arguments),
         Command::Harden(arguments) => commands::harden(&arguments),
         Command::Mount(arguments) => commands::mount(&arguments),
+        Command::Filter(arguments) => commands::filter(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use confine_cache::Cache;
 use confine_kernel::Runtime;
+use confine_solve::WantedArguments;
 
 /// How to analyse.
 #[derive(Debug, Clone)]
@@ -15,8 +16,8 @@ pub struct Options {
     pub runtime: Runtime,
     /// Which functions may be called through pointers.
     pub address_taken: AddressTaken,
-    /// Whether arguments of calls are restricted.
-    pub arguments: bool,
+    /// Which arguments of calls are restricted.
+    pub arguments: WantedArguments,
     /// Where what was computed before is kept, if anywhere.
     pub cache: Option<Cache>,
     /// Decode all code once more when everything is done, alone, so that the statistics can compare.

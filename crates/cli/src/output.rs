@@ -41,16 +41,17 @@ impl Output {
     }
 
     /// Writes everything.
-    pub fn write(self, text: &str) -> anyhow::Result<()> {
+    pub fn write(self, content: impl AsRef<[u8]>) -> anyhow::Result<()> {
+        let content = content.as_ref();
         match self {
-            Self::Standard => print(text),
+            Self::Standard => print(content),
             Self::File { path, mut temporary } => temporary
-                .write_all(text.as_bytes())
+                .write_all(content)
                 .and_then(|()| temporary.persist(&path).map_err(|error| error.error))
                 .map(drop)
                 .with_context(|| format!("cannot write {}", path.display())),
             Self::Special { path, mut file } => file
-                .write_all(text.as_bytes())
+                .write_all(content)
                 .with_context(|| format!("cannot write {}", path.display())),
         }
     }
@@ -82,10 +83,10 @@ impl Output {
     }
 }
 
-/// Writes text to the standard output as it is; a reader that has seen enough and left is no error.
-pub fn print(text: &str) -> anyhow::Result<()> {
+/// Writes text or data to the standard output as it is; a reader that has seen enough and left is no error.
+pub fn print(content: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(content.as_ref()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(error).context("cannot write the standard output")
         }

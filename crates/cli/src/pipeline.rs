@@ -7,6 +7,7 @@
 
 mod assemble;
 mod comparison;
+mod executions;
 mod languages;
 mod later;
 mod objects;
@@ -93,8 +94,8 @@ pub struct Analysis<'a> {
     store: ObjectStore,
     /// What can be executed, by the configuration, by scripts and by constant names in programs.
     found: Programs,
-    /// Names that programs execute and that were followed.
-    executed: BTreeSet<String>,
+    /// Names that programs execute and that were followed, with the files that they lead to.
+    executed: BTreeMap<String, Vec<String>>,
     objects: Objects<'a>,
     programs: Vec<AnalysedProgram>,
 }
@@ -124,7 +125,7 @@ impl<'a> Analysis<'a> {
             options,
             store: ObjectStore::default(),
             found: Programs::default(),
-            executed: BTreeSet::new(),
+            executed: BTreeMap::new(),
             objects: Objects::new(options.cache.as_ref()),
             programs: Vec::new(),
         };
@@ -269,10 +270,19 @@ impl<'a> Analysis<'a> {
         let known = self.programs.len();
         let mut new: BTreeMap<String, confine_programs::Program> = BTreeMap::new();
         for execution in executed {
-            if !self.executed.insert(execution.named.clone()) {
+            if let Some(files) = self.executed.get(&execution.named) {
+                let links = files
+                    .iter()
+                    .map(|file| (Some(execution.parent.clone()), file.clone()));
+                self.found.executions.links.extend(links);
                 continue;
             }
             let brought = execution.programs(self.files, self.config);
+            let files = brought.executions.roots().map(str::to_owned).collect();
+            self.executed.insert(execution.named.clone(), files);
+            self.found
+                .executions
+                .extend(brought.executions, &execution.parent);
             for script in brought.scripts {
                 match self
                     .found

@@ -1,13 +1,17 @@
-//! From a report to the policy that it stands for.
+//! From a report to the policies that it stands for.
 
 use std::collections::BTreeSet;
 
+use confine_assumption::Effect;
 use confine_kernel::call_named;
 use confine_policy::{ARGUMENTS, Architecture, Conjunction, Masked, Policy, Rule};
-use confine_report::{Report, Restriction};
+use confine_report::{Program, Report, Restriction};
 
-/// The policy for the whole container, of at most so many alternatives for all the calls that have conditions.
-pub fn container(report: &Report, alternatives: usize) -> Policy {
+/// Who asks for the calls that the kernel makes or needs itself, in a report's words.
+const KERNEL: &str = "kernel";
+
+/// The policy for the whole container.
+pub fn container(report: &Report) -> Policy {
     let mut policy = Policy::new();
     for allowed in &report.allowed {
         let rule = match allowed.arguments.as_slice() {
@@ -19,48 +23,81 @@ pub fn container(report: &Report, alternatives: usize) -> Policy {
         };
         policy.allow(Architecture::X86_64, allowed.number, &rule);
     }
-    policy.coarsened(alternatives)
+    policy
 }
 
 /// The policy that holds from the moment on in which one program, given by its index, starts: its own calls, those of
-/// everything that it can execute from there on, as what it executes runs under it as well, those that the kernel needs,
-/// and what could not be resolved in any of them widens it to.
+/// everything that it can execute from there on, as what it executes runs under it as well, those that the kernel needs, and
+/// what could not be resolved in any of them widens it to.
+///
+/// The container runtime's calls are not in it: the runtime is done by then.
 pub fn program(report: &Report, index: usize) -> Policy {
     let members = under(report, index);
     let programs = || members.iter().filter_map(|member| report.programs.get(*member));
     let mut policy = Policy::new();
     for call in programs().flat_map(|program| &program.calls) {
-        let combinations = call.arguments.iter();
         let rule = match call.restricts() {
             false => Rule::any(),
-            true => combinations
+            true => call
+                .arguments
+                .iter()
                 .map(|combination| rule(&combination.restrictions))
                 .fold(Rule::never(), |all, one| all.union(&one)),
         };
         policy.allow(Architecture::X86_64, call.number, &rule);
     }
-    let needed = report
-        .runtime_calls
+    let needed = report.runtime_calls.iter();
+    let needed = needed
+        .filter(|call| call.requester == KERNEL)
+        .map(|call| &call.name);
+    // What is no program's own is an assumption about commands, and concerns whoever it leads to.
+    let of_programs: BTreeSet<_> = report
+        .programs
         .iter()
-        .filter(|call| call.requester == "kernel");
-    let needed = needed.map(|call| &call.name);
-    let widened = report.widened.iter().map(|call| &call.name);
+        .flat_map(|program| &program.assumptions)
+        .collect();
+    let others = report
+        .assumptions
+        .iter()
+        .filter(|assumption| !of_programs.contains(assumption));
+    let own = programs().flat_map(|program| &program.assumptions);
+    let is_widened = own
+        .chain(others)
+        .any(|assumption| assumption.effect == Effect::WidenedToDefault);
+    let widened = report
+        .widened
+        .iter()
+        .filter(|_| is_widened)
+        .map(|call| &call.name);
     for call in needed.chain(widened).filter_map(|name| call_named(name)) {
         policy.allow(Architecture::X86_64, call.number, &Rule::any());
     }
     policy
 }
 
-/// The indices of a program and of all that can run under its policy: every program of the container where it can
-/// execute any.
+/// The indices of a program and of all that can run under its policy: what it executes, what that executes, and so on;
+/// every program of the container where one of them can execute something that is not known.
 pub fn under(report: &Report, index: usize) -> BTreeSet<usize> {
-    let own = report.programs.get(index);
-    let executes =
-        own.is_some_and(|program| program.calls.iter().any(|call| matches!(call.number, 59 | 322)));
-    match executes {
-        true => (0..report.programs.len()).collect(),
-        false => BTreeSet::from([index]),
+    let mut members = BTreeSet::new();
+    let mut open = vec![index];
+    while let Some(next) = open.pop() {
+        let Some(Program {
+            executes,
+            executes_unknown,
+            ..
+        }) = report.programs.get(next)
+        else {
+            continue;
+        };
+        if !members.insert(next) {
+            continue;
+        }
+        if *executes_unknown {
+            return (0..report.programs.len()).collect();
+        }
+        open.extend(executes);
     }
+    members
 }
 
 /// What satisfies every restriction.
@@ -84,7 +121,9 @@ fn condition(index: usize, masked: Masked) -> Option<Conjunction> {
 
 #[cfg(test)]
 mod tests {
+    use confine_assumption::{Assumption, Kind};
     use confine_report::Word;
+    use serde_json::json;
 
     use super::*;
 
@@ -113,5 +152,80 @@ mod tests {
         }
         assert!(rule(&[]).is_any());
         assert!(rule(&[restriction(9, &[1])]).is_never());
+    }
+    /// A server that executes a tool, which executes nothing, and a shell that executes something unknown.
+    fn report() -> Report {
+        let program = |path: &str, calls: &[(u32, &str)], executes: &[usize]| {
+            let calls: Vec<_> = calls
+                .iter()
+                .map(|(number, name)| json!({"number": number, "name": name, "sites": 1, "chain": []}))
+                .collect();
+            json!({"path": path, "invoked": [], "arguments": [], "found": [], "objects": [], "calls": calls,
+                "executes": executes, "executes_unknown": path == "/bin/sh", "assumptions": []})
+        };
+        let ioctl = json!({"number": 16, "name": "ioctl", "sites": 1, "chain": [], "arguments": [{"chain": [],
+            "restrictions": [{"index": 1, "name": "cmd", "mask": "0xffffffff", "values": ["0x5401"]}]}]});
+        let mut programs = vec![
+            program("/bin/server", &[(0, "read"), (59, "execve")], &[1]),
+            program("/bin/tool", &[(1, "write")], &[]),
+            program("/bin/sh", &[(61, "wait4"), (59, "execve")], &[1]),
+        ];
+        programs[1]["calls"].as_array_mut().unwrap().push(ioctl);
+        let runtime =
+            |name: &str, requester: &str| json!({"name": name, "requester": requester, "reason": "x"});
+        let report = json!({
+            "schema": confine_report::SCHEMA, "version": confine_report::VERSION, "confine": "0", "kernel_table": "0",
+            "image": {"reference": "x", "architecture": "amd64", "command_line": [], "user": "", "workdir": "",
+                "environment": []},
+            "runtime": "runc", "objects": [], "scripts": [], "programs": programs,
+            "runtime_calls": [runtime("exit", "kernel"), runtime("capset", "runc")],
+            "widened": [{"name": "getpid", "because": "x"}], "allowed": [], "assumptions": [],
+        });
+        Report::from_json(&report.to_string()).unwrap()
+    }
+
+    fn names(policy: &Policy) -> Vec<&'static str> {
+        let calls = policy.calls(Architecture::X86_64);
+        calls
+            .filter_map(|(number, _)| confine_kernel::name(number))
+            .collect()
+    }
+
+    #[test]
+    fn a_programs_policy_has_what_it_executes() {
+        let report = report();
+        for (index, expected) in [
+            (0, vec!["read", "write", "ioctl", "execve", "exit"]),
+            (1, vec!["write", "ioctl", "exit"]),
+            // It may execute anything that there is.
+            (2, vec!["read", "write", "ioctl", "execve", "exit", "wait4"]),
+        ] {
+            let policy = program(&report, index);
+            assert_eq!(names(&policy), expected, "{index}");
+            for (request, expected) in [(0x5401, true), (0x5402, false)] {
+                let arguments = [0, request, 0, 0, 0, 0];
+                assert_eq!(policy.allows(Architecture::X86_64, 16, &arguments), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_widens_a_program_widens_those_that_it_can_run_under() {
+        let open = Assumption {
+            kind: Kind::OpenCallNumber,
+            place: "/bin/tool".to_owned(),
+            detail: "open".to_owned(),
+            effect: Effect::WidenedToDefault,
+        };
+        let mut report = report();
+        report.assumptions.push(open.clone());
+        // Nobody's own: everybody's.
+        let widened =
+            |report: &Report| [0, 1, 2].map(|index| names(&program(report, index)).contains(&"getpid"));
+        assert_eq!(widened(&report), [true; 3]);
+        report.programs[0].assumptions.push(open.clone());
+        assert_eq!(widened(&report), [true, false, true]);
+        report.programs[1].assumptions.push(open);
+        assert_eq!(widened(&report), [true; 3]);
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use confine_assumption::Assumption;
+use confine_profile::MAXIMUM_ENTRIES;
 use confine_report::Report;
 
 use crate::terminal;
+use crate::written::Coarser;
 
 /// Says what was found, in a few lines.
 pub fn show(report: &Report) {
@@ -29,6 +31,19 @@ pub fn show_incomplete(report: &Report) {
     terminal::warning(&format!(
         "{}, which --strict does not accept: `confine inspect` lists them",
         assumptions(&report.assumptions),
+    ));
+}
+
+/// Says that a profile allows more of a call than the policy does.
+pub fn show_coarser(program: Option<&str>, loss: &Coarser) {
+    let whose = program.map_or_else(String::new, |program| format!("{program}: "));
+    let what = match loss.left {
+        0 => "is allowed with any arguments".to_owned(),
+        left => format!("has {left} combinations of conditions"),
+    };
+    terminal::warning(&format!(
+        "{whose}{} {what} in place of {}, as a profile of this format holds {MAXIMUM_ENTRIES} entries: --format bpf holds all",
+        loss.name, loss.alternatives
     ));
 }
 

@@ -32,7 +32,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     let choice = anstream::AutoStream::choice(&io::stdout());
     // Writing to memory cannot fail.
     let _ = anstream::AutoStream::new(&mut plain_or_styled, choice).write_all(text.as_bytes());
-    crate::output::print(&String::from_utf8_lossy(&plain_or_styled))
+    crate::output::print(plain_or_styled)
 }
 
 /// How many columns the standard output has, if it is a terminal.

@@ -177,6 +177,7 @@ fn help_texts_are_the_known_ones() {
         ("profile", &["profile", "--help"]),
         ("inspect", &["inspect", "--help"]),
         ("why", &["why", "--help"]),
+        ("filter-run", &["filter", "run", "--help"]),
     ] {
         let output = confine(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");

@@ -52,6 +52,12 @@ impl ArgumentKind {
     pub fn is_restrictable(self) -> bool {
         matches!(self, Self::Enumeration | Self::Flags)
     }
+
+    /// Whether a constant of it means the same in every run, as none does that is an address.
+    #[must_use]
+    pub fn is_comparable(self) -> bool {
+        !matches!(self, Self::Pointer | Self::Address)
+    }
 }
 
 /// The arguments of the call with that number, in order; empty if it has none or they are not known.
@@ -174,5 +180,6 @@ mod tests {
             assert!(["16", "32", "64"].contains(&width), "{call}: {width} bits");
         }
         assert!(ArgumentKind::Flags.is_restrictable() && !ArgumentKind::Size.is_restrictable());
+        assert!(ArgumentKind::Size.is_comparable() && !ArgumentKind::Pointer.is_comparable());
     }
 }

@@ -11,7 +11,7 @@ use confine_image::{Config, FileKind, Files};
 use crate::builtins::Dialect;
 use crate::lookup::{self, Content, Located};
 use crate::pattern::{self, REST};
-use crate::{Found, Program, Programs, Script, multicall};
+use crate::{Executions, Found, Program, Programs, Script, multicall};
 
 /// How deep scripts, interpreters and wrappers may lead to each other.
 const MAX_DEPTH: usize = 24;
@@ -33,6 +33,10 @@ pub struct Context {
     /// The line, in a script.
     pub line: Option<usize>,
     pub parent: Option<String>,
+    /// The program or script that executes the command, which need not be the one that a person looks for.
+    pub by: Option<String>,
+    /// The script that the command is started to interpret.
+    pub interprets: Option<String>,
     pub depth: usize,
     /// The environment: what is known of it.
     pub variables: BTreeMap<String, String>,
@@ -67,8 +71,14 @@ pub(crate) struct Kept {
     found: BTreeSet<(usize, Found)>,
 }
 
-/// What tells one walk from another: place, text, arguments and environment; how it was come by does not.
-type UnitKey = (String, String, Vec<String>, BTreeMap<String, String>);
+/// What tells one walk from another: place, text, arguments, environment and who walks; how it was come by does not.
+type UnitKey = (
+    String,
+    String,
+    Vec<String>,
+    BTreeMap<String, String>,
+    Option<String>,
+);
 
 /// The search: what it reads, what it found, what it still has to walk.
 pub struct Discovery<'a> {
@@ -77,6 +87,7 @@ pub struct Discovery<'a> {
     pub(crate) programs: BTreeMap<String, Kept>,
     scripts: BTreeMap<String, Kept>,
     assumptions: BTreeSet<Assumption>,
+    executions: Executions,
     queue: VecDeque<Unit>,
     seen: BTreeSet<UnitKey>,
     calls: BTreeMap<(String, String), usize>,
@@ -92,6 +103,7 @@ impl<'a> Discovery<'a> {
             programs: BTreeMap::new(),
             scripts: BTreeMap::new(),
             assumptions: BTreeSet::new(),
+            executions: Executions::default(),
             queue: VecDeque::new(),
             seen: BTreeSet::new(),
             calls: BTreeMap::new(),
@@ -138,6 +150,9 @@ impl<'a> Discovery<'a> {
 
     /// Records what stays open and what was done about it.
     pub fn assume_with(&mut self, kind: Kind, context: &Context, detail: String, effect: Effect) {
+        if kind == Kind::OpenCommand && effect == Effect::NotCovered {
+            self.open(context);
+        }
         let place = place(context);
         self.assumptions.insert(Assumption {
             kind,
@@ -145,6 +160,17 @@ impl<'a> Discovery<'a> {
             detail,
             effect,
         });
+    }
+
+    /// Records that whoever executes here executes something that is not known.
+    pub fn open(&mut self, context: &Context) {
+        self.executions.open.extend(context.by.clone());
+    }
+
+    /// Records that `by` executes or interprets a file.
+    pub(crate) fn link(&mut self, by: Option<&str>, path: &str) {
+        let by = by.map(str::to_owned);
+        self.executions.links.insert((by, path.to_owned()));
     }
 
     /// What was found, sorted.
@@ -171,6 +197,7 @@ impl<'a> Discovery<'a> {
                 })
                 .collect(),
             assumptions: self.assumptions.into_iter().collect(),
+            executions: self.executions,
             without_command: false,
         }
     }
@@ -215,6 +242,7 @@ impl<'a> Discovery<'a> {
     pub fn script_text(&mut self, path: &str, context: &Context) -> Option<String> {
         match self.files.read(path) {
             Ok(bytes) if bytes.len() > MAX_SCRIPT => {
+                self.open(context);
                 self.assume(
                     Kind::UnreadableFile,
                     context,
@@ -232,6 +260,7 @@ impl<'a> Discovery<'a> {
             }
             Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => {
+                self.open(context);
                 self.assume(Kind::UnreadableFile, context, error.to_string());
                 None
             }
@@ -307,6 +336,7 @@ impl<'a> Discovery<'a> {
             unit.text.clone(),
             unit.argv.clone(),
             unit.context.variables.clone(),
+            unit.context.by.clone(),
         );
         if self.seen.contains(&key) {
             return;
@@ -339,9 +369,14 @@ impl<'a> Discovery<'a> {
             }
         }
         keep_reason(&mut kept.found, request);
+        self.link(request.context.by.as_deref(), &located.file.path);
+        if let Some(script) = &request.context.interprets {
+            self.link(Some(&located.file.path), script);
+        }
     }
 
     pub(crate) fn keep_script(&mut self, path: &str, interpreter: &str, request: &Request) {
+        self.link(request.context.by.as_deref(), path);
         let kept = self.scripts.entry(path.to_owned()).or_default();
         interpreter.clone_into(&mut kept.interpreter);
         // A script that its own first line hands to a shell is no second reason.

@@ -18,6 +18,7 @@ impl Discovery<'_> {
         let bytes = match self.files.read(path) {
             Ok(bytes) => bytes,
             Err(error) => {
+                self.open(&request.context);
                 self.assume(Kind::UnreadableFile, &request.context, error.to_string());
                 return;
             }
@@ -57,6 +58,8 @@ impl Discovery<'_> {
         let mut context = request.context.clone();
         context.depth += 1;
         context.parent = Some(path.to_owned());
+        context.by = Some(path.to_owned());
+        context.interprets = Some(path.to_owned());
         context.place = path.to_owned();
         context.line = Some(1);
         self.run(Request {
@@ -98,6 +101,7 @@ impl Discovery<'_> {
         if let Some(detail) = other_languages::open_reason(&name, arguments) {
             let mut context = request.context.clone();
             context.parent = Some(path.clone());
+            context.by = Some(path.clone());
             self.assume(Kind::OpenCommand, &context, detail);
         }
         let Some((inner, reason)) =
@@ -114,6 +118,7 @@ impl Discovery<'_> {
         let mut context = request.context.clone();
         context.depth += 1;
         context.parent = Some(path.to_owned());
+        context.by = Some(path.to_owned());
         let how = |words: &[String]| {
             format!(
                 "`{}` by {name}, which {reason}",
@@ -167,6 +172,8 @@ impl Discovery<'_> {
         }
         let mut context = request.context.clone();
         context.depth += 1;
+        context.by = Some(path.to_owned());
+        context.interprets = None;
         let Some((first, more)) = rest.split_first() else {
             if let Some(text) = context.input.take() {
                 context.parent = Some(path.to_owned());
@@ -179,7 +186,7 @@ impl Discovery<'_> {
             } else {
                 let detail =
                     "a shell reads commands that are not in the image from its standard input".to_owned();
-                self.assume(Kind::OpenCommand, &request.context, detail);
+                self.assume(Kind::OpenCommand, &context, detail);
             }
             return;
         };
@@ -192,7 +199,7 @@ impl Discovery<'_> {
             };
             if pattern::is_open(first) {
                 let detail = "a shell is given a text that is not known as a whole".to_owned();
-                self.assume(Kind::OpenCommand, &request.context, detail);
+                self.assume(Kind::OpenCommand, &context, detail);
             }
             if context.parent.is_none() {
                 context.parent = Some(path.to_owned());
@@ -205,7 +212,8 @@ impl Discovery<'_> {
             });
             return;
         }
-        self.shell_script(dialect, path, rest, &request.context);
+        context.depth = request.context.depth;
+        self.shell_script(dialect, path, rest, &context);
     }
 
     fn shell_script(&mut self, dialect: Dialect, interpreter: &str, argv: &[String], context: &Context) {
@@ -257,6 +265,8 @@ impl Discovery<'_> {
                 place: file.path.clone(),
                 line: Some(1),
                 parent: Some(file.path.clone()),
+                by: Some(file.path.clone()),
+                interprets: None,
                 depth: context.depth + 1,
                 variables: context.variables.clone(),
                 input: None,

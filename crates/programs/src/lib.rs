@@ -15,6 +15,7 @@
 mod builtins;
 mod discovery;
 mod execution;
+mod executions;
 mod lookup;
 mod multicall;
 mod other_languages;
@@ -23,6 +24,7 @@ mod roots;
 mod shell;
 mod wrappers;
 
+pub use executions::Executions;
 pub use lookup::DEFAULT_PATH;
 
 use confine_assumption::Assumption;
@@ -37,6 +39,8 @@ pub struct Programs {
     pub scripts: Vec<Script>,
     /// What stayed open, sorted.
     pub assumptions: Vec<Assumption>,
+    /// Which of them execute which.
+    pub executions: Executions,
     /// Neither the configuration nor the user names a command: what is found (a health check) is not the
     /// container's own.
     pub without_command: bool,

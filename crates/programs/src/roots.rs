@@ -80,6 +80,8 @@ fn root(discovery: &mut Discovery<'_>, config: &Config, argv: Vec<String>, place
         place: place.to_owned(),
         line: None,
         parent: None,
+        by: None,
+        interprets: None,
         depth: 0,
         variables: config.env.iter().cloned().collect(),
         input: None,

@@ -18,6 +18,10 @@ impl Report {
             program.arguments.sort();
             program.assumptions.sort();
             program.calls.sort_by_key(|call| call.number);
+            for executed in &mut program.executes {
+                *executed = moved(&programs, *executed);
+            }
+            program.executes.sort_unstable();
             for loaded in &mut program.objects {
                 loaded.object = moved(&objects, loaded.object);
             }
@@ -90,6 +94,10 @@ mod tests {
             let steps = program.calls.iter_mut().flat_map(|call| &mut call.chain);
             steps.for_each(|step| step.object = objects - 1 - step.object);
             program.calls.reverse();
+            program
+                .executes
+                .iter_mut()
+                .for_each(|executed| *executed = programs - 1 - *executed);
         }
         let by = shuffled.allowed.iter_mut().flat_map(|allowed| &mut allowed.by);
         by.for_each(|program| *program = programs - 1 - *program);

@@ -8,7 +8,7 @@ use crate::Report;
 pub const SCHEMA: &str = "confine-report";
 
 /// The version of the schema that this crate writes and reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Why a text is no report.
 #[derive(Debug, thiserror::Error)]
@@ -81,11 +81,9 @@ impl Report {
             call.chain.iter().chain(combinations).map(|step| step.object)
         });
         within("objects", self.objects.len(), loaded.chain(steps))?;
-        within(
-            "programs",
-            self.programs.len(),
-            self.allowed.iter().flat_map(|allowed| allowed.by.iter().copied()),
-        )
+        let by = self.allowed.iter().flat_map(|allowed| &allowed.by);
+        let executed = self.programs.iter().flat_map(|program| &program.executes);
+        within("programs", self.programs.len(), by.chain(executed).copied())
     }
 }
 
@@ -134,8 +132,8 @@ mod tests {
                 "expected the schema \"confine-report\", found \"other\"",
             ),
             (
-                &text.replace("\"version\": 2", "\"version\": 1"),
-                "expected version 2 of the report's schema, found 1",
+                &text.replace("\"version\": 3", "\"version\": 1"),
+                "expected version 3 of the report's schema, found 1",
             ),
             (&text.replace("\"0x", "\"x"), "is no number like"),
             (&dangling, "it lists 2 programs, but points to the one of index 9"),

@@ -22,8 +22,8 @@ mod word;
 pub use inspect::inspect;
 pub use json::{Error, SCHEMA, VERSION, schema};
 pub use model::{
-    Allowed, Call, Combination, Found, Image, LoadedObject, Object, ObjectKind, Program, Report, Restriction,
-    RuntimeCall, Script, Step, Widened,
+    Allowed, Call, Coarser, Combination, Found, Image, LoadedObject, Object, ObjectKind, Program, Report,
+    Restriction, RuntimeCall, Script, Step, Widened,
 };
 pub use why::why;
 pub use word::Word;

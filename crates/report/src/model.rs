@@ -36,6 +36,10 @@ pub struct Report {
     pub widened: Vec<Widened>,
     /// The policy for the container: every allowed call, by number.
     pub allowed: Vec<Allowed>,
+    /// Calls of which the profile that was written with this report allows more than `allowed` says, by number, as its form
+    /// holds only so many combinations of arguments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coarser: Vec<Coarser>,
     /// What could not be resolved anywhere in the image.
     pub assumptions: Vec<Assumption>,
 }
@@ -125,6 +129,11 @@ pub struct Program {
     pub objects: Vec<LoadedObject>,
     /// Every call that it can reach, by number.
     pub calls: Vec<Call>,
+    /// Indices of the programs that it can execute, ascending; where it executes or interprets a script, those that the
+    /// script executes and its interpreter. What those execute in turn is with them.
+    pub executes: Vec<usize>,
+    /// Whether it, or a script that it executes or interprets, can also execute something that is not known.
+    pub executes_unknown: bool,
     /// What could not be resolved in it.
     pub assumptions: Vec<Assumption>,
 }
@@ -208,6 +217,17 @@ pub struct Widened {
     pub name: String,
     /// What could not be resolved, and where.
     pub because: String,
+}
+
+/// A call of which a profile allows more than the policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Coarser {
+    /// The call's name.
+    pub name: String,
+    /// How many combinations of conditions the policy has of it.
+    pub combinations: u64,
+    /// How many the profile has in their place; 0 if it allows any arguments.
+    pub left: u64,
 }
 
 /// A call that the policy allows, and for whose sake.

@@ -49,6 +49,8 @@ pub(crate) fn report() -> Report {
                     1,
                     vec![step(0, "+0x10", 0x40_1000, "entry point")],
                 )],
+                executes: vec![1],
+                executes_unknown: false,
                 assumptions: vec![],
             },
             Program {
@@ -90,6 +92,8 @@ pub(crate) fn report() -> Report {
                         ],
                     ),
                 ],
+                executes: vec![],
+                executes_unknown: true,
                 assumptions: vec![assumption()],
             },
         ],
@@ -105,6 +109,7 @@ pub(crate) fn report() -> Report {
                 reason: "reports that it is ready".to_owned(),
             },
         ],
+        coarser: vec![],
         widened: vec![Widened {
             name: "chown".to_owned(),
             because: "an open call number".to_owned(),

@@ -22,7 +22,7 @@ mod variable;
 
 pub use arguments::{Interface, Passed};
 pub use program::{AddressTaken, Input, LateRoot};
-pub use values::{Arguments, Values};
+pub use values::{Arguments, Values, WantedArguments};
 
 use std::collections::{BTreeMap, BTreeSet};
 

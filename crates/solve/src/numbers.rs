@@ -15,7 +15,8 @@ use crate::program::{Input, Node, Program};
 use crate::reach::{Reach, Way};
 use crate::values::Given;
 use crate::{
-    ArgumentEvidence, CodeSize, Evidence, OpenCall, Solution, Statistics, Step, arguments, names, values,
+    ArgumentEvidence, CodeSize, Evidence, OpenCall, Solution, Statistics, Step, WantedArguments, arguments,
+    names, values,
 };
 
 /// How long a chain may grow before it is cut off in the middle; real ones have a few dozen steps.
@@ -58,9 +59,8 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
     answers.extend(tracer.trace(questions));
     let mut found = Found::default();
     found.sort(program, reach, &mut tracer, answers);
-    let given = input
-        .arguments
-        .then(|| values::solve(&mut tracer, &found.sites()));
+    let given = (input.arguments != WantedArguments::None)
+        .then(|| values::solve(&mut tracer, &found.sites(), input.arguments));
     let mut solution = Solution {
         calls: BTreeMap::new(),
         open: found.open_calls(program, reach),

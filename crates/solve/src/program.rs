@@ -7,6 +7,8 @@ use confine_elf::{Address, Object, RelocationValue, SymbolKind};
 use confine_link::opaque::OpaqueState;
 use confine_link::{Binding, Linked, LinkedObject, LoadReason};
 
+use crate::WantedArguments;
+
 /// What a program is solved from.
 #[derive(Debug, Clone)]
 pub struct Input<'a> {
@@ -25,8 +27,8 @@ pub struct Input<'a> {
     pub configured: &'a [(usize, u32)],
     /// Functions whose string arguments are wanted, by exported name.
     pub interfaces: &'a [crate::Interface],
-    /// Whether the arguments of the calls are wanted.
-    pub arguments: bool,
+    /// Which arguments of the calls are wanted.
+    pub arguments: WantedArguments,
 }
 
 /// A symbol that something looks up by name.

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use confine_code::{Loaded, Pointer, Value};
 use confine_elf::Address;
-use confine_kernel::arguments;
+use confine_kernel::{ArgumentKind, arguments};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,18 @@ pub enum Values {
         /// Those of them that are set.
         set: u64,
     },
+}
+
+/// Which arguments are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WantedArguments {
+    /// None.
+    None,
+    /// Those that say what a call does: requests, commands, flags.
+    #[default]
+    Telling,
+    /// All but addresses: descriptors, sizes and the like, too, where they are constant.
+    Comparable,
 }
 
 /// The six arguments of a call at some places.
@@ -86,11 +98,15 @@ impl Values {
 /// Finds the arguments of the calls that were found: `sites` are the instructions with the numbers that reach each.
 ///
 /// A call that is not in the result, and one whose number at some instruction is open, has any arguments.
-pub(crate) fn solve(tracer: &mut Tracer<'_, '_>, sites: &BTreeMap<(Node, Address), BTreeSet<u32>>) -> Found {
+pub(crate) fn solve(
+    tracer: &mut Tracer<'_, '_>,
+    sites: &BTreeMap<(Node, Address), BTreeSet<u32>>,
+    choice: WantedArguments,
+) -> Found {
     let mut followed: BTreeMap<(Node, Address), Followed> = BTreeMap::new();
     let mut pending = Vec::new();
     for ((node, at), numbers) in sites {
-        let restrictable = numbers.iter().any(|number| wanted(*number) != 0);
+        let restrictable = numbers.iter().any(|number| choice.of(*number) != 0);
         let effect = tracer
             .evaluation(*node)
             .and_then(|evaluation| evaluation.system_calls.get(at));
@@ -110,7 +126,7 @@ pub(crate) fn solve(tracer: &mut Tracer<'_, '_>, sites: &BTreeMap<(Node, Address
             let Some(site) = tuple.path.last().and_then(|site| followed.get_mut(site)) else {
                 continue;
             };
-            tuple.simplify();
+            tuple.simplify(choice);
             if site.open
                 || !site
                     .asked
@@ -145,7 +161,7 @@ pub(crate) fn solve(tracer: &mut Tracer<'_, '_>, sites: &BTreeMap<(Node, Address
             site.open = true;
         }
     }
-    collect(sites, &followed)
+    collect(sites, &followed, choice)
 }
 
 /// What is known of the tuples of one instruction.
@@ -167,6 +183,7 @@ impl Followed {
 fn collect(
     sites: &BTreeMap<(Node, Address), BTreeSet<u32>>,
     followed: &BTreeMap<(Node, Address), Followed>,
+    choice: WantedArguments,
 ) -> Found {
     let mut found = Found::new();
     for (site, numbers) in sites {
@@ -174,11 +191,11 @@ fn collect(
         for number in numbers {
             let arguments = found.entry(*number).or_default();
             match known {
-                _ if wanted(*number) == 0 => {}
+                _ if choice.of(*number) == 0 => {}
                 Some(followed) => {
                     let of_it = followed.settled.iter().filter(|tuple| tuple.makes(*number));
                     for tuple in of_it {
-                        note(arguments, tuple.values(*number), Given::from(tuple));
+                        note(arguments, tuple.values(*number, choice), Given::from(tuple));
                     }
                 }
                 None => note(
@@ -207,22 +224,32 @@ fn note(known: &mut BTreeMap<Arguments, Given>, arguments: Arguments, given: Giv
     }
 }
 
-/// The arguments of a call that are worth following, as bits.
-fn wanted(number: u32) -> u8 {
-    arguments(number)
-        .iter()
-        .enumerate()
-        .filter(|(_, argument)| argument.kind.is_restrictable())
-        .fold(0, |bits, (index, _)| bits | 1 << index)
+impl WantedArguments {
+    /// Those of a call, as bits.
+    fn of(self, number: u32) -> u8 {
+        arguments(number)
+            .iter()
+            .enumerate()
+            .filter(|(_, argument)| self.takes(argument.kind))
+            .fold(0, |bits, (index, _)| bits | 1 << index)
+    }
+
+    fn takes(self, kind: ArgumentKind) -> bool {
+        match self {
+            Self::None => false,
+            Self::Telling => kind.is_restrictable(),
+            Self::Comparable => kind.is_comparable(),
+        }
+    }
 }
 
 impl Tuple {
     /// Forgets what does not matter, so that ways which differ only in that are followed once.
-    fn simplify(&mut self) {
+    fn simplify(&mut self, choice: WantedArguments) {
         let matters = self.number.constants().map(|numbers| {
             numbers
                 .iter()
-                .fold(0, |bits, number| bits | wanted(cut_number(*number)))
+                .fold(0, |bits, number| bits | choice.of(cut_number(*number)))
         });
         for (index, argument) in self.arguments.iter_mut().enumerate() {
             let dropped = matters.is_some_and(|bits| bits >> index & 1 == 0);
@@ -268,10 +295,10 @@ impl Tuple {
         numbers.iter().any(|candidate| cut_number(*candidate) == number)
     }
 
-    fn values(&self, number: u32) -> Arguments {
+    fn values(&self, number: u32, choice: WantedArguments) -> Arguments {
         let mut values = Arguments::default();
         let facts = arguments(number).iter().zip(&self.arguments).zip(&mut values);
-        for ((fact, value), place) in facts.filter(|((fact, _), _)| fact.kind.is_restrictable()) {
+        for ((fact, value), place) in facts.filter(|((fact, _), _)| choice.takes(fact.kind)) {
             *place = Values::of(value, fact.mask());
         }
         values

@@ -10,7 +10,7 @@ use crate::{Outcome, output};
 pub fn completions(arguments: &CompletionsArguments) -> anyhow::Result<Outcome> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Arguments::command(), "confine", &mut script);
-    output::print(&String::from_utf8_lossy(&script))?;
+    output::print(script)?;
     Ok(Outcome::Done)
 }
 
@@ -31,6 +31,6 @@ pub fn man(arguments: &ManArguments) -> anyhow::Result<Outcome> {
     clap_mangen::Man::new(command)
         .render(&mut page)
         .context("cannot render the manual page")?;
-    output::print(&String::from_utf8_lossy(&page))?;
+    output::print(page)?;
     Ok(Outcome::Done)
 }

@@ -1,6 +1,7 @@
 //! The subcommands, one module each.
 
 mod cache;
+mod filter;
 mod generate;
 mod harden;
 mod inspect;
@@ -8,6 +9,7 @@ mod profile;
 mod why;
 
 pub use cache::cache;
+pub use filter::filter;
 pub use generate::{completions, man};
 pub use harden::{harden, mount};
 pub use inspect::inspect;

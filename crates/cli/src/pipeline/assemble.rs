@@ -14,7 +14,7 @@ use confine_report::{
 use confine_solve::{ArgumentEvidence, Arguments, Values};
 
 use super::languages::{self, ScriptTexts};
-use super::{AnalysedProgram, Analysis, later};
+use super::{AnalysedProgram, Analysis, executions, later};
 use crate::options::Options;
 
 /// Puts the report together.
@@ -27,11 +27,12 @@ pub fn report(image: &Image, config: &Config, options: &Options, analysis: &Anal
         .map(|(index, object)| (object.path.as_str(), index))
         .collect();
     let scripts = ScriptTexts::read(analysis.files, found);
-    let programs: Vec<Program> = analysis
+    let mut programs: Vec<Program> = analysis
         .programs
         .iter()
         .map(|program| self::program(program, &index, &scripts))
         .collect();
+    executions::fill(&mut programs, &found.executions);
     let mut assumptions: BTreeSet<Assumption> = found.assumptions.iter().cloned().collect();
     assumptions.extend(
         programs
@@ -69,6 +70,7 @@ pub fn report(image: &Image, config: &Config, options: &Options, analysis: &Anal
         allowed: allowed(&programs, &runtime_calls, &widened),
         runtime_calls: runtime_calls.into_iter().collect(),
         widened,
+        coarser: Vec::new(),
         assumptions: assumptions.into_iter().collect(),
         objects,
         programs,
@@ -175,6 +177,8 @@ fn program(analysed: &AnalysedProgram, index: &BTreeMap<&str, usize>, scripts: &
                 })
             })
             .collect(),
+        executes: Vec::new(),
+        executes_unknown: false,
         assumptions: assumptions.into_iter().collect(),
     }
 }

@@ -31,7 +31,8 @@ pub struct Execution {
     /// The name or path.
     pub named: String,
     place: String,
-    parent: String,
+    /// The path of the program that executes it.
+    pub parent: String,
 }
 
 impl Execution {

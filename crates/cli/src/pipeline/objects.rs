@@ -175,8 +175,9 @@ impl<'a> Objects<'a> {
             arguments,
             ..
         } = input;
-        let asked =
-            format!("{late_roots:?} {address_taken:?} {opaque:?} {configured:?} {interfaces:?} {arguments}");
+        let asked = format!(
+            "{late_roots:?} {address_taken:?} {opaque:?} {configured:?} {interfaces:?} {arguments:?}"
+        );
         key.add(asked.as_bytes());
         Some(key.finish())
     }

@@ -201,6 +201,7 @@ impl Walker<'_, '_> {
             place: path.to_owned(),
             line: Some(1),
             parent: Some(path.to_owned()),
+            by: Some(path.to_owned()),
             ..self.unit.context.clone()
         };
         let outer = std::mem::replace(&mut self.unit.context, context);

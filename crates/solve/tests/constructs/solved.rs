@@ -10,7 +10,7 @@ use confine_code::Facts;
 use confine_engine::strace;
 use confine_image::Image;
 use confine_link::{ObjectStore, conventions, link, opaque};
-use confine_solve::{AddressTaken, Evidence, Input, LateRoot, Solution, Values, solve};
+use confine_solve::{AddressTaken, Evidence, Input, LateRoot, Solution, Values, WantedArguments, solve};
 
 /// Calls that the kernel makes a program make: the policy has them from the base set.
 const BY_THE_KERNEL: [&str; 1] = ["restart_syscall"];
@@ -46,7 +46,7 @@ pub fn solution(program: &Path) -> Solution {
         opaque: &opaque::states(&linked),
         configured: &[],
         interfaces: &[],
-        arguments: true,
+        arguments: WantedArguments::Telling,
     })
 }
 

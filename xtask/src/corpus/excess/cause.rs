@@ -243,6 +243,8 @@ mod tests {
                 })
                 .collect(),
             calls: Vec::new(),
+            executes: Vec::new(),
+            executes_unknown: false,
             assumptions: Vec::new(),
         };
         let steps: Vec<Step> = chain

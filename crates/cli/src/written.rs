@@ -1,0 +1,113 @@
+//! A policy in the form that was asked for.
+
+use anyhow::Context;
+use confine_bpf::Options;
+use confine_policy::{Architecture, Policy};
+use confine_profile::MAXIMUM_ENTRIES;
+
+/// A form, with what it needs to know.
+#[derive(Debug, Clone, Copy)]
+pub enum Format<'a> {
+    /// JSON of the OCI runtime specification.
+    Oci,
+    /// Filters, compiled so.
+    Bpf(&'a Options),
+}
+
+/// A policy, ready to be written.
+pub struct Written {
+    /// The contents of its files: one, or more where it takes several filters.
+    pub files: Vec<Vec<u8>>,
+    /// The calls of which the form allows more than the policy does.
+    pub coarser: Vec<Coarser>,
+}
+
+/// A call of which a form allows more than the policy.
+pub struct Coarser {
+    /// Its name.
+    pub name: String,
+    /// How many alternatives of arguments the policy has of it.
+    pub alternatives: usize,
+    /// How many are left, which together allow more; none if any arguments are allowed.
+    pub left: usize,
+}
+
+impl Coarser {
+    /// As a report names it.
+    pub fn reported(&self) -> confine_report::Coarser {
+        confine_report::Coarser {
+            name: self.name.clone(),
+            combinations: self.alternatives as u64,
+            left: self.left as u64,
+        }
+    }
+}
+
+/// Writes a policy; deterministic.
+pub fn write(policy: &Policy, format: Format<'_>) -> anyhow::Result<Written> {
+    match format {
+        Format::Oci => {
+            // One entry holds what has no conditions.
+            let expressible = policy.clone().coarsened(MAXIMUM_ENTRIES - 1);
+            Ok(Written {
+                files: vec![confine_profile::oci(&expressible)?.into_bytes()],
+                coarser: coarser(policy, &expressible),
+            })
+        }
+        Format::Bpf(options) => {
+            let filters =
+                confine_bpf::compile(policy, options).context("cannot compile the policy to a filter")?;
+            Ok(Written {
+                files: filters.iter().map(confine_bpf::Filter::to_bytes).collect(),
+                coarser: Vec::new(),
+            })
+        }
+    }
+}
+
+fn coarser(policy: &Policy, expressible: &Policy) -> Vec<Coarser> {
+    let calls = policy.calls(Architecture::X86_64);
+    calls
+        .filter_map(|(number, rule)| {
+            let left = expressible.rule(Architecture::X86_64, number);
+            (left != *rule).then(|| Coarser {
+                name: confine_kernel::name(number).unwrap_or_default().to_owned(),
+                alternatives: rule.alternatives().count(),
+                left: if left.is_any() {
+                    0
+                } else {
+                    left.alternatives().count()
+                },
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use confine_policy::{ARGUMENTS, Conjunction, Masked, Rule};
+
+    use super::*;
+
+    #[test]
+    fn what_a_form_cannot_say_is_named() {
+        let value = |value| {
+            let mut arguments = [Masked::default(); ARGUMENTS];
+            arguments[1] = Masked::new(u64::MAX, value);
+            Conjunction::new(arguments)
+        };
+        let mut policy = Policy::new();
+        policy.allow(Architecture::X86_64, 0, &Rule::any());
+        policy.allow(Architecture::X86_64, 16, &(0..200).map(value).collect::<Rule>());
+        policy.allow(Architecture::X86_64, 72, &(0..2).map(value).collect::<Rule>());
+        let oci = write(&policy, Format::Oci).unwrap();
+        let said: Vec<_> = oci
+            .coarser
+            .iter()
+            .map(|one| (one.name.as_str(), one.alternatives, one.left))
+            .collect();
+        assert_eq!(said, [("ioctl", 200, 125)]);
+        let bpf = write(&policy, Format::Bpf(&Options::default())).unwrap();
+        assert!(bpf.coarser.is_empty() && bpf.files.len() == 1);
+    }
+}
