@@ -6,12 +6,12 @@ use std::path::Path;
 
 use anyhow::Context;
 use confine_image::Image;
-use confine_profile::MAXIMUM_ENTRIES;
 use confine_report::Report;
 
 use crate::arguments::{AnalysisArguments, HardenArguments, MountArguments, WishArguments};
 use crate::harden::{self, Hardened, Wishes};
 use crate::output::{self, Output};
+use crate::written::{self, Format};
 use crate::{Outcome, analysis, policy, summary, terminal};
 
 /// Writes the image with a layer more, and the container's profile.
@@ -28,7 +28,7 @@ pub fn harden(arguments: &HardenArguments) -> anyhow::Result<Outcome> {
     })?;
     let digest = confine_image::write(parts, &hardened.addition, &arguments.output)?;
     if let Some(profile) = profile {
-        profile.write(&container_profile(&report)?)?;
+        profile.write(&container_profile(&report, arguments.analysis.quiet)?)?;
     }
     output::print(&format!("{digest}\n"))?;
     tell(&hardened, arguments.analysis.quiet);
@@ -51,7 +51,7 @@ pub fn mount(arguments: &MountArguments) -> anyhow::Result<Outcome> {
     }
     write_file(
         &folder.join(harden::PROFILE),
-        container_profile(&report)?.as_bytes(),
+        &container_profile(&report, arguments.analysis.quiet)?,
         0o644,
     )?;
     output::print(&harden::snippets(
@@ -83,9 +83,13 @@ fn prepare(
     Ok(Some((image, report, hardened)))
 }
 
-fn container_profile(report: &Report) -> anyhow::Result<String> {
-    let policy = policy::container(report, MAXIMUM_ENTRIES - 1);
-    Ok(confine_profile::oci(&policy)?)
+/// The profile that the container runs under, and a word about what it cannot say.
+fn container_profile(report: &Report, quiet: bool) -> anyhow::Result<Vec<u8>> {
+    let written = written::write(&policy::container(report), Format::Oci)?;
+    for loss in written.coarser.iter().filter(|_| !quiet) {
+        summary::show_coarser(None, loss);
+    }
+    Ok(written.files.concat())
 }
 
 fn write_file(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
