@@ -119,6 +119,15 @@ fn filters(files: &dyn Files, main: &str) -> Option<Vec<Vec<u8>>> {
     }
 }
 
+impl Drop for Hardened {
+    fn drop(&mut self) {
+        // What it shares with the image that it was made from stays; the rest is made anew each time.
+        let _ = Invocation::new("docker")
+            .args(["image", "rm", "--force", &self.target.reference()])
+            .run();
+    }
+}
+
 impl Hardened {
     /// Runs the probe under the main program's policy, in a container of the image: what it was not refused.
     pub fn probe(&self, interrupt: &Interrupt) -> anyhow::Result<Vec<String>> {
