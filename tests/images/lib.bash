@@ -61,3 +61,16 @@ shell_session() {
         (exit 3) & wait $! || echo "job $?"'
     exit_code_of inside /bin/sh -c 'exit 7'
 }
+
+# Starts a database server beside the container, in its network, unless one runs there since it was started. It is labelled
+# and named as the container's own, so that whoever removes that removes it as well.
+database_beside() {
+    local beside=$CONTAINER-database started
+    started() { docker inspect --format '{{.State.StartedAt}}' "$1" 2>/dev/null || true; }
+    if [[ "$(started "$beside")" > "$(started "$CONTAINER")" ]]; then return 0; fi
+    docker rm --force --volumes "$beside" >/dev/null 2>&1 || true
+    docker run --detach --name "$beside" --label confine.engine --network "container:$CONTAINER" \
+        --env MARIADB_ROOT_PASSWORD=confine --env MARIADB_DATABASE=shop --env MARIADB_USER=clerk --env MARIADB_PASSWORD=confine \
+        confine-test/mariadb:bookworm >/dev/null
+    until_true docker exec "$beside" mariadb --host=127.0.0.1 --user=clerk --password=confine -e 'SELECT 1' shop
+}

@@ -456,7 +456,7 @@ impl Runner {
             .audit
             .lock()
             .map_err(|_| anyhow::anyhow!("a worker gave up"))?;
-        let log = AuditLog::open()?;
+        let log = AuditLog::open(&self.interrupt)?;
         let outcome = self.life(image, mode, &Seccomp::Profile(audit), label)?;
         Ok((outcome, missed(&log.finish()?)))
     }
@@ -464,21 +464,19 @@ impl Runner {
 
 /// Each missed call with its program and how often it was logged, the most frequent first.
 fn missed(records: &[AuditRecord]) -> Vec<String> {
-    let mut counts: BTreeMap<&AuditRecord, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(u32, u32, &str), usize> = BTreeMap::new();
     for record in records {
-        *counts.entry(record).or_default() += 1;
+        let call = (record.call, record.architecture, record.program.as_str());
+        *counts.entry(call).or_default() += 1;
     }
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let told = counts.into_iter().map(|(record, count)| {
-        let name = (record.architecture == AUDIT_X86_64)
-            .then(|| confine_kernel::name(record.call))
+    let told = counts.into_iter().map(|((call, architecture, program), count)| {
+        let name = (architecture == AUDIT_X86_64)
+            .then(|| confine_kernel::name(call))
             .flatten();
-        let name = name.map_or_else(
-            || format!("call {} of {:#x}", record.call, record.architecture),
-            str::to_owned,
-        );
-        format!("{name} by {} was not foreseen, {count} times", record.program)
+        let name = name.map_or_else(|| format!("call {call} of {architecture:#x}"), str::to_owned);
+        format!("{name} by {program} was not foreseen, {count} times")
     });
     told.collect()
 }
@@ -493,6 +491,10 @@ mod tests {
             call,
             architecture: AUDIT_X86_64,
             program: program.to_owned(),
+            process: 1,
+            instruction: 0,
+            control_group: None,
+            mapped: None,
         };
         let records = [record(49, "/bin/a"), record(41, "/bin/a"), record(49, "/bin/a")];
         let expected = [

@@ -1,5 +1,5 @@
 //! The project's own chores, as `cargo xtask CHORE`: proving profiles on real engines (`images`), holding the analysis
-//! against what some hundred real programs are seen to call (`corpus`), measuring what it costs (`benchmark`), reading the
+//! against what some hundred real programs are seen to call (`corpus`), repeating the published evaluation (`evaluation`), measuring what it costs (`benchmark`), reading the
 //! names of constants out of the kernel's headers (`constants`), and keeping the tree as its style says (`tidy`).
 //!
 //! In: the working tree, for `images` and `corpus` a Docker engine, for `images` also runc and crun, for `benchmark`
@@ -16,6 +16,7 @@
 mod benchmark;
 mod constants;
 mod corpus;
+mod evaluation;
 mod images;
 mod tidy;
 
@@ -38,6 +39,8 @@ enum Chore {
     Images(images::Options),
     /// Runs some hundred real programs and holds what they call against what confine says of them
     Corpus(corpus::Options),
+    /// Repeats the published evaluation: profiles, counts and checks its images
+    Evaluation(evaluation::Options),
     /// Measures what confine costs in terms of decoding the code once, or counts its instructions
     Benchmark(benchmark::Options),
     /// Writes the table of named constants anew from the kernel's user headers
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
     let outcome = root().and_then(|root| match arguments.chore {
         Chore::Images(options) => images::run(&root, &options),
         Chore::Corpus(options) => corpus::run(&root, &options),
+        Chore::Evaluation(options) => evaluation::run(&root, &options),
         Chore::Benchmark(options) => benchmark::run(&root, &options),
         Chore::Constants(options) => constants::run(&root, &options),
         Chore::Tidy => tidy::run(&root),

@@ -59,6 +59,8 @@ pub enum Effect {
     WidenedToDefault,
     /// Every candidate that the image holds was taken in, which is more than is used.
     WidenedToCandidates,
+    /// The user says that nothing comes of it: what the open thing would bring is trusted never to be used.
+    Trusted,
     /// The policy was not widened: what the open thing would bring is not covered unless the user names it.
     NotCovered,
 }

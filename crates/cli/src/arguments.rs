@@ -3,16 +3,19 @@
 mod harden;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use confine_bpf::Action;
+use confine_engine::Ready;
 use confine_image::Platform;
 use confine_kernel::Runtime;
 use confine_solve::WantedArguments;
+use serde::Deserialize;
 
 use crate::asked::{self, AskedCall};
-use crate::options::AddressTaken;
+use crate::options::{AddressTaken, Exec};
 
 pub use harden::{HardenArguments, MountArguments, WishArguments};
 
@@ -67,6 +70,25 @@ The image:
 
 Archives may be compressed.";
 
+const EXPECTED_TIME: &str = "expected a time like 500ms, 5s or 2m";
+
+const CHECK_HELP: &str = "\
+The workload is run by the host's shell and finds in its environment:
+  CONTAINER       the container's name
+  HOST            where its ports answer
+  HOST_PORT       the port of that host that leads to its first port
+  HOST_PORT_80    the one that leads to port 80, and so on
+  INSIDE          a command that executes its arguments in the container
+  SIGNAL          a command that sends the named signal to its first process
+
+What it prints is compared line by line, so it should print answers and counts.
+
+Examples:
+  confine check nginx --workload 'curl -s http://$HOST:$HOST_PORT/'
+  confine check my/server --policy server.json --workload-file smoke-test.sh --runs 3
+  confine check redis --exec 'redis-cli ping' --format junit -o check.xml
+  confine check my/job --ready end";
+
 /// Reads a container image and writes the tightest system call policy that never breaks it
 #[derive(Debug, Parser)]
 #[command(name = "confine", version, after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
@@ -91,6 +113,8 @@ pub enum Command {
     Mount(MountArguments),
     /// Look into the filter that the kernel runs for a policy
     Filter(FilterArguments),
+    /// Run an image's container without and with its policy, and tell what differs and what is denied
+    Check(CheckArguments),
     /// Show or empty the cache, where what was found about programs and libraries is kept by their contents
     Cache(CacheArguments),
     /// Write a shell's completion script to the standard output
@@ -272,6 +296,85 @@ pub struct WhyArguments {
     pub call: AskedCall,
 }
 
+/// Flags of `confine check`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES, after_long_help = format!("{CHECK_HELP}\n\n{EXIT_CODES}"))]
+pub struct CheckArguments {
+    /// What to analyse and how.
+    #[command(flatten)]
+    pub analysis: AnalysisArguments,
+
+    /// A policy to check: a profile, or a folder of profiles (repeatable); the image's own one if none is given
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Check")]
+    pub policy: Vec<PathBuf>,
+
+    /// How the container runs.
+    #[command(flatten)]
+    pub running: RunningArguments,
+
+    /// How many times it runs without a policy, to learn what varies by itself, and with each
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=20), help_heading = "Check")]
+    pub runs: u8,
+
+    /// Let it pass if calls are denied and nothing else differs
+    #[arg(long, help_heading = "Check")]
+    pub tolerate_denied: bool,
+
+    /// Where the result goes; `-` is the standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+
+    /// What the result is written as
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+}
+
+/// How a container runs: shared by every command that runs one.
+#[derive(Debug, Args)]
+pub struct RunningArguments {
+    /// What runs the container
+    #[arg(long, value_enum, default_value_t = EngineName::Docker, help_heading = "Running")]
+    pub engine: EngineName,
+
+    /// A line for the host's shell that uses the container once it is ready (see --help)
+    #[arg(
+        long,
+        value_name = "CMD",
+        conflicts_with = "workload_file",
+        help_heading = "Running"
+    )]
+    pub workload: Option<String>,
+
+    /// A script for the host's shell in place of --workload
+    #[arg(long, value_name = "FILE", help_heading = "Running")]
+    pub workload_file: Option<PathBuf>,
+
+    /// A command that is executed in the running container, and taken in by the analysis (repeatable)
+    #[arg(long = "exec", value_name = "CMD ARGS", help_heading = "Running")]
+    pub executed: Vec<String>,
+
+    /// A port to publish on the loopback interface, besides those that the image exposes (repeatable)
+    #[arg(long = "port", value_name = "PORT", help_heading = "Running")]
+    pub ports: Vec<u16>,
+
+    /// When it is ready: PORT, 'log:TEXT', a time as 5s, 'end', or a line for the host's shell that succeeds then; in any
+    /// case after its image's health check [default: its first port answers, or 3s]
+    #[arg(long, value_name = "WHEN", value_parser = ready, help_heading = "Running")]
+    pub ready: Option<Ready>,
+
+    /// How long it may take to get ready
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, help_heading = "Running")]
+    pub ready_timeout: Duration,
+
+    /// How long a workload may take
+    #[arg(long, value_name = "TIME", default_value = "300s", value_parser = duration, help_heading = "Running")]
+    pub timeout: Duration,
+
+    /// How long it may take to heed its stop signal
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration, help_heading = "Running")]
+    pub stop_timeout: Duration,
+}
+
 /// Flags of `confine cache`.
 #[derive(Debug, Args)]
 pub struct CacheArguments {
@@ -305,7 +408,7 @@ pub struct ManArguments {
 }
 
 /// What to analyse and how: shared by every command that analyses.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct AnalysisArguments {
     /// The image: a reference, file, folder or name (see --help)
     #[arg(value_name = "IMAGE", long_help = IMAGE_HELP)]
@@ -354,18 +457,27 @@ pub struct AnalysisArguments {
     #[arg(long, value_name = "CMD ARGS", help_heading = "Analysis")]
     pub also: Vec<String>,
 
-    /// The container runtime whose own calls are allowed
-    #[arg(long, value_enum, default_value_t = RuntimeName::Any, help_heading = "Analysis")]
-    pub runtime: RuntimeName,
+    /// What commands are taken for that stay open, from configurations, the network, code that computes them
+    /// [default: found]
+    #[arg(long, value_enum, help_heading = "Analysis")]
+    pub exec: Option<Exec>,
+
+    /// The container runtime whose own calls are allowed [default: any]
+    #[arg(long, value_enum, help_heading = "Analysis")]
+    pub runtime: Option<RuntimeName>,
 
     /// Which functions may be called through pointers: all whose address is stored anywhere, or those whose
-    /// address reachable code and data hold
-    #[arg(long, value_enum, default_value_t = AddressTaken::Reached, help_heading = "Analysis")]
-    pub address_taken: AddressTaken,
+    /// address reachable code and data hold [default: reached]
+    #[arg(long, value_enum, help_heading = "Analysis")]
+    pub address_taken: Option<AddressTaken>,
 
-    /// Which arguments of calls are restricted to the values that programs pass
-    #[arg(long, value_enum, default_value_t = RestrictedArguments::Safe, value_name = "WHICH", help_heading = "Analysis")]
-    pub args: RestrictedArguments,
+    /// Which arguments of calls are restricted to the values that programs pass [default: safe]
+    #[arg(long, value_enum, value_name = "WHICH", help_heading = "Analysis")]
+    pub args: Option<RestrictedArguments>,
+
+    /// Take flags from this file, in place of confine.toml in the current folder: those that are not given here
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
     /// Compute everything anew, and keep nothing for the next time
     #[arg(long)]
@@ -401,6 +513,30 @@ pub enum ProfileFormat {
     Bpf,
 }
 
+/// What a check's result is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// Lines to read
+    Text,
+    /// Everything, for machines
+    Json,
+    /// XML that systems for continuous integration read
+    Junit,
+    /// JSON that code scanning services read
+    Sarif,
+}
+
+/// What runs containers, by the name that the flag has for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineName {
+    /// Docker
+    Docker,
+    /// podman
+    Podman,
+    /// runc by itself
+    Runc,
+}
+
 /// What findings are shown as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InspectFormat {
@@ -420,7 +556,8 @@ pub enum StatisticsFormat {
 }
 
 /// A container runtime, by the name that the flag has for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RuntimeName {
     /// Docker's, containerd's and most clusters'
     Runc,
@@ -433,7 +570,8 @@ pub enum RuntimeName {
 }
 
 /// Which arguments of calls are restricted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RestrictedArguments {
     /// None: a call is allowed as such or not at all
     Off,
@@ -471,6 +609,41 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// `5s`, `500ms` or `2m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let number: u32 = digits.parse().map_err(|_| EXPECTED_TIME.to_owned())?;
+    let unit = match text.get(digits.len()..).unwrap_or_default() {
+        "ms" => Duration::from_millis(1),
+        "s" => Duration::from_secs(1),
+        "m" => Duration::from_secs(60),
+        _ => return Err(EXPECTED_TIME.to_owned()),
+    };
+    Ok(unit * number)
+}
+
+fn ready(text: &str) -> Result<Ready, String> {
+    if let Some(text) = text.strip_prefix("log:") {
+        return match text {
+            "" => Err("expected the text that it writes, after `log:`".to_owned()),
+            text => Ok(Ready::Log(text.to_owned())),
+        };
+    }
+    if let Ok(time) = duration(text) {
+        return Ok(Ready::Time(time));
+    }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let port = text.parse().ok().filter(|port| *port != 0);
+        return port
+            .map(Ready::Port)
+            .ok_or_else(|| "expected a port from 1 to 65535".to_owned());
+    }
+    Ok(match text {
+        "end" => Ready::End,
+        line => Ready::Command(line.to_owned()),
+    })
+}
+
 fn platform(text: &str) -> Result<Platform, String> {
     let platform: Platform = text
         .parse()
@@ -490,6 +663,40 @@ mod tests {
     #[test]
     fn the_declaration_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_and_signs_of_readiness_are_read() {
+        for (text, expected) in [
+            ("500ms", Some(500)),
+            ("5s", Some(5000)),
+            ("2m", Some(120_000)),
+            ("5", None),
+            ("s", None),
+            ("5h", None),
+            ("99999999999s", None),
+        ] {
+            let expected = expected.map(Duration::from_millis);
+            assert_eq!(duration(text).ok(), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("80", Some(Ready::Port(80))),
+            ("0", None),
+            ("70000", None),
+            ("3s", Some(Ready::Time(Duration::from_secs(3)))),
+            (
+                "log:ready to serve",
+                Some(Ready::Log("ready to serve".to_owned())),
+            ),
+            ("log:", None),
+            ("end", Some(Ready::End)),
+            (
+                "curl -f localhost",
+                Some(Ready::Command("curl -f localhost".to_owned())),
+            ),
+        ] {
+            assert_eq!(ready(text).ok(), expected, "{text}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use confine_bpf::{Action, Filter, Options, Weights};
+use confine_kernel::DOCKER_CAPABILITIES;
 use confine_profile::Reading;
 use confine_report::Report;
 
@@ -43,7 +44,7 @@ pub fn filters(input: &FilterInput) -> anyhow::Result<Vec<Filter>> {
     let analysis = &input.analysis;
     let Some(content) = content(&analysis.image)? else {
         let report = analysis::run(analysis)?;
-        return compile(&policy::container(&report), &options);
+        return compile(&policy::whole(&report), &options);
     };
     let name = &analysis.image;
     if !content.trim_ascii_start().starts_with(b"{") {
@@ -57,9 +58,15 @@ pub fn filters(input: &FilterInput) -> anyhow::Result<Vec<Filter>> {
         let report = Report::from_json(&text).with_context(|| name.clone())?;
         return compile(&of_report(&report, analysis)?, &options);
     }
-    let reading = confine_profile::read_oci(&text).with_context(|| name.clone())?;
+    let reading = confine_profile::read_oci(&text, &DOCKER_CAPABILITIES).with_context(|| name.clone())?;
     if !analysis.quiet {
-        reading.notes.iter().for_each(|note| terminal::warning(note));
+        reading
+            .notes
+            .iter()
+            .for_each(|note| terminal::warning(&note.to_string()));
+    }
+    if reading.permissive {
+        bail!("{name}: expected a profile that denies what it does not name: no filter of ours allows that");
     }
     if input.compiler.denied.is_none() {
         options.denied = default_action(&reading)?;
@@ -110,7 +117,7 @@ fn is_filter(head: &[u8]) -> bool {
 /// The container's policy, or that of the program that is asked for.
 fn of_report(report: &Report, arguments: &AnalysisArguments) -> anyhow::Result<confine_policy::Policy> {
     let Some(wanted) = &arguments.program else {
-        return Ok(policy::container(report));
+        return Ok(policy::whole(report));
     };
     let mut programs = report.programs.iter();
     let Some(index) =

@@ -7,6 +7,7 @@
 mod analysis;
 mod arguments;
 mod asked;
+mod check;
 mod commands;
 mod filter_source;
 mod harden;
@@ -17,6 +18,7 @@ mod per_program;
 mod pipeline;
 mod policy;
 mod progress;
+mod remembered;
 mod statistics;
 mod summary;
 mod terminal;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Harden(arguments) => commands::harden(&arguments),
         Command::Mount(arguments) => commands::mount(&arguments),
         Command::Filter(arguments) => commands::filter(&arguments),
+        Command::Check(arguments) => commands::check(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),
         Command::Completions(arguments) => commands::completions(&arguments),
         Command::Man(arguments) => commands::man(&arguments),
@@ -60,6 +63,8 @@ enum Outcome {
     Done,
     /// Something could not be resolved, and `--strict` was given.
     Incomplete,
+    /// A check failed.
+    Failed,
 }
 
 impl From<Outcome> for ExitCode {
@@ -67,6 +72,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Done => Self::SUCCESS,
             Outcome::Incomplete => Self::from(3),
+            Outcome::Failed => Self::from(4),
         }
     }
 }

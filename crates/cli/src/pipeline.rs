@@ -6,6 +6,7 @@
 //! depends on which finishes first.
 
 mod assemble;
+mod commands;
 mod comparison;
 mod executions;
 mod languages;
@@ -23,13 +24,14 @@ use confine_code::Facts;
 use confine_image::{Config, Files, Image};
 use confine_link::opaque::OpaqueState;
 use confine_link::{Environment, Linked, ObjectStore, conventions, link, opaque};
-use confine_programs::Programs;
+use confine_programs::{Asked, Executions, Programs};
 use confine_report::Report;
 use confine_solve::{CodeSize, Input, Interface, LateRoot, Solution, solve};
 use rayon::prelude::*;
 
+use self::later::{Execution, ExecutionKey};
 use self::objects::{Hits, Objects};
-use crate::options::{AddressTaken, Options};
+use crate::options::{AddressTaken, Exec, Options};
 use crate::progress::Progress;
 use crate::statistics::Statistics;
 
@@ -47,9 +49,11 @@ pub fn analyse(
 ) -> anyhow::Result<Report> {
     let files: &dyn Files = &*image.files;
     progress.begin("finding programs", 1);
-    let mut found = statistics.time("find programs", || {
-        confine_programs::find(files, config, &options.also)
-    });
+    let asked = Asked {
+        also: &options.also,
+        everything: options.exec == Exec::All,
+    };
+    let mut found = statistics.time("find programs", || confine_programs::find(files, config, asked));
     progress.step();
     if let Some(program) = &options.program {
         if found.programs.is_empty() {
@@ -94,8 +98,8 @@ pub struct Analysis<'a> {
     store: ObjectStore,
     /// What can be executed, by the configuration, by scripts and by constant names in programs.
     found: Programs,
-    /// Names that programs execute and that were followed, with the files that they lead to.
-    executed: BTreeMap<String, Vec<String>>,
+    /// What programs execute and was followed, with what each leads to.
+    executed: BTreeMap<ExecutionKey, Executions>,
     objects: Objects<'a>,
     programs: Vec<AnalysedProgram>,
 }
@@ -259,58 +263,75 @@ impl<'a> Analysis<'a> {
     /// Adds what the solved programs load and execute later; the programs that have to be solved (again).
     fn load_later(&mut self, solved: &[usize]) -> Vec<usize> {
         let mut again = Vec::new();
-        let mut executed = BTreeSet::new();
         for index in solved {
-            let program = &mut self.programs[*index];
-            if later::load(self.files, &self.store, program) {
+            if later::load(self.files, &self.store, &mut self.programs[*index]) {
                 again.push(*index);
             }
-            executed.extend(later::executed(program));
         }
         let known = self.programs.len();
         let mut new: BTreeMap<String, confine_programs::Program> = BTreeMap::new();
-        for execution in executed {
-            if let Some(files) = self.executed.get(&execution.named) {
-                let links = files
-                    .iter()
-                    .map(|file| (Some(execution.parent.clone()), file.clone()));
-                self.found.executions.links.extend(links);
-                continue;
-            }
-            let brought = execution.programs(self.files, self.config);
-            let files = brought.executions.roots().map(str::to_owned).collect();
-            self.executed.insert(execution.named.clone(), files);
-            self.found
-                .executions
-                .extend(brought.executions, &execution.parent);
-            for script in brought.scripts {
-                match self
-                    .found
-                    .scripts
-                    .iter_mut()
-                    .find(|known| known.path == script.path)
-                {
-                    Some(known) => add_found(&mut known.found, script.found),
-                    None => self.found.scripts.push(script),
+        // What is executed may bring other arguments of known programs, which may name more. It ends since what is
+        // executed is a part of the arguments that a constant or the image's configuration has.
+        loop {
+            let programs = self.programs.iter();
+            let executed = programs.flat_map(|program| later::executed(program, self.files, self.config));
+            let executed: BTreeSet<Execution> = executed.collect();
+            let executed = executed.into_iter();
+            let (heard, unheard): (Vec<Execution>, Vec<Execution>) =
+                executed.partition(|execution| self.executed.contains_key(&execution.key()));
+            for execution in &heard {
+                if let Some(started) = self.executed.get(&execution.key()) {
+                    let parent = &execution.executed.parent;
+                    self.found.executions.extend(started.clone(), parent);
                 }
             }
-            self.found.assumptions.extend(brought.assumptions);
-            for program in brought.programs {
-                let path = program.path.clone();
-                match self.programs.iter_mut().find(|known| known.program.path == path) {
-                    Some(known) => merge(&mut known.program, program),
-                    None => match new.entry(path) {
-                        Entry::Occupied(mut known) => merge(known.get_mut(), program),
-                        Entry::Vacant(place) => {
-                            place.insert(program);
-                        }
-                    },
+            if unheard.is_empty() {
+                break;
+            }
+            for execution in &unheard {
+                // Another program may execute the same.
+                if !self.executed.contains_key(&execution.key()) {
+                    self.take_in(execution, &mut new);
                 }
             }
         }
         self.add_programs(new.into_values().collect());
         again.extend(known..self.programs.len());
         again
+    }
+
+    /// Adds what an execution leads to.
+    fn take_in(&mut self, execution: &Execution, new: &mut BTreeMap<String, confine_programs::Program>) {
+        let mut brought = confine_programs::find_executed(self.files, self.config, &execution.executed);
+        if execution.is_told() {
+            brought.executions.open.clear();
+        }
+        self.executed
+            .insert(execution.key(), brought.executions.started());
+        let parent = &execution.executed.parent;
+        self.found.executions.extend(brought.executions, parent);
+        for script in brought.scripts {
+            let mut scripts = self.found.scripts.iter_mut();
+            match scripts.find(|known| known.path == script.path) {
+                Some(known) => add_found(&mut known.found, script.found),
+                None => self.found.scripts.push(script),
+            }
+        }
+        if !execution.is_told() {
+            self.found.assumptions.extend(brought.assumptions);
+        }
+        for program in brought.programs {
+            let path = program.path.clone();
+            match self.programs.iter_mut().find(|known| known.program.path == path) {
+                Some(known) => merge(&mut known.program, program),
+                None => match new.entry(path) {
+                    Entry::Occupied(mut known) => merge(known.get_mut(), program),
+                    Entry::Vacant(place) => {
+                        place.insert(program);
+                    }
+                },
+            }
+        }
     }
 
     fn count(&self, statistics: &mut Statistics) {
@@ -376,6 +397,12 @@ fn merge(known: &mut confine_programs::Program, more: confine_programs::Program)
     known.invoked.extend(more.invoked);
     known.invoked.sort();
     known.invoked.dedup();
+    known.arguments.extend(more.arguments);
+    known.arguments.sort();
+    known.arguments.dedup();
+    known.environment.extend(more.environment);
+    known.environment.sort();
+    known.environment.dedup();
 }
 
 fn add_found(known: &mut Vec<confine_programs::Found>, more: Vec<confine_programs::Found>) {

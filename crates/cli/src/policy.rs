@@ -10,8 +10,13 @@ use confine_report::{Program, Report, Restriction};
 /// Who asks for the calls that the kernel makes or needs itself, in a report's words.
 const KERNEL: &str = "kernel";
 
-/// The policy for the whole container.
-pub fn container(report: &Report) -> Policy {
+/// The policy for the whole container, of at most so many alternatives for all the calls that have conditions.
+pub fn container(report: &Report, alternatives: usize) -> Policy {
+    whole(report).coarsened(alternatives)
+}
+
+/// The policy for the whole container, just as the report says it.
+pub fn whole(report: &Report) -> Policy {
     let mut policy = Policy::new();
     for allowed in &report.allowed {
         let rule = match allowed.arguments.as_slice() {

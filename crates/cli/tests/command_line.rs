@@ -178,6 +178,7 @@ fn help_texts_are_the_known_ones() {
         ("inspect", &["inspect", "--help"]),
         ("why", &["why", "--help"]),
         ("filter-run", &["filter", "run", "--help"]),
+        ("check", &["check", "--help"]),
     ] {
         let output = confine(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");

@@ -11,12 +11,20 @@ mod answers;
 mod bad_input;
 #[path = "end_to_end/cache.rs"]
 mod cache;
+#[path = "end_to_end/check.rs"]
+mod check;
+#[path = "end_to_end/executed.rs"]
+mod executed;
+#[path = "end_to_end/filters.rs"]
+mod filters;
 #[path = "end_to_end/image.rs"]
 mod image;
 #[path = "end_to_end/open_numbers.rs"]
 mod open_numbers;
 #[path = "end_to_end/options.rs"]
 mod options;
+#[path = "end_to_end/remembered.rs"]
+mod remembered;
 #[path = "end_to_end/run.rs"]
 mod run;
 #[path = "end_to_end/same_policy.rs"]

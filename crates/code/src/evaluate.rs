@@ -7,14 +7,17 @@
 //! or returns to elsewhere than its call is outside the abstraction.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use confine_elf::{Address, Object, RelocationValue};
+use confine_elf::{Address, Object};
 use confine_isa::{Flow, Memory, Operand, Operation, Register, Width};
 
 use crate::body::{Body, Step};
+use crate::dormant;
 use crate::effects::{CallEffect, Evaluation, SystemCallEffect};
 use crate::facts::{Facts, Function, Reference, ReferenceKind};
 use crate::go_frames::{self, GoFrames};
+use crate::imports;
 use crate::returning::Returning;
 use crate::state::{Convention, State};
 use crate::transfer::apply;
@@ -40,6 +43,28 @@ pub fn evaluate(object: &Object, facts: &Facts, function: usize) -> Option<Evalu
     Some(interpreter.record())
 }
 
+/// Where the function's instructions are that run if nothing equals the address `never`, sorted; `None` if that takes too
+/// long to settle.
+pub(crate) fn instructions_that_run(
+    object: &Object,
+    facts: &Facts,
+    function: usize,
+    never: Address,
+) -> Option<Vec<Range<Address>>> {
+    let function = facts.functions.get(function)?;
+    let returning = Returning::new(object, facts);
+    let mut interpreter = Interpreter::new(object, function, Convention::SystemV, returning);
+    interpreter.never = Some(never);
+    interpreter.settle()?;
+    Some(
+        interpreter
+            .ran
+            .into_iter()
+            .map(|(start, end)| start..end)
+            .collect(),
+    )
+}
+
 struct Interpreter<'a> {
     object: &'a Object,
     function: &'a Function,
@@ -53,6 +78,11 @@ struct Interpreter<'a> {
     pending: BTreeSet<Address>,
     given_away: BTreeSet<Address>,
     steps: u64,
+    /// An address that nothing else equals; if there is one, the instructions that were come to are noted.
+    never: Option<Address>,
+    ran: BTreeSet<(Address, Address)>,
+    /// Behind an instruction that compares it.
+    differ: Option<Address>,
 }
 
 /// What happens at one instruction, told to whoever walks.
@@ -94,6 +124,9 @@ impl<'a> Interpreter<'a> {
             pending: BTreeSet::new(),
             given_away: BTreeSet::new(),
             steps: 0,
+            never: None,
+            ran: BTreeSet::new(),
+            differ: None,
         };
         interpreter.find_leaders();
         interpreter
@@ -202,6 +235,9 @@ impl<'a> Interpreter<'a> {
         while let Some(step) = self.body.at(next) {
             self.steps += 1;
             next = step.end;
+            if self.never.is_some() {
+                self.ran.insert((step.address, step.end));
+            }
             if !self.step(&step, state, tell) {
                 return;
             }
@@ -237,6 +273,11 @@ impl<'a> Interpreter<'a> {
         let at = step.address;
         match step.flow {
             Flow::Next => {
+                if let Some(never) = self.never
+                    && dormant::compares(self.body.operations(step), state, self.object, never)
+                {
+                    self.differ = Some(step.end);
+                }
                 for operation in self.body.operations(step) {
                     tell_store(at, operation, state, self.object, tell);
                     apply(operation, state, self.object);
@@ -252,16 +293,21 @@ impl<'a> Interpreter<'a> {
                 for operation in self.body.operations(step) {
                     apply(operation, state, self.object);
                 }
-                if let Some(mut taken) = state.assume(condition) {
+                let met = (self.differ == Some(at))
+                    .then(|| dormant::met_by_difference(condition))
+                    .flatten();
+                if met != Some(false)
+                    && let Some(mut taken) = state.assume(condition)
+                {
                     self.go(at, target, &mut taken, tell);
                     self.given_away.extend(taken.given_away());
                 }
                 match state.assume(condition.negated()) {
-                    Some(other) => {
+                    Some(other) if met != Some(true) => {
                         *state = other;
                         true
                     }
-                    None => false,
+                    _ => false,
                 }
             }
             Flow::Call(target) => {
@@ -299,7 +345,7 @@ impl<'a> Interpreter<'a> {
                 if target.is_some_and(|slot| twice::slot_returns_twice(self.object, slot)) {
                     state.return_twice();
                 }
-                true
+                !target.is_some_and(|slot| imports::never_returns(self.object, slot))
             }
             Flow::IndirectJump(operand) => {
                 let target = self.target(&operand, state);
@@ -394,7 +440,7 @@ impl<'a> Interpreter<'a> {
         operand
             .slot()
             .or_else(|| match state.read(operand, Width::Quad, self.object) {
-                Value::Variable { address, add: 0 } => self.imported(address),
+                Value::Variable { address, add: 0 } => imports::name(self.object, address).map(|_| address),
                 Value::Addresses(addresses) => {
                     let address = addresses.only()?;
                     let elsewhere = self.object.is_code(address) && !self.function.code.contains(&address);
@@ -402,16 +448,6 @@ impl<'a> Interpreter<'a> {
                 }
                 _ => None,
             })
-    }
-
-    /// A slot, if the loader binds it to a symbol.
-    fn imported(&self, address: Address) -> Option<Address> {
-        let relocations = &self.object.relocations;
-        let index = relocations.partition_point(|relocation| relocation.at < address);
-        let relocation = relocations
-            .get(index)
-            .filter(|relocation| relocation.at == address)?;
-        matches!(relocation.value, RelocationValue::Symbol { .. }).then_some(address)
     }
 
     fn go(

@@ -15,7 +15,7 @@ use crate::index::Index;
 use crate::pointers::Pointer;
 use crate::returning::Answers;
 use crate::state::Callable;
-use crate::{cuts, discover, layout, pointers};
+use crate::{cuts, discover, dormant, layout, pointers};
 
 /// One object's functions and the pointers in its data; empty for an object of another processor.
 #[derive(Debug, Default)]
@@ -38,6 +38,7 @@ pub struct Facts {
     pub(crate) callable: Callable,
     /// What functions do, by function, computed when first asked for.
     pub(crate) evaluations: Vec<OnceLock<Option<Arc<Evaluation>>>>,
+    dormant: OnceLock<Vec<Range<Address>>>,
 }
 
 /// A piece of code with one way in from elsewhere, and everything that it mentions.
@@ -148,6 +149,7 @@ impl Facts {
         look_up_functions(&mut functions, &index);
         Self {
             evaluations: functions.iter().map(|_| OnceLock::new()).collect(),
+            dormant: OnceLock::new(),
             returning: Answers::none_for(object, functions.len()),
             callable: Callable::of(object),
             pointing: regions
@@ -171,6 +173,15 @@ impl Facts {
         known
             .get_or_init(|| evaluate(object, self, function).map(Arc::new))
             .clone()
+    }
+
+    /// Whether the instruction at an address does not run as long as the object is another program's interpreter.
+    /// `object` is the one that these facts are of.
+    #[must_use]
+    pub fn is_dormant(&self, object: &Object, address: Address) -> bool {
+        let ranges = self.dormant.get_or_init(|| dormant::find(object, self));
+        let next = ranges.partition_point(|range| range.end <= address);
+        ranges.get(next).is_some_and(|range| range.contains(&address))
     }
 
     /// Decodes the bytes of some functions once and does nothing else; how many instructions that were. What the

@@ -1,8 +1,9 @@
 //! Whether a function can return to its caller.
 //!
 //! Abstraction: a function returns unless every path from its ways in ends in a trap, in an endless loop, or in
-//! a call of a function that does not return. Whatever is not known (an import, an indirect jump, recursion, a
-//! search that grows too long) counts as returning, so the answer "no" can be relied on.
+//! a call of a function that does not return. Whatever is not known (an import of which no standard says that it does
+//! not return, an indirect jump, recursion, a search that grows too long) counts as returning, so the answer "no" can
+//! be relied on.
 //!
 //! A function may also end by going elsewhere than behind its call: it changes its return address or takes it off the
 //! stack ([`crate::return_address`]). Then its caller is left, perhaps to the caller's caller, and counts as returning.
@@ -15,8 +16,8 @@ use confine_isa::{Decoder, Flow};
 use rustc_hash::FxHashMap;
 
 use crate::facts::{Facts, Function};
-use crate::layout;
 use crate::return_address::{Frame, Treatment};
+use crate::{imports, layout};
 
 /// How many calls deep the search goes.
 const DEPTH: u8 = 6;
@@ -215,6 +216,10 @@ impl<'a> Returning<'a> {
                     search.go(end, frame);
                     search.go(target, frame);
                 }
+                Flow::IndirectCall(operand) | Flow::IndirectJump(operand)
+                    if operand
+                        .slot()
+                        .is_some_and(|slot| imports::never_returns(self.object, slot)) => {}
                 Flow::IndirectCall(_) => search.go(end, frame.after_call()),
                 Flow::Call(_) if ending == Ending::Returns => search.go(end, frame.after_call()),
                 Flow::Call(target) => match self.search(target, depth, true) {

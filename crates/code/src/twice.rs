@@ -5,11 +5,12 @@
 //! it must do: it reads its own return address, to put it aside. Over-reports: functions that only look at who called
 //! them. Misses: one that another object exports under another name.
 
-use confine_elf::{Address, Object, RelocationValue};
+use confine_elf::{Address, Object};
 use confine_isa::{Flow, Operand, Operation, Register};
 
 use crate::body::Body;
 use crate::facts::Facts;
+use crate::imports;
 
 /// C99 7.13, POSIX setjmp, sigsetjmp, vfork and getcontext, with the names under which C libraries export them.
 const NAMES: [&str; 8] = [
@@ -93,14 +94,7 @@ fn look(body: &mut Body<'_>, start: Address) -> Look {
 
 /// Whether what the loader binds a slot to comes back twice, by its name.
 pub(crate) fn slot_returns_twice(object: &Object, slot: Address) -> bool {
-    let relocations = &object.relocations;
-    let index = relocations.partition_point(|relocation| relocation.at < slot);
-    let bound = relocations.get(index).filter(|relocation| relocation.at == slot);
-    let Some(RelocationValue::Symbol { symbol, .. }) = bound.map(|relocation| relocation.value) else {
-        return false;
-    };
-    let symbol = object.dynamic_symbols.get(symbol as usize);
-    symbol.is_some_and(|symbol| NAMES.contains(&symbol.name.as_str()))
+    imports::name(object, slot).is_some_and(|name| NAMES.contains(&name))
 }
 
 /// Whether an operation makes the eight bytes `depth` above the stack pointer a value.

@@ -5,9 +5,14 @@
 //! which is limited in rate by default: the limit is lifted while an [`AuditLog`] lives. The log is a ring, so it
 //! is read continuously, and what it overwrote before it was read is an error, never silently fewer records.
 //!
-//! Misses: records of a host where an audit daemon takes them first. Over-reports: records of other containers
-//! with such a profile in the same time, since a record names no container.
+//! A record names no container, so that the process is looked at as soon as its record is read: its control group tells
+//! whose it is, its memory map which object the call was made in. Records of one reader at a time: the limit is the host's,
+//! and who lifts it must not have it set again by another who is done.
+//!
+//! Misses: records of a host where an audit daemon takes them first; the control group and the object of a process that
+//! ended before its record was read.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,13 +22,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::command::Interrupt;
 use crate::error::Error;
+use crate::process::{self, Mapped};
 
 const LOG: &str = "/dev/kmsg";
+/// Held, below the folder for temporary files, by whoever reads.
+const LOCK: &str = "confine-audit.lock";
 const RATE_LIMIT: &str = "/proc/sys/kernel/printk_ratelimit";
 
 /// The longest record that the kernel writes to its log.
 const RECORD_SIZE: usize = 8192;
+
+/// How long a wait for the next record lasts before it is looked whether to go on.
+const TURN: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 20_000_000,
+};
 
 /// One call that a filter logged.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +53,14 @@ pub struct AuditRecord {
     pub architecture: u32,
     /// The executable, as it is seen from the container; the process's name where the kernel gives no path.
     pub program: String,
+    /// The process, by its number outside of containers.
+    pub process: u32,
+    /// Where the process goes on after the call.
+    pub instruction: u64,
+    /// The control groups that the process was in, as the kernel lists them; `None` if it had ended.
+    pub control_group: Option<String>,
+    /// The file that the instruction lies in; `None` if the process had ended.
+    pub mapped: Option<Mapped>,
 }
 
 /// Reads the kernel's log from its creation until [`finish`](Self::finish).
@@ -42,11 +69,18 @@ pub struct AuditLog {
     reader: Option<JoinHandle<Result<Vec<AuditRecord>, Error>>>,
     done: Arc<AtomicBool>,
     earlier_rate_limit: String,
+    // Dropped after the limit is set again: fields go after what `drop` does.
+    _alone: File,
 }
 
 impl AuditLog {
-    /// Starts reading; needs the right to read the kernel's log and to change its rate limit.
-    pub fn open() -> Result<Self, Error> {
+    /// Waits until nobody else reads, and starts reading; needs the right to read the kernel's log and to change its rate
+    /// limit.
+    ///
+    /// # Errors
+    /// When one of these rights is missing, or the wait is interrupted.
+    pub fn open(interrupt: &Interrupt) -> Result<Self, Error> {
+        let alone = wait_for_turn(interrupt)?;
         let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
         let mut log = OpenOptions::new()
             .read(true)
@@ -67,6 +101,7 @@ impl AuditLog {
             reader: Some(reader),
             done,
             earlier_rate_limit,
+            _alone: alone,
         })
     }
 
@@ -78,6 +113,26 @@ impl AuditLog {
         match self.reader.take().map(JoinHandle::join) {
             Some(Ok(records)) => records,
             _ => Err(Error::AuditLost),
+        }
+    }
+}
+
+/// A file that is locked as long as it is open.
+fn wait_for_turn(interrupt: &Interrupt) -> Result<File, Error> {
+    let path = std::env::temp_dir().join(LOCK);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(Error::file("open", &path))?;
+    // Bounded by the others' runs, and by the user.
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK | Errno::INTR) if interrupt.is_raised() => return Err(Error::Interrupted),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(Duration::from_millis(100)),
+            Err(error) => return Err(Error::file("lock", &path)(error.into())),
         }
     }
 }
@@ -94,6 +149,7 @@ impl Drop for AuditLog {
 
 fn read_records(log: &mut File, done: &AtomicBool) -> Result<Vec<AuditRecord>, Error> {
     let mut records = Vec::new();
+    let mut processes = Processes::default();
     let mut buffer = [0; RECORD_SIZE];
     // Each turn takes one record or waits; bounded by `done`, after which the log is read to its end.
     loop {
@@ -104,18 +160,49 @@ fn read_records(log: &mut File, done: &AtomicBool) -> Result<Vec<AuditRecord>, E
                 if tells_of_loss(&line) {
                     return Err(Error::AuditLost);
                 }
-                records.extend(parse_record(&line));
+                let record = parse_record(&line);
+                records.extend(record.map(|record| processes.complete(record)));
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 if finishing {
                     return Ok(records);
                 }
-                std::thread::sleep(Duration::from_millis(5));
+                let mut waited = [PollFd::new(&*log, PollFlags::IN)];
+                // Whatever it says, the next turn reads.
+                let _ = poll(&mut waited, Some(&TURN));
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // The kernel's way to say that records were overwritten before they were read.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Err(Error::AuditLost),
             Err(error) => return Err(Error::file("read", LOG)(error)),
+        }
+    }
+}
+
+/// What was found out about processes, each thing once: a process may make a logged call many thousand times.
+#[derive(Default)]
+struct Processes {
+    control_groups: BTreeMap<u32, Option<String>>,
+    mapped: BTreeMap<(u32, u64), Option<Mapped>>,
+}
+
+impl Processes {
+    fn complete(&mut self, record: AuditRecord) -> AuditRecord {
+        let AuditRecord {
+            process, instruction, ..
+        } = record;
+        let control_group = self.control_groups.entry(process);
+        let control_group = control_group
+            .or_insert_with(|| process::control_group(process))
+            .clone();
+        let mapped = self.mapped.entry((process, instruction));
+        let mapped = mapped
+            .or_insert_with(|| process::mapped(process, instruction))
+            .clone();
+        AuditRecord {
+            control_group,
+            mapped,
+            ..record
         }
     }
 }
@@ -143,6 +230,10 @@ pub fn parse_record(line: &str) -> Option<AuditRecord> {
         call: field("syscall")?.parse().ok()?,
         architecture: u32::from_str_radix(field("arch")?, 16).ok()?,
         program: program_name(program),
+        process: field("pid")?.parse().ok()?,
+        instruction: u64::from_str_radix(field("ip")?.strip_prefix("0x")?, 16).ok()?,
+        control_group: None,
+        mapped: None,
     })
 }
 
@@ -180,18 +271,27 @@ mod tests {
             Some((302, 0xc000_003e, "/usr/bin/true")),
         );
         check(
-            "audit: type=1326 audit(1:2): comm=72756E633A5B323A494E49545D exe=2F6D656D66643A72 (deleted) \
-             arch=c000003e syscall=1 compat=0",
+            "audit: type=1326 audit(1:2): pid=7 comm=72756E633A5B323A494E49545D exe=2F6D656D66643A72 (deleted) \
+             arch=c000003e syscall=1 compat=0 ip=0x1",
             Some((1, 0xc000_003e, "/memfd:r")),
         );
         check(
-            "audit: type=1326 audit(1:2): comm=\"sh\" exe=(null) arch=40000003 syscall=20 compat=1",
+            "audit: type=1326 audit(1:2): pid=7 comm=\"sh\" exe=(null) arch=40000003 syscall=20 compat=1 ip=0xf7f",
             Some((20, 0x4000_0003, "sh")),
         );
         check("audit: type=1400 audit(1:2): apparmor=\"DENIED\"", None);
         check("audit: type=1326 audit(1:2): exe=\"/a\" arch=zz syscall=1", None);
         check("eth0: renamed", None);
         check("", None);
+    }
+
+    #[test]
+    fn the_process_and_its_place_are_read() {
+        let line =
+            "audit: type=1326 audit(1:2): pid=77 comm=\"sh\" exe=\"/a\" arch=c000003e syscall=1 ip=0x7f10";
+        let record = parse_record(line).unwrap();
+        assert_eq!((record.process, record.instruction), (77, 0x7f10));
+        assert_eq!((record.control_group, record.mapped), (None, None));
     }
 
     #[test]

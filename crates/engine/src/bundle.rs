@@ -30,7 +30,9 @@ const CAPABILITIES: [&str; 14] = [
 /// The part of an image's configuration that decides how its container starts and stops.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageConfig {
-    /// The command line: entry point, then command.
+    /// The entry point.
+    pub entrypoint: Vec<String>,
+    /// The command: the entry point's arguments, or what is executed where there is none.
     pub command: Vec<String>,
     /// The environment, as `NAME=value`.
     pub environment: Vec<String>,
@@ -40,6 +42,10 @@ pub struct ImageConfig {
     pub folder: String,
     /// The signal that asks it to stop; empty means SIGTERM.
     pub stop_signal: String,
+    /// The TCP ports that it says it listens on, ascending.
+    pub ports: Vec<u16>,
+    /// The command that tells whether it is healthy; empty if it brings none.
+    pub healthcheck: Vec<String>,
 }
 
 impl ImageConfig {
@@ -63,12 +69,28 @@ impl ImageConfig {
                 .collect()
         };
         Self {
-            command: list("Entrypoint").into_iter().chain(list("Cmd")).collect(),
+            entrypoint: list("Entrypoint"),
+            command: list("Cmd"),
             environment: list("Env"),
             user: text("User"),
             folder: text("WorkingDir"),
             stop_signal: text("StopSignal"),
+            ports: tcp_ports(config),
+            healthcheck: healthcheck(config),
         }
+    }
+
+    /// The command line under the given options: entry point, then command.
+    fn command_line(&self, options: &StartOptions) -> Vec<String> {
+        let (entrypoint, command) = match &options.entrypoint {
+            Some(program) => (std::slice::from_ref(program), [].as_slice()),
+            None => (self.entrypoint.as_slice(), self.command.as_slice()),
+        };
+        let command = match options.command.as_slice() {
+            [] => command,
+            given => given,
+        };
+        entrypoint.iter().chain(command).cloned().collect()
     }
 
     /// The stop signal by its name without the `SIG`, as both runtimes take it.
@@ -77,6 +99,35 @@ impl ImageConfig {
         let name = self.stop_signal.strip_prefix("SIG").unwrap_or(&self.stop_signal);
         if name.is_empty() { "TERM" } else { name }
     }
+}
+
+/// The ports of `ExposedPorts`, whose keys are like `80/tcp`.
+fn tcp_ports(config: &Value) -> Vec<u16> {
+    let exposed = config.get("ExposedPorts").and_then(Value::as_object);
+    let keys = exposed.into_iter().flatten().map(|(key, _)| key.as_str());
+    let mut ports: Vec<u16> = keys
+        .filter_map(|key| key.strip_suffix("/tcp").unwrap_or(key).parse().ok())
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// The command of `Healthcheck`, of which the first word says how it is written.
+fn healthcheck(config: &Value) -> Vec<String> {
+    let test = config.get("Healthcheck").and_then(|check| check.get("Test"));
+    let words: Vec<&str> = test
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let words = match words.as_slice() {
+        ["CMD", words @ ..] => words.to_vec(),
+        ["CMD-SHELL", line] => vec!["/bin/sh", "-c", line],
+        _ => Vec::new(),
+    };
+    words.into_iter().map(str::to_owned).collect()
 }
 
 /// An image's files, unpacked once and never written to: each container has its changes in a layer of its own.
@@ -187,17 +238,16 @@ fn configuration(rootfs: &Path, image: &ImageConfig, options: &StartOptions) -> 
 
     // A user other than root keeps what Docker leaves to it: nothing beyond the bounding set.
     let held: &[&str] = if user.id == 0 { &CAPABILITIES } else { &[] };
-    let folder = if image.folder.is_empty() {
-        "/"
-    } else {
-        &image.folder
+    let folder = match options.folder.as_deref().unwrap_or(&image.folder) {
+        "" => "/",
+        folder => folder,
     };
     let mut configuration = json!({
         "ociVersion": "1.0.2",
         "process": {
             "terminal": false,
             "user": { "uid": user.id, "gid": user.group },
-            "args": image.command,
+            "args": image.command_line(options),
             "env": environment,
             "cwd": folder,
             "capabilities": { "bounding": CAPABILITIES, "effective": held, "permitted": held },
@@ -345,5 +395,45 @@ mod tests {
             ImageConfig::from_docker(&json!({ "Cmd": null })),
             ImageConfig::default()
         );
+    }
+
+    #[test]
+    fn ports_and_checks_are_read() {
+        let config = ImageConfig::from_docker(&json!({
+            "ExposedPorts": { "8080/tcp": {}, "53/udp": {}, "80/tcp": {} },
+            "Healthcheck": { "Test": ["CMD-SHELL", "curl localhost"] },
+        }));
+        assert_eq!(config.ports, [80, 8080]);
+        assert_eq!(config.healthcheck, ["/bin/sh", "-c", "curl localhost"]);
+        for (test, expected) in [
+            (json!(["CMD", "check", "-q"]), ["check", "-q"].as_slice()),
+            (json!(["NONE"]), &[]),
+            (json!(null), &[]),
+        ] {
+            let config = ImageConfig::from_docker(&json!({ "Healthcheck": { "Test": test } }));
+            assert_eq!(config.healthcheck, expected);
+        }
+    }
+
+    #[test]
+    fn an_entry_point_of_ones_own_drops_the_images_command() {
+        let image = ImageConfig {
+            entrypoint: vec!["start".to_owned()],
+            command: vec!["server".to_owned()],
+            ..ImageConfig::default()
+        };
+        for (entrypoint, command, expected) in [
+            (None, [].as_slice(), ["start", "server"].as_slice()),
+            (None, &["other", "-v"], &["start", "other", "-v"]),
+            (Some("sh"), &[], &["sh"]),
+            (Some("sh"), &["-c", "true"], &["sh", "-c", "true"]),
+        ] {
+            let options = StartOptions {
+                entrypoint: entrypoint.map(str::to_owned),
+                command: command.iter().map(|word| (*word).to_owned()).collect(),
+                ..StartOptions::new("name", Seccomp::Unconfined)
+            };
+            assert_eq!(image.command_line(&options), expected);
+        }
     }
 }

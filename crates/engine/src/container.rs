@@ -8,6 +8,8 @@ use crate::error::Error;
 /// The filter that a container is started under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seccomp {
+    /// The engine's own; none where there is no engine above the runtime.
+    Default,
     /// None at all.
     Unconfined,
     /// The profile in this file, as OCI JSON.
@@ -27,8 +29,45 @@ pub struct StartOptions {
     pub user: Option<String>,
     /// Variables on top of the image's, as `NAME=value`.
     pub environment: Vec<String>,
-    /// The port on which its server listens.
-    pub port: u16,
+    /// The entry point in place of the image's, whose command is dropped, too.
+    pub entrypoint: Option<String>,
+    /// The command in place of the image's; empty means the image's.
+    pub command: Vec<String>,
+    /// The folder that its command starts in, in place of the image's.
+    pub folder: Option<String>,
+    /// The ports on which its servers listen; the first is the one that most is about.
+    pub ports: Vec<u16>,
+}
+
+impl StartOptions {
+    /// As the image says, under a name and a filter.
+    #[must_use]
+    pub fn new(name: &str, seccomp: Seccomp) -> Self {
+        Self {
+            name: name.to_owned(),
+            seccomp,
+            no_new_privileges: false,
+            user: None,
+            environment: Vec::new(),
+            entrypoint: None,
+            command: Vec::new(),
+            folder: None,
+            ports: Vec::new(),
+        }
+    }
+}
+
+/// What an engine knows of a container's health from the check that its image brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// The image brings none.
+    Unchecked,
+    /// None was passed yet.
+    Starting,
+    /// The last one was passed.
+    Healthy,
+    /// So many were not passed that the engine gave it up.
+    Unhealthy,
 }
 
 /// Where a client reaches the server.
@@ -51,13 +90,34 @@ pub struct Stopped {
     pub forced: bool,
 }
 
-/// A container that was started; it is removed when dropped.
+/// A container that was made; it is removed when dropped.
 pub trait Container {
-    /// Where its server answers; changes when it is restarted.
-    fn endpoint(&self) -> Result<Endpoint, Error>;
+    /// Its name, unique on this host.
+    fn name(&self) -> &str;
+
+    /// The host name that its processes see, and no others do: known before it is started.
+    fn host_name(&self) -> Result<String, Error>;
+
+    /// Starts what was made.
+    fn start(&mut self) -> Result<(), Error>;
+
+    /// The ports that it was made with.
+    fn ports(&self) -> &[u16];
+
+    /// Where one of its ports answers; changes when it is restarted.
+    fn endpoint(&self, port: u16) -> Result<Endpoint, Error>;
+
+    /// The process whose network namespace its servers listen in, where they can't be reached from ours.
+    fn network_of(&self) -> Result<Option<u32>, Error>;
+
+    /// What the image's own check says.
+    fn health(&self) -> Result<Health, Error>;
 
     /// Whether its first process is still there.
     fn is_running(&mut self) -> Result<bool, Error>;
+
+    /// How its first process ended; nothing while it is still there.
+    fn ended(&mut self) -> Result<Option<i32>, Error>;
 
     /// The command to which the words of a command to execute in the container are appended.
     fn inside(&self) -> Vec<String>;

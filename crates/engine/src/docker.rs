@@ -1,4 +1,4 @@
-//! Docker through its own command line, which is the interface that it keeps stable.
+//! Docker through its own command line, which is the interface that it keeps stable; and podman, which has the same.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,15 +7,19 @@ use serde_json::Value;
 
 use crate::bundle::ImageConfig;
 use crate::command::{Interrupt, Invocation};
-use crate::container::{Container, Endpoint, Seccomp, StartOptions, Stopped};
+use crate::container::{Container, Endpoint, Health, Seccomp, StartOptions, Stopped};
 use crate::error::Error;
 
 /// The label that marks every container that was started here.
 const LABEL: &str = "confine.engine";
 
-/// Docker's client on this host.
-#[derive(Debug, Clone, Default)]
+/// How long an engine may take to make a container; some copy the image's files for it.
+const CREATE_LIMIT: Duration = Duration::from_secs(120);
+
+/// An engine's client on this host: Docker's, or podman's.
+#[derive(Debug, Clone)]
 pub struct Docker {
+    program: &'static str,
     interrupt: Interrupt,
 }
 
@@ -24,6 +28,16 @@ impl Docker {
     #[must_use]
     pub fn new(interrupt: &Interrupt) -> Self {
         Self {
+            program: "docker",
+            interrupt: interrupt.clone(),
+        }
+    }
+
+    /// podman's client, which is spoken to in the same way.
+    #[must_use]
+    pub fn podman(interrupt: &Interrupt) -> Self {
+        Self {
+            program: "podman",
             interrupt: interrupt.clone(),
         }
     }
@@ -108,79 +122,175 @@ impl Docker {
         Ok(ImageConfig::from_docker(&config))
     }
 
-    /// Starts a container in the background with its port published on a free port of the loopback interface.
+    /// Whether it has an image of that name.
+    pub fn has(&self, reference: &str) -> Result<bool, Error> {
+        let finished = self
+            .call(["image", "inspect", "--format", "-", reference])
+            .run()?;
+        Ok(finished.code == Some(0))
+    }
+
+    /// Takes in an archive of images; the names or identities of what it held.
+    pub fn load(&self, archive: &Path) -> Result<Vec<String>, Error> {
+        let load = self.call(["load", "--input"]).arg(archive);
+        let answer = load.limit(Duration::from_secs(600)).output()?;
+        let names = answer.lines().filter_map(|line| {
+            let name = line.strip_prefix("Loaded image")?;
+            name.split_once(": ")
+                .map(|(_, name)| name.trim().trim_end_matches('.').to_owned())
+        });
+        Ok(names.collect())
+    }
+
+    /// Every name that an image has here, with the image's identity.
+    pub fn names(&self) -> Result<Vec<(String, String)>, Error> {
+        let format = "{{.Repository}}:{{.Tag}} {{.ID}}";
+        let answer = self
+            .call(["images", "--all", "--no-trunc", "--format", format])
+            .output()?;
+        let names = answer.lines().filter_map(|line| line.split_once(' '));
+        Ok(names.map(|(name, id)| (name.to_owned(), id.to_owned())).collect())
+    }
+
+    /// Gives an image a name, which another may lose by it.
+    pub fn tag(&self, image: &str, name: &str) -> Result<(), Error> {
+        self.uninterrupted(["tag", image, name]).output().map(|_| ())
+    }
+
+    /// Takes a name away, and the image with its last one.
+    pub fn untag(&self, name: &str) -> Result<(), Error> {
+        self.uninterrupted(["rmi", name]).output().map(|_| ())
+    }
+
+    /// Removes every container that was made here and whose name begins so: for what was still being made when
+    /// somebody interrupted.
+    pub fn sweep(&self, prefix: &str) -> Result<(), Error> {
+        let list = self
+            .uninterrupted(["ps", "--all", "--quiet", "--filter"])
+            .arg(format!("label={LABEL}"))
+            .arg("--filter")
+            .arg(format!("name=^/?{prefix}"));
+        let found = list.output()?;
+        for container in found.lines() {
+            self.uninterrupted(["rm", "--force", "--volumes", container])
+                .output()?;
+        }
+        Ok(())
+    }
+
+    /// Makes a container, and starts it in the background.
     pub fn start(&self, reference: &str, options: &StartOptions) -> Result<DockerContainer, Error> {
-        let seccomp = match &options.seccomp {
-            Seccomp::Unconfined => "seccomp=unconfined".to_owned(),
-            Seccomp::Profile(path) => format!("seccomp={}", path.display()),
-        };
-        let mut run = self
-            .call([
-                "run",
-                "--detach",
-                "--label",
-                LABEL,
-                "--name",
-                options.name.as_str(),
-            ])
-            .args(["--security-opt", seccomp.as_str()])
-            .arg("--publish")
-            .arg(format!("127.0.0.1::{}", options.port));
-        if options.no_new_privileges {
-            run = run.args(["--security-opt", "no-new-privileges"]);
-        }
-        if let Some(user) = &options.user {
-            run = run.args(["--user", user]);
-        }
-        for variable in &options.environment {
-            run = run.args(["--env", variable]);
-        }
-        // Made first, so that a container whose start fails half-way is removed as well.
-        let container = DockerContainer {
-            docker: self.clone(),
-            name: options.name.clone(),
-            port: options.port,
-        };
-        run.arg(reference).output()?;
+        let mut container = self.create(reference, options)?;
+        container.start()?;
         Ok(container)
     }
 
+    /// Makes a container whose ports will be published on free ports of the loopback interface.
+    pub fn create(&self, reference: &str, options: &StartOptions) -> Result<DockerContainer, Error> {
+        let mut create = self
+            .call(["create", "--label", LABEL, "--name", options.name.as_str()])
+            .limit(CREATE_LIMIT);
+        match &options.seccomp {
+            Seccomp::Default => {}
+            Seccomp::Unconfined => create = create.args(["--security-opt", "seccomp=unconfined"]),
+            Seccomp::Profile(path) => {
+                create = create
+                    .arg("--security-opt")
+                    .arg(format!("seccomp={}", path.display()));
+            }
+        }
+        for port in &options.ports {
+            create = create.arg("--publish").arg(format!("127.0.0.1::{port}"));
+        }
+        if options.no_new_privileges {
+            create = create.args(["--security-opt", "no-new-privileges"]);
+        }
+        if let Some(user) = &options.user {
+            create = create.args(["--user", user]);
+        }
+        if let Some(entrypoint) = &options.entrypoint {
+            create = create.args(["--entrypoint", entrypoint]);
+        }
+        if let Some(folder) = &options.folder {
+            create = create.args(["--workdir", folder]);
+        }
+        for variable in &options.environment {
+            create = create.args(["--env", variable]);
+        }
+        // Made first, so that a container whose creation fails half-way is removed as well.
+        let container = DockerContainer {
+            docker: self.clone(),
+            name: options.name.clone(),
+            ports: options.ports.clone(),
+        };
+        create.arg(reference).args(&options.command).output()?;
+        Ok(container)
+    }
+
+    /// What must still happen after an interrupt.
+    fn uninterrupted<const COUNT: usize>(&self, arguments: [&str; COUNT]) -> Invocation {
+        Invocation::new(self.program).args(arguments)
+    }
+
     fn call<const COUNT: usize>(&self, arguments: [&str; COUNT]) -> Invocation {
-        Invocation::new("docker")
+        Invocation::new(self.program)
             .args(arguments)
             .interrupt(&self.interrupt)
     }
 }
 
-/// A container that Docker runs.
+/// A container of Docker or podman.
 #[derive(Debug)]
 pub struct DockerContainer {
     docker: Docker,
     name: String,
-    port: u16,
+    ports: Vec<u16>,
 }
 
 impl DockerContainer {
     fn state(&self, field: &str) -> Result<String, Error> {
-        let format = format!("{{{{.State.{field}}}}}");
-        self.docker
-            .call([
-                "container",
-                "inspect",
-                "--format",
-                format.as_str(),
-                self.name.as_str(),
-            ])
-            .output()
+        self.inspect(&format!("{{{{.State.{field}}}}}"))
+    }
+
+    fn inspect(&self, format: &str) -> Result<String, Error> {
+        let words = ["container", "inspect", "--format", format, self.name.as_str()];
+        self.docker.call(words).output()
+    }
+
+    fn exit_code(&self) -> Result<i32, Error> {
+        let code = self.state("ExitCode")?;
+        code.parse().map_err(|_| Error::Answer {
+            command: format!("{} container inspect", self.docker.program),
+            expected: "an exit code".to_owned(),
+        })
     }
 }
 
 impl Container for DockerContainer {
-    fn endpoint(&self) -> Result<Endpoint, Error> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn host_name(&self) -> Result<String, Error> {
+        self.inspect("{{.Config.Hostname}}")
+    }
+
+    fn start(&mut self) -> Result<(), Error> {
+        self.docker
+            .call(["start", self.name.as_str()])
+            .output()
+            .map(|_| ())
+    }
+
+    fn ports(&self) -> &[u16] {
+        &self.ports
+    }
+
+    fn endpoint(&self, port: u16) -> Result<Endpoint, Error> {
         let query = self
             .docker
             .call(["port", self.name.as_str()])
-            .arg(self.port.to_string());
+            .arg(port.to_string());
         let answer = query.output()?;
         let port = answer
             .lines()
@@ -197,16 +307,40 @@ impl Container for DockerContainer {
         })
     }
 
+    fn network_of(&self) -> Result<Option<u32>, Error> {
+        Ok(None)
+    }
+
+    fn health(&self) -> Result<Health, Error> {
+        let status = self.inspect("{{if .State.Health}}{{.State.Health.Status}}{{end}}")?;
+        Ok(match status.as_str() {
+            "healthy" => Health::Healthy,
+            "unhealthy" => Health::Unhealthy,
+            "starting" => Health::Starting,
+            // podman says that it has no check by an empty status, Docker by `none` or by leaving the field out.
+            _ => Health::Unchecked,
+        })
+    }
+
     fn is_running(&mut self) -> Result<bool, Error> {
         Ok(self.state("Running")? == "true")
     }
 
+    fn ended(&mut self) -> Result<Option<i32>, Error> {
+        match self.is_running()? {
+            true => Ok(None),
+            false => self.exit_code().map(Some),
+        }
+    }
+
     fn inside(&self) -> Vec<String> {
-        ["docker", "exec", &self.name].map(str::to_owned).to_vec()
+        [self.docker.program, "exec", &self.name]
+            .map(str::to_owned)
+            .to_vec()
     }
 
     fn signaller(&self) -> Vec<String> {
-        ["docker", "kill", &self.name, "--signal"]
+        [self.docker.program, "kill", &self.name, "--signal"]
             .map(str::to_owned)
             .to_vec()
     }
@@ -226,12 +360,10 @@ impl Container for DockerContainer {
             .call(["stop", "--time", seconds.as_str(), self.name.as_str()])
             .output()?;
         let forced = started.elapsed() >= patience;
-        let code = self.state("ExitCode")?;
-        let code = code.parse().map_err(|_| Error::Answer {
-            command: "docker container inspect".to_owned(),
-            expected: "an exit code".to_owned(),
-        })?;
-        Ok(Stopped { code, forced })
+        Ok(Stopped {
+            code: self.exit_code()?,
+            forced,
+        })
     }
 
     fn logs(&self) -> String {
@@ -245,7 +377,7 @@ impl Container for DockerContainer {
 impl Drop for DockerContainer {
     fn drop(&mut self) {
         // Without the interrupt: this is what must still happen after one. It may never have been created.
-        let _ = Invocation::new("docker")
+        let _ = Invocation::new(self.docker.program)
             .args(["rm", "--force", "--volumes", &self.name])
             .run();
     }

@@ -61,9 +61,26 @@ pub enum Error {
         /// As the image or the caller spelled it.
         user: String,
     },
+    /// The engine can make no containers of this.
+    #[error("{image}: expected {expected}")]
+    Unfit {
+        /// The image, as it was named.
+        image: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The container did not get ready.
+    #[error("the container was not ready: {why}")]
+    NotReady {
+        /// What was waited for and what came instead.
+        why: String,
+    },
     /// The kernel's log moved on before it was read.
     #[error("the kernel's log lost records while it was being read")]
     AuditLost,
+    /// The kernel's tracer had no room for all that was traced.
+    #[error("the kernel's trace lost calls: they were more than its buffer holds")]
+    TraceLost,
 }
 
 impl Error {

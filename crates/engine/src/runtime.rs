@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::bundle::{Bundle, ImageConfig, Rootfs};
 use crate::command::{Finished, Interrupt, Invocation, Running};
-use crate::container::{Container, Endpoint, StartOptions, Stopped};
+use crate::container::{Container, Endpoint, Health, StartOptions, Stopped};
 use crate::error::Error;
 
 /// Where hosts that mount both cgroup hierarchies keep the second one.
@@ -35,6 +35,18 @@ impl Runtime {
         }
     }
 
+    /// Its version, which also tells whether it is there at all.
+    pub fn version(self, interrupt: &Interrupt) -> Result<String, Error> {
+        let call = Invocation::new(self.name()).arg("--version").interrupt(interrupt);
+        let answer = call.output()?;
+        let first = answer.lines().next().unwrap_or_default();
+        Ok(first
+            .trim_start_matches(self.name())
+            .replace("version", "")
+            .trim()
+            .to_owned())
+    }
+
     /// The command line up to the subcommand; `state` is the folder where it keeps its records.
     fn base(self, state: &Path) -> Vec<String> {
         let mut words = vec![
@@ -49,7 +61,7 @@ impl Runtime {
         words
     }
 
-    /// Starts a container in the foreground of a child process; `folder` is scratch space of its own.
+    /// Makes a container, and starts it in the foreground of a child process; `folder` is scratch space of its own.
     pub fn start(
         self,
         folder: &Path,
@@ -58,21 +70,32 @@ impl Runtime {
         options: &StartOptions,
         interrupt: &Interrupt,
     ) -> Result<RuntimeContainer, Error> {
-        let bundle = Bundle::create(&folder.join("bundle"), rootfs, image, options)?;
-        let base = self.base(&folder.join("state"));
-        let mut container = RuntimeContainer {
-            running: self.launch(&base, bundle.folder(), &options.name, interrupt)?,
+        let mut container = self.create(folder, rootfs, image, options, interrupt)?;
+        container.start()?;
+        Ok(container)
+    }
+
+    /// Makes a container's bundle; `folder` is scratch space of its own.
+    pub fn create(
+        self,
+        folder: &Path,
+        rootfs: &Rootfs,
+        image: &ImageConfig,
+        options: &StartOptions,
+        interrupt: &Interrupt,
+    ) -> Result<RuntimeContainer, Error> {
+        Ok(RuntimeContainer {
+            running: None,
             runtime: self,
-            base,
-            bundle,
+            base: self.base(&folder.join("state")),
+            bundle: Bundle::create(&folder.join("bundle"), rootfs, image, options)?,
             name: options.name.clone(),
-            port: options.port,
+            ports: options.ports.clone(),
             stop_signal: image.stop_signal_name().to_owned(),
+            healthcheck: image.healthcheck.clone(),
             interrupt: interrupt.clone(),
             earlier_logs: String::new(),
-        };
-        container.wait_until_running()?;
-        Ok(container)
+        })
     }
 }
 
@@ -105,13 +128,14 @@ impl Runtime {
 #[derive(Debug)]
 pub struct RuntimeContainer {
     // Dropped in this order: the process first, then the files under it.
-    running: Running,
+    running: Option<Running>,
     runtime: Runtime,
     bundle: Bundle,
     base: Vec<String>,
     name: String,
-    port: u16,
+    ports: Vec<u16>,
     stop_signal: String,
+    healthcheck: Vec<String>,
     interrupt: Interrupt,
     earlier_logs: String,
 }
@@ -144,12 +168,24 @@ impl RuntimeContainer {
         Ok(Some((status.to_owned(), process.ok_or_else(unexpected)?)))
     }
 
+    fn running(&mut self) -> Result<&mut Running, Error> {
+        let command = format!("{} run", self.runtime.name());
+        self.running.as_mut().ok_or(Error::Answer {
+            command,
+            expected: "a container that was started".to_owned(),
+        })
+    }
+
     fn wait_until_running(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + START_LIMIT;
         // Bounded by the deadline.
         while Instant::now() < deadline {
-            if let Some(ended) = self.running.poll(Duration::from_millis(50))? {
-                return Err(self.failed(&ended));
+            if let Some(ended) = self.running()?.poll(Duration::from_millis(50))? {
+                // A quick one that ended well has had its life; else nothing tells its failure from the runtime's.
+                return match ended.code {
+                    Some(0) => Ok(()),
+                    _ => Err(self.failed(&ended)),
+                };
             }
             if matches!(self.state()?, Some((status, _)) if status == "running") {
                 return Ok(());
@@ -158,6 +194,13 @@ impl RuntimeContainer {
         Err(Error::TimedOut {
             command: self.call("run").line(),
             limit: START_LIMIT,
+        })
+    }
+
+    fn exit_code(&self, ended: Option<Finished>) -> Result<i32, Error> {
+        ended.and_then(|ended| ended.code).ok_or_else(|| Error::Answer {
+            command: self.call("run").line(),
+            expected: "the container's exit code".to_owned(),
         })
     }
 
@@ -178,20 +221,62 @@ impl RuntimeContainer {
 }
 
 impl Container for RuntimeContainer {
-    fn endpoint(&self) -> Result<Endpoint, Error> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn host_name(&self) -> Result<String, Error> {
+        // As its bundle says.
+        Ok(self.name.clone())
+    }
+
+    fn start(&mut self) -> Result<(), Error> {
+        let running = self
+            .runtime
+            .launch(&self.base, self.bundle.folder(), &self.name, &self.interrupt)?;
+        self.running = Some(running);
+        self.wait_until_running()
+    }
+
+    fn ports(&self) -> &[u16] {
+        &self.ports
+    }
+
+    fn endpoint(&self, port: u16) -> Result<Endpoint, Error> {
+        Ok(Endpoint {
+            host: "127.0.0.1".to_owned(),
+            port,
+            network_of: self.network_of()?,
+        })
+    }
+
+    fn network_of(&self) -> Result<Option<u32>, Error> {
         let (_, process) = self.state()?.ok_or_else(|| Error::Answer {
             command: self.call("state").line(),
             expected: "a running container".to_owned(),
         })?;
-        Ok(Endpoint {
-            host: "127.0.0.1".to_owned(),
-            port: self.port,
-            network_of: Some(process),
+        Ok(Some(process))
+    }
+
+    fn health(&self) -> Result<Health, Error> {
+        if self.healthcheck.is_empty() {
+            return Ok(Health::Unchecked);
+        }
+        let check = invocation(&self.inside()).args(&self.healthcheck);
+        let finished = check.interrupt(&self.interrupt).run()?;
+        Ok(match finished.code {
+            Some(0) => Health::Healthy,
+            _ => Health::Starting,
         })
     }
 
     fn is_running(&mut self) -> Result<bool, Error> {
-        Ok(self.running.poll(Duration::ZERO)?.is_none())
+        Ok(self.running()?.poll(Duration::ZERO)?.is_none())
+    }
+
+    fn ended(&mut self) -> Result<Option<i32>, Error> {
+        let ended = self.running()?.poll(Duration::ZERO)?;
+        ended.map(|ended| self.exit_code(Some(ended))).transpose()
     }
 
     fn inside(&self) -> Vec<String> {
@@ -208,35 +293,36 @@ impl Container for RuntimeContainer {
         self.stop(patience)?;
         self.earlier_logs = self.logs();
         self.delete();
-        self.running = self
-            .runtime
-            .launch(&self.base, self.bundle.folder(), &self.name, &self.interrupt)?;
-        self.wait_until_running()
+        self.start()
     }
 
     fn stop(&mut self, patience: Duration) -> Result<Stopped, Error> {
-        self.call("kill").args([&self.name, &self.stop_signal]).output()?;
         let mut forced = false;
-        let mut ended = self.running.poll(patience)?;
+        let mut ended = self.running()?.poll(Duration::ZERO)?;
+        if ended.is_none() {
+            self.call("kill").args([&self.name, &self.stop_signal]).output()?;
+            ended = self.running()?.poll(patience)?;
+        }
         if ended.is_none() {
             forced = true;
             self.call("kill").args([&self.name, "KILL"]).output()?;
-            ended = Some(self.running.wait(Duration::from_secs(10))?);
+            ended = Some(self.running()?.wait(Duration::from_secs(10))?);
         }
-        let code = ended.and_then(|ended| ended.code);
-        let code = code.ok_or_else(|| Error::Answer {
-            command: self.call("run").line(),
-            expected: "the container's exit code".to_owned(),
-        })?;
-        Ok(Stopped { code, forced })
+        Ok(Stopped {
+            code: self.exit_code(ended)?,
+            forced,
+        })
     }
 
     fn logs(&self) -> String {
+        let Some(running) = &self.running else {
+            return self.earlier_logs.clone();
+        };
         format!(
             "{}{}{}",
             self.earlier_logs,
-            self.running.stdout_so_far(),
-            self.running.stderr_so_far()
+            running.stdout_so_far(),
+            running.stderr_so_far()
         )
     }
 }

@@ -13,6 +13,7 @@ use crate::content::{Content, Stored};
 use crate::digest::{Digest, Hasher};
 use crate::pipe::{self, Chunks};
 use crate::tarball::{Member, MemberKind, Source, Walk};
+use crate::verified::Verified;
 use crate::{Error, Ownership};
 
 /// Most entries that all layers of an image may have.
@@ -90,6 +91,7 @@ impl Layer {
     pub(crate) fn index(
         &self,
         budget: &Budget,
+        verified: Option<&Verified>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<(Vec<Entry>, Stored), Error> {
         let compression = Compression::of(&self.bytes).map_err(|reason| Error::Compression {
@@ -101,16 +103,17 @@ impl Layer {
             compression,
         };
         let entries = match compression {
-            Compression::Plain => self.index_plain(budget, progress)?,
+            Compression::Plain => self.index_plain(budget, verified, progress)?,
             Compression::Gzip | Compression::Zstd => self.index_compressed(&stored, budget, progress)?,
         };
         Ok((entries, stored))
     }
 
-    /// Indexes bytes that are known not to be compressed.
+    /// Indexes bytes that are known not to be compressed; hashes them unless that was done before.
     pub(crate) fn index_plain(
         &self,
         budget: &Budget,
+        verified: Option<&Verified>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Vec<Entry>, Error> {
         let expected = match &self.expected {
@@ -119,7 +122,7 @@ impl Layer {
         };
         std::thread::scope(|scope| {
             let hashed = scope.spawn(|| match expected {
-                Some(digest) => self.verify_stored(digest, progress),
+                Some(digest) => self.verify_stored(digest, verified, progress),
                 None => Ok(()),
             });
             let mut walk = Walk::new(Mapped {
@@ -150,13 +153,26 @@ impl Layer {
     }
 
     /// Hashes in steps for the progress's sake.
-    fn verify_stored(&self, digest: &Digest, progress: &(dyn Fn(u64) + Sync)) -> Result<(), Error> {
+    fn verify_stored(
+        &self,
+        digest: &Digest,
+        verified: Option<&Verified>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<(), Error> {
+        if verified.is_some_and(|verified| verified.recalls(&self.place, digest)) {
+            progress(self.bytes.len() as u64);
+            return Ok(());
+        }
         let mut hasher = Hasher::new(digest.algorithm);
         for chunk in self.bytes.chunks(4 << 20) {
             hasher.update(chunk);
             progress(chunk.len() as u64);
         }
-        digest.compare(&self.place, &hasher.finish())
+        digest.compare(&self.place, &hasher.finish())?;
+        if let Some(verified) = verified {
+            verified.remember(&self.place, digest);
+        }
+        Ok(())
     }
 
     fn index_compressed(

@@ -33,6 +33,7 @@ mod reference;
 mod store;
 mod tarball;
 mod tree;
+mod verified;
 mod write;
 
 pub use bytes::Bytes as FileBytes;
@@ -41,4 +42,6 @@ pub use error::Error;
 pub use files::{FileKind, Files, Ownership, ReadError, Resolved};
 pub use memory::MemoryFiles;
 pub use open::{Image, InvalidPlatform, OpenOptions, Parts, Platform, Progress, Stage, open};
+pub use reference::{Location, locate};
+pub use verified::Memory;
 pub use write::{Addition, FileToAdd, Target, write};

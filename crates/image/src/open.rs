@@ -15,6 +15,7 @@ pub use crate::platform::{InvalidPlatform, Platform};
 use crate::reference::{Input, Reference};
 use crate::store::Store;
 use crate::tree::Tree;
+use crate::verified::{Memory, Verified};
 use crate::{Config, Error, FileBytes, Files, docker_archive, oci};
 
 /// An image: what to run, and the files to run it from.
@@ -51,6 +52,8 @@ pub struct OpenOptions {
     pub platform: Platform,
     /// Is told how far the long parts are, from several threads and often.
     pub progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
+    /// Knows which layers of which archives were verified before; each is verified without it.
+    pub verified: Option<Arc<dyn Memory>>,
 }
 
 /// How far a long part is.
@@ -88,6 +91,8 @@ pub(crate) struct Found {
 /// Passes progress on, if anybody wants it.
 pub(crate) struct Reporter {
     progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
+    /// Knows what was verified before.
+    pub(crate) verified: Option<Arc<dyn Memory>>,
 }
 
 impl Reporter {
@@ -111,6 +116,7 @@ impl Reporter {
 pub fn open(reference: &str, options: &OpenOptions) -> Result<Image, Error> {
     let reporter = Reporter {
         progress: options.progress.clone(),
+        verified: options.verified.clone(),
     };
     let platform = &options.platform;
     match Reference::parse(reference)? {
@@ -188,7 +194,7 @@ fn recognise(store: &Store, platform: &Platform) -> Result<(&'static str, Found)
 }
 
 fn assemble(store: &Store, found: Found, reference: &str, reporter: &Reporter) -> Result<Image, Error> {
-    let (tree, layers) = merge(&store.place, &found.layers, reporter)?;
+    let (tree, layers) = merge(store, &found.layers, reporter)?;
     Ok(Image {
         config: found.configuration.into_config(),
         reference: match found.name {
@@ -229,10 +235,11 @@ pub(crate) fn default_shell() -> Vec<String> {
 
 type StoredLayers = Vec<(FileBytes, Compression)>;
 
-fn merge(place: &str, layers: &[Layer], reporter: &Reporter) -> Result<(Tree, StoredLayers), Error> {
+fn merge(store: &Store, layers: &[Layer], reporter: &Reporter) -> Result<(Tree, StoredLayers), Error> {
+    let place = &store.place;
     let mut tree = Tree::new();
     let mut stored = Vec::new();
-    for indexed in index(layers, reporter) {
+    for indexed in index(layers, store.verified.as_ref(), reporter) {
         let (entries, layer) = indexed?;
         tree.apply(entries).map_err(|limit| limit.error(place))?;
         stored.push(layer);
@@ -246,7 +253,7 @@ fn merge(place: &str, layers: &[Layer], reporter: &Reporter) -> Result<(Tree, St
 type Indexed = Result<(Vec<Entry>, Stored), Error>;
 
 /// Indexes layers on all processors; results come in the order of the layers.
-fn index(layers: &[Layer], reporter: &Reporter) -> Vec<Indexed> {
+fn index(layers: &[Layer], verified: Option<&Verified>, reporter: &Reporter) -> Vec<Indexed> {
     let budget = Budget::default();
     let total: u64 = layers.iter().map(|layer| layer.bytes.len() as u64).sum();
     let done = AtomicU64::new(0);
@@ -261,7 +268,7 @@ fn index(layers: &[Layer], reporter: &Reporter) -> Vec<Indexed> {
     order.sort_by_key(|layer| std::cmp::Reverse(layer.bytes.len()));
     let work = || {
         while let Some(layer) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let indexed = layer.index(&budget, &progress);
+            let indexed = layer.index(&budget, verified, &progress);
             results
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)

@@ -16,6 +16,39 @@ pub(crate) enum Reference {
     Daemon(String),
 }
 
+/// Where an image lies, for those who hand it to an engine and do not read it themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// In the Docker engine, under this name.
+    Engine(String),
+    /// In an archive, which may hold several, with the name in it where one was given.
+    Archive(PathBuf, Option<String>),
+    /// In an OCI layout, with the tag where one was given.
+    Layout(PathBuf, Option<String>),
+    /// A folder that is a root file system.
+    Folder(PathBuf),
+    /// It comes from the standard input.
+    Input,
+}
+
+/// Where the image lies that a user names.
+///
+/// # Errors
+/// When the text is no reference.
+pub fn locate(text: &str) -> Result<Location, Error> {
+    let archive = |input, name| match input {
+        Input::File(path) => Location::Archive(path, name),
+        Input::Stdin => Location::Input,
+    };
+    Ok(match Reference::parse(text)? {
+        Reference::DockerArchive(input, name) | Reference::OciArchive(input, name) => archive(input, name),
+        Reference::Archive(input) => archive(input, None),
+        Reference::OciLayout(path, tag) => Location::Layout(path, tag),
+        Reference::RootFs(path) => Location::Folder(path),
+        Reference::Daemon(name) => Location::Engine(name),
+    })
+}
+
 /// Where an archive comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Input {
@@ -127,6 +160,28 @@ mod tests {
             expected.as_ref().map_err(|text| *text),
             "{text}"
         );
+    }
+
+    #[test]
+    fn an_image_lies_where_its_reference_says() {
+        let path = |text: &str| PathBuf::from(text);
+        for (text, expected) in [
+            (
+                "docker-archive:a.tar:x:1",
+                Location::Archive(path("a.tar"), Some("x:1".to_owned())),
+            ),
+            ("oci-archive:-", Location::Input),
+            ("-", Location::Input),
+            (
+                "oci:layout:v1",
+                Location::Layout(path("layout"), Some("v1".to_owned())),
+            ),
+            ("dir:/srv", Location::Folder(path("/srv"))),
+            ("nginx:1", Location::Engine("nginx:1".to_owned())),
+        ] {
+            assert_eq!(locate(text).unwrap(), expected, "{text}");
+        }
+        assert!(locate("docker://x").is_err());
     }
 
     #[test]

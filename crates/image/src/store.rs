@@ -14,6 +14,7 @@ use crate::mapping::map;
 use crate::open::{Reporter, Stage};
 use crate::tarball;
 use crate::tree::Tree;
+use crate::verified::{Identity, Verified};
 
 /// Largest manifest, index or configuration that is read.
 const MAX_DOCUMENT: u64 = 16 << 20;
@@ -25,6 +26,8 @@ pub(crate) struct Store {
     /// How to name it in messages.
     pub(crate) place: String,
     kind: Kind,
+    /// What is known of the archive's file from earlier runs; none for anything else than a file that is read where it lies.
+    pub(crate) verified: Option<Verified>,
 }
 
 enum Kind {
@@ -38,7 +41,13 @@ impl Store {
         let place = path.display().to_string();
         let file = File::open(path).map_err(|source| Error::io(&place, source))?;
         let bytes = map(&file).map_err(|source| Error::io(&place, source))?;
-        Self::archive(place, bytes, reporter)
+        // Before it is read: what changes meanwhile is another file to the next run.
+        let identity = Identity::of(&file);
+        let verified = reporter.verified.clone().zip(identity);
+        Ok(Self {
+            verified: verified.map(|(memory, file)| Verified { memory, file }),
+            ..Self::archive(place, bytes, reporter)?
+        })
     }
 
     /// A tar archive that comes once and in order: it goes to an anonymous temporary file first, since an
@@ -59,6 +68,7 @@ impl Store {
         Self {
             place: path.display().to_string(),
             kind: Kind::Folder(path.to_owned()),
+            verified: None,
         }
     }
 
@@ -92,12 +102,13 @@ impl Store {
             bytes,
             expected: Expected::Nothing,
         };
-        let entries = layer.index_plain(&Budget::default(), &|_| {})?;
+        let entries = layer.index_plain(&Budget::default(), None, &|_| {})?;
         let mut tree = Tree::new();
         tree.apply(entries).map_err(|limit| limit.error(&place))?;
         Ok(Self {
             place,
             kind: Kind::Archive(Box::new(tree)),
+            verified: None,
         })
     }
 

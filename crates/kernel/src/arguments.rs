@@ -68,6 +68,30 @@ pub fn arguments(number: u32) -> &'static [Argument] {
     ARGUMENTS.get(start..end).unwrap_or(&[])
 }
 
+/// Index and mask of the argument of that name; for tables that are read while compiling, which it stops otherwise.
+pub(crate) const fn argument_named(number: u32, name: &str) -> (u32, u64) {
+    let (mut row, mut end) = (0, COUNT);
+    while row < end {
+        let middle = row.midpoint(end);
+        if NUMBERS[middle] < number {
+            row = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    while row < COUNT && NUMBERS[row] == number && !tsv::same(ARGUMENTS[row].name, name) {
+        row += 1;
+    }
+    assert!(
+        row < COUNT && NUMBERS[row] == number,
+        "a call has no argument of that name"
+    );
+    (
+        tsv::decimal(CELLS[row][2]),
+        u64::MAX >> (u64::BITS - ARGUMENTS[row].width),
+    )
+}
+
 const TEXT: &str = include_str!("../data/x86_64-arguments.tsv");
 const COUNT: usize = tsv::count(TEXT);
 static CELLS: [[&str; 6]; COUNT] = tsv::rows(TEXT);

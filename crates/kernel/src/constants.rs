@@ -209,6 +209,40 @@ fn group(name: &str) -> &'static [Constant] {
     CONSTANTS.get(start..end).unwrap_or(&[])
 }
 
+/// The value of an argument's constant, beside whatever others; for tables that are read while compiling, which it stops
+/// if there is none.
+pub(crate) const fn value_named(call: &str, argument: &str, name: &str) -> u64 {
+    let mut part = 0;
+    loop {
+        assert!(part < PART_COUNT, "an argument has no constant of that name");
+        let Part { group, .. } = PARTS[part];
+        if tsv::same(PARTS[part].call, call) && tsv::same(PARTS[part].argument, argument) {
+            let mut row = first_of(group);
+            while row < COUNT && tsv::same(CELLS[row][0], group) {
+                if tsv::same(CONSTANTS[row].name, name) {
+                    return CONSTANTS[row].value;
+                }
+                row += 1;
+            }
+        }
+        part += 1;
+    }
+}
+
+/// The first row of a group, or of the one behind where it would be.
+const fn first_of(group: &str) -> usize {
+    let (mut low, mut high) = (0, COUNT);
+    while low < high {
+        let middle = low.midpoint(high);
+        if tsv::ordered(group, CELLS[middle][0]) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
+}
+
 const TEXT: &str = include_str!("../data/x86_64-constants.tsv");
 const COUNT: usize = tsv::count(TEXT);
 static CELLS: [[&str; 3]; COUNT] = tsv::rows(TEXT);

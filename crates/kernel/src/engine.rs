@@ -8,6 +8,25 @@ use crate::{SystemCall, call_named, tsv};
 /// Where the table is taken from.
 pub const DOCKER_DEFAULT_VERSION: &str = "moby/profiles seccomp/v0.2.3";
 
+/// Capabilities that Docker gives a container unless told otherwise, in alphabetical order: moby,
+/// daemon/pkg/oci/caps/defaults.go. podman gives fewer.
+pub const DOCKER_CAPABILITIES: [&str; 14] = [
+    "CAP_AUDIT_WRITE",
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_MKNOD",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_RAW",
+    "CAP_SETFCAP",
+    "CAP_SETGID",
+    "CAP_SETPCAP",
+    "CAP_SETUID",
+    "CAP_SYS_CHROOT",
+];
+
 /// One way in which Docker's default profile allows a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultCall {
@@ -15,7 +34,44 @@ pub struct DefaultCall {
     pub call: &'static SystemCall,
     /// The condition on one argument, in words, where there is one. Several entries of one call are alternatives.
     pub condition: Option<&'static str>,
+    /// The condition as data.
+    pub comparison: Option<DefaultComparison>,
 }
+
+/// A condition on one argument, which is compared with all of its 64 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultComparison {
+    /// The bits of the mask are those of the value.
+    Masked {
+        /// Which argument, from 0.
+        index: u32,
+        /// The bits that are compared.
+        mask: u64,
+        /// What they must be.
+        value: u64,
+    },
+    /// The argument is less than the bound.
+    Less {
+        /// Which argument, from 0.
+        index: u32,
+        /// The bound.
+        bound: u64,
+    },
+    /// The argument is greater than the bound.
+    Greater {
+        /// Which argument, from 0.
+        index: u32,
+        /// The bound.
+        bound: u64,
+    },
+}
+
+/// Whether that profile lets in calls of 32-bit x86 beside those of x86-64, among them `socketcall` with any arguments: a
+/// socket of any family is to be had by it (seccomp/default_linux.go says so, too).
+pub const DOCKER_DEFAULT_LETS_X86_IN: bool = true;
+
+/// Whether that profile lets in x32 calls.
+pub const DOCKER_DEFAULT_LETS_X32_IN: bool = true;
 
 /// What Docker's default profile allows on x86-64 with the engine's default capabilities, sorted by name.
 ///
@@ -23,8 +79,34 @@ pub struct DefaultCall {
 pub fn docker_default() -> impl Iterator<Item = DefaultCall> {
     CELLS.iter().filter_map(|[name, condition]| {
         let condition = (*condition != "-").then_some(*condition);
-        call_named(name).map(|call| DefaultCall { call, condition })
+        call_named(name).map(|call| DefaultCall {
+            call,
+            condition,
+            comparison: condition.and_then(comparison),
+        })
     })
+}
+
+/// `argument 0 & 0x7e020000 == 0`, `argument 0 == 8`, `argument 0 < 38` or `argument 0 > 40`.
+fn comparison(words: &str) -> Option<DefaultComparison> {
+    let words: Vec<&str> = words.split(' ').collect();
+    let number = |word: &str| match word.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => word.parse().ok(),
+    };
+    let (index, mask, operator, value) = match words.as_slice() {
+        ["argument", index, operator, value] => (index, u64::MAX, operator, value),
+        ["argument", index, "&", mask, operator, value] => (index, number(mask)?, operator, value),
+        _ => return None,
+    };
+    let index = index.parse().ok()?;
+    let value = number(value)?;
+    match *operator {
+        "==" => Some(DefaultComparison::Masked { index, mask, value }),
+        "<" => Some(DefaultComparison::Less { index, bound: value }),
+        ">" => Some(DefaultComparison::Greater { index, bound: value }),
+        _ => None,
+    }
 }
 
 const TEXT: &str = include_str!("../data/docker-default.tsv");
@@ -64,5 +146,31 @@ mod tests {
         }
         assert_eq!(decided("personality").len(), 5);
         assert_eq!(decided("socket").len(), 3);
+    }
+
+    #[test]
+    fn conditions_are_data_too() {
+        let comparisons = |name: &str| -> Vec<Option<DefaultComparison>> {
+            let entries = docker_default().filter(|entry| entry.call.name == name);
+            entries.map(|entry| entry.comparison).collect()
+        };
+        let masked = |mask, value| {
+            Some(DefaultComparison::Masked {
+                index: 0,
+                mask,
+                value,
+            })
+        };
+        assert_eq!(comparisons("clone"), [masked(0x7e02_0000, 0)]);
+        assert_eq!(comparisons("read"), [None]);
+        let socket = [
+            Some(DefaultComparison::Less { index: 0, bound: 38 }),
+            masked(u64::MAX, 39),
+            Some(DefaultComparison::Greater { index: 0, bound: 40 }),
+        ];
+        assert_eq!(comparisons("socket"), socket);
+        for entry in docker_default() {
+            assert_eq!(entry.condition.is_some(), entry.comparison.is_some(), "{entry:?}");
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! What the kernel, the engine and the container runtimes bring along, as data with its source and version.
 //!
 //! In: nothing. Out: the system calls of an architecture ([`calls`]), their arguments ([`arguments`]) and the names of
-//! their values ([`describe`]), what Docker's default profile allows ([`docker_default`]) and what must be allowed around
-//! the image's programs ([`runtime_calls`]). The data lies in `data/*.tsv`, is read while this crate compiles, and a malformed row
-//! does not compile. Must not know: anything about images, programs or policies.
+//! their values ([`describe`]), what Docker's default profile allows ([`docker_default`]), what must be allowed around
+//! the image's programs ([`runtime_calls`]) and which calls reach known vulnerabilities ([`vulnerabilities`]). The data lies
+//! in `data/*.tsv`, is read while this crate compiles, and a malformed row does not compile. Must not know: anything about images, programs or policies.
 #![forbid(unsafe_code)]
 
 mod arguments;
@@ -12,6 +12,7 @@ mod constants;
 mod engine;
 mod runtime;
 mod tsv;
+mod vulnerabilities;
 
 pub use arguments::{Argument, ArgumentKind, arguments};
 pub use calls::{
@@ -21,5 +22,13 @@ pub use calls::{
 pub use constants::{
     Known, Meaning, constant_named, constant_names, constants_combine, describe, describe_mask,
 };
-pub use engine::{DOCKER_DEFAULT_VERSION, DefaultCall, docker_default};
+pub use engine::{
+    DOCKER_CAPABILITIES, DOCKER_DEFAULT_LETS_X32_IN, DOCKER_DEFAULT_LETS_X86_IN, DOCKER_DEFAULT_VERSION,
+    DefaultCall, DefaultComparison, docker_default,
+};
 pub use runtime::{RUNTIME_TABLE_VERSION, Requester, Runtime, RuntimeCall, runtime_calls};
+pub use vulnerabilities::{
+    Access, ArgumentCondition, Entry, Equivalent, KernelVersion, NeededCapability, Step,
+    USER_NAME_SPACES_SINCE, Vulnerability, VulnerabilityClass, Way, equivalents, user_name_space,
+    vulnerabilities,
+};

@@ -45,11 +45,14 @@ pub(crate) const fn rows<const ROWS: usize, const COLUMNS: usize>(
 /// Whether two cells are the same, which `==` cannot say while compiling.
 pub(crate) const fn same(left: &str, right: &str) -> bool {
     let (left, right) = (left.as_bytes(), right.as_bytes());
+    if left.len() != right.len() {
+        return false;
+    }
     let mut at = 0;
-    while at < left.len() && at < right.len() && left[at] == right[at] {
+    while at < left.len() && left[at] == right[at] {
         at += 1;
     }
-    at == left.len() && at == right.len()
+    at == left.len()
 }
 
 /// Whether `left` is not behind `right` in the order of bytes.

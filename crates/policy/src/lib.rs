@@ -5,10 +5,12 @@
 //! operation says so; nothing is rounded. Must not know: names of calls, images, formats of profiles.
 #![forbid(unsafe_code)]
 
+mod comparison;
 mod conjunction;
 mod policy;
 mod rule;
 
+pub use comparison::Comparison;
 pub use conjunction::{ARGUMENTS, Conjunction, Masked};
 pub use policy::{Architecture, Policy};
 pub use rule::Rule;

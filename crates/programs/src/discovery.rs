@@ -17,6 +17,8 @@ use crate::{Executions, Found, Program, Programs, Script, multicall};
 const MAX_DEPTH: usize = 24;
 /// How many texts of a shell are walked, and how many different argument lists one file of them.
 const MAX_UNITS: usize = 1024;
+/// How many calls of programs that read configurations are followed.
+const MAX_DELEGATED: usize = 256;
 const MAX_CALLS_OF_ONE: usize = 16;
 /// How many argument lists, names and reasons are kept of one program.
 const MAX_KEPT: usize = 64;
@@ -80,6 +82,9 @@ type UnitKey = (
     Option<String>,
 );
 
+/// What tells one call of a delegate from another: file, arguments, environment and input.
+type DelegateKey = (String, Vec<String>, BTreeMap<String, String>, Option<String>);
+
 /// The search: what it reads, what it found, what it still has to walk.
 pub struct Discovery<'a> {
     pub files: &'a dyn Files,
@@ -92,6 +97,7 @@ pub struct Discovery<'a> {
     seen: BTreeSet<UnitKey>,
     calls: BTreeMap<(String, String), usize>,
     requests: BTreeSet<Request>,
+    delegated: BTreeSet<DelegateKey>,
 }
 
 impl<'a> Discovery<'a> {
@@ -108,6 +114,7 @@ impl<'a> Discovery<'a> {
             seen: BTreeSet::new(),
             calls: BTreeMap::new(),
             requests: BTreeSet::new(),
+            delegated: BTreeSet::new(),
         }
     }
 
@@ -164,7 +171,7 @@ impl<'a> Discovery<'a> {
 
     /// Records that whoever executes here executes something that is not known.
     pub fn open(&mut self, context: &Context) {
-        self.executions.open.extend(context.by.clone());
+        self.executions.open.insert(context.by.clone());
     }
 
     /// Records that `by` executes or interprets a file.
@@ -327,6 +334,27 @@ impl<'a> Discovery<'a> {
         }
         self.program(&located, request, &bytes);
         true
+    }
+
+    /// Whether this call of a program that reads a configuration is new; past the bound it stays open.
+    pub(crate) fn is_new_delegate(&mut self, path: &str, argv: &[String], context: &Context) -> bool {
+        let key = (
+            path.to_owned(),
+            argv.to_vec(),
+            context.variables.clone(),
+            context.input.clone(),
+        );
+        if self.delegated.contains(&key) {
+            return false;
+        }
+        if self.delegated.len() >= MAX_DELEGATED {
+            let detail = "more programs that read configurations than are followed".to_owned();
+            let mut context = context.clone();
+            context.by = Some(path.to_owned());
+            self.assume(Kind::OpenCommand, &context, detail);
+            return false;
+        }
+        self.delegated.insert(key)
     }
 
     pub(crate) fn enqueue(&mut self, unit: Unit) {

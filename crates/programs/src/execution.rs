@@ -6,6 +6,7 @@
 use confine_assumption::Kind;
 
 use crate::builtins::{self, Dialect};
+use crate::delegates::{self, Call};
 use crate::discovery::{Context, Discovery, Request, Unit, readable};
 use crate::lookup::{self, Content, Located};
 use crate::pattern::{self, REST};
@@ -30,6 +31,10 @@ impl Discovery<'_> {
                 argument,
             } => {
                 self.keep_script(path, &interpreter, request);
+                let name = lookup::base_name(&located.named);
+                if delegates::may_be_script(name) {
+                    self.delegate(name, path, &request.argv, request);
+                }
                 let mut argv = vec![interpreter];
                 argv.extend(argument);
                 argv.push(located.named.clone());
@@ -98,14 +103,17 @@ impl Discovery<'_> {
             self.shell(dialect, arguments, &path, request);
             return;
         }
+        if !self.delegate(&name, &path, &argv, request) {
+            self.delegate(resolved, &path, &argv, request);
+        }
         if let Some(detail) = other_languages::open_reason(&name, arguments) {
             let mut context = request.context.clone();
             context.parent = Some(path.clone());
             context.by = Some(path.clone());
             self.assume(Kind::OpenCommand, &context, detail);
         }
-        let Some((inner, reason)) =
-            wrappers::inner(&name, arguments).or_else(|| wrappers::inner(resolved, arguments))
+        let Some((inner, reason)) = wrappers::inner(&name, arguments, &request.context.variables)
+            .or_else(|| wrappers::inner(resolved, arguments, &request.context.variables))
         else {
             return;
         };
@@ -126,6 +134,11 @@ impl Discovery<'_> {
             )
         };
         match inner {
+            Inner::With(variables, argv) => {
+                let mut request = request.clone();
+                request.context.variables.extend(variables);
+                self.wrapped(Inner::Command(argv), name, reason, path, &request);
+            }
             Inner::Command(mut argv) => {
                 // An option that the table does not know may have taken a word: the first that names something counts.
                 let named = argv.iter().take(4).position(|word| {
@@ -140,12 +153,76 @@ impl Discovery<'_> {
                 let how = how(&argv);
                 self.run(Request { argv, how, context });
             }
-            Inner::Folder(folder) => {
-                let argv = vec![format!("{}/{}", folder.trim_end_matches('/'), pattern::STAR)];
-                let how = how(&argv);
-                self.run(Request { argv, how, context });
+            Inner::Folder(folder, arguments) => self.folder(&folder, &arguments, name, reason, &context),
+        }
+    }
+
+    /// Every executable of a folder; one that is not known, or only in part, is a matter of its name.
+    fn folder(&mut self, folder: &str, arguments: &[String], name: &str, reason: &str, context: &Context) {
+        let folder = folder.trim_end_matches('/');
+        let paths: Vec<String> = match pattern::is_open(folder) {
+            true => vec![format!("{folder}/{}", pattern::STAR)],
+            false => {
+                let folder = lookup::absolute(folder, &self.config.workdir);
+                let names = self.files.list(&folder).into_iter();
+                let paths = names.map(|name| format!("{folder}/{name}"));
+                paths
+                    .filter(|path| lookup::locate(self.files, path, "", "/").is_some())
+                    .collect()
+            }
+        };
+        for path in paths {
+            let how = format!("`{}` by {name}, which {reason}", readable(&path));
+            let argv = [vec![path], arguments.to_vec()].concat();
+            self.run(Request {
+                argv,
+                how,
+                context: context.clone(),
+            });
+        }
+    }
+
+    /// Follows what a program has executed by a configuration of the image; whether it is such a program.
+    fn delegate(&mut self, name: &str, path: &str, argv: &[String], request: &Request) -> bool {
+        let call = Call {
+            name,
+            path,
+            arguments: argv.get(1..).unwrap_or_default(),
+            variables: &request.context.variables,
+            workdir: &self.config.workdir,
+            input: request.context.input.as_deref(),
+        };
+        let Some((findings, reason)) = delegates::follow(self.files, &call) else {
+            return false;
+        };
+        if !self.is_new_delegate(path, argv, &request.context) {
+            return true;
+        }
+        for finding in findings {
+            let mut context = request.context.clone();
+            if let Some(file) = finding.file {
+                context.place = file;
+                context.line = finding.line;
+            }
+            context.input = None;
+            context.variables.extend(finding.variables);
+            match finding.command {
+                Ok(inner) => {
+                    let inner_request = Request {
+                        context,
+                        ..request.clone()
+                    };
+                    self.wrapped(inner, name, reason, path, &inner_request);
+                }
+                Err(detail) => {
+                    context.parent = Some(path.to_owned());
+                    context.by = Some(path.to_owned());
+                    let detail = format!("{name}: {detail}");
+                    self.assume(Kind::OpenCommand, &context, detail);
+                }
             }
         }
+        true
     }
 
     fn shell(&mut self, dialect: Dialect, arguments: &[String], path: &str, request: &Request) {

@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod builtins;
+mod delegates;
 mod discovery;
 mod execution;
 mod executions;
@@ -87,14 +88,78 @@ pub struct Found {
 /// that this is plenty. It is reserved, not used, until a script is that deep.
 const STACK: usize = 256 << 20;
 
-/// Finds what a container of this configuration can execute, and `also` what the user names.
+/// A word of a command line of which nothing is known.
+pub const UNKNOWN_WORD: &str = "\u{FDD0}";
+
+/// Any number of words of which nothing is known.
+pub const UNKNOWN_WORDS: &str = pattern::REST;
+
+/// What is executed besides what the configuration and its scripts name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Executed {
+    /// The path or name that is executed, then its arguments; [`UNKNOWN_WORD`] and [`UNKNOWN_WORDS`] stand for what
+    /// is not known.
+    pub argv: Vec<String>,
+    /// What it is told as its own name, where that is known and another.
+    pub called: Option<String>,
+    /// Where, and what is there, for a person.
+    pub place: String,
+    /// The same, for a person.
+    pub how: String,
+    /// The program that executes it.
+    pub parent: String,
+}
+
+/// What the user says about the container's commands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// Command lines that are run besides.
+    pub also: &'a [String],
+    /// Every executable on `PATH` may be run.
+    pub everything: bool,
+}
+
+/// Finds what a container of this configuration can execute, and what the user names.
 #[must_use]
-pub fn find(files: &dyn Files, config: &Config, also: &[String]) -> Programs {
+pub fn find(files: &dyn Files, config: &Config, asked: Asked<'_>) -> Programs {
+    on_large_stack(|| roots::discover(files, config, asked))
+}
+
+/// Finds what one execution leads to.
+#[must_use]
+pub fn find_executed(files: &dyn Files, config: &Config, executed: &Executed) -> Programs {
+    on_large_stack(|| roots::discover_executed(files, config, executed))
+}
+
+/// Whether what a program of that name executes of its arguments is followed wherever it is called.
+#[must_use]
+pub fn follows_arguments(name: &str) -> bool {
+    builtins::dialect(name).is_some()
+        || multicall::is_multicall(name)
+        || wrappers::is_wrapper(name)
+        || delegates::is_delegate(name)
+}
+
+/// Whether everything that a program of that name executes is named by its arguments and scripts, which are followed: what
+/// its own code executes is nothing else.
+#[must_use]
+pub fn executes_only_arguments(name: &str) -> bool {
+    builtins::dialect(name).is_some_and(|_| !multicall::is_multicall(name)) || wrappers::is_wrapper(name)
+}
+
+/// The executable of the image that a word of a command line names, if it names one.
+#[must_use]
+pub fn names_executable(files: &dyn Files, config: &Config, word: &str) -> bool {
+    let path = config.variable("PATH").unwrap_or(DEFAULT_PATH);
+    !pattern::is_open(word) && lookup::locate(files, word, path, &config.workdir).is_some()
+}
+
+fn on_large_stack(search: impl FnOnce() -> Programs + Send) -> Programs {
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .name("programs".to_owned())
             .stack_size(STACK)
-            .spawn_scoped(scope, || roots::discover(files, config, also))
+            .spawn_scoped(scope, search)
             .ok()
             .and_then(|thread| thread.join().ok())
     })

@@ -9,38 +9,12 @@ const INTERPRETERS: &[&str] = &[
     "bun",
 ];
 
-/// Programs that execute what their own configuration names.
-const DELEGATES: &[&str] = &[
-    "supervisord",
-    "cron",
-    "crond",
-    "anacron",
-    "s6-svscan",
-    "s6-supervise",
-    "runsvdir",
-    "runsv",
-    "monit",
-    "inetd",
-    "xinetd",
-    "systemd",
-    "init",
-    "execlineb",
-    "sshd",
-    "incrond",
-    "atd",
-];
-
 /// What stays open when a program of this name is executed; `None` if nothing.
 pub fn open_reason(name: &str, arguments: &[String]) -> Option<String> {
     let stem =
         name.trim_end_matches(|character: char| character.is_ascii_digit() || ".-".contains(character));
     if INTERPRETERS.contains(&name) || INTERPRETERS.contains(&stem) {
         return Some(format!("what a script of {name} executes is not followed"));
-    }
-    if DELEGATES.contains(&name) {
-        return Some(format!(
-            "what {name} executes by its configuration is not followed"
-        ));
     }
     let executes = match name {
         "awk" | "gawk" | "mawk" | "nawk" | "original-awk" => awk_may_execute(arguments),

@@ -18,7 +18,7 @@ const MAX_DEPTH: usize = 4;
 
 /// Whether a word is not wholly constant.
 pub fn is_open(word: &str) -> bool {
-    word.contains([ANY, STAR]) || word == REST
+    word.contains([ANY, STAR]) || word.contains(REST)
 }
 
 /// Whether a constant can be what `pattern` stands for.

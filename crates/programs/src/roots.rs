@@ -3,15 +3,16 @@
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_image::{Config, Files, Healthcheck};
 
-use crate::Programs;
 use crate::discovery::{Context, Discovery, Request};
-use crate::shell;
+use crate::lookup;
+use crate::pattern::REST;
+use crate::{Asked, Executed, Programs, multicall, shell};
 
 /// Finds everything that the roots lead to.
-pub fn discover(files: &dyn Files, config: &Config, also: &[String]) -> Programs {
+pub fn discover(files: &dyn Files, config: &Config, asked: Asked<'_>) -> Programs {
     let mut discovery = Discovery::new(files, config);
     let command = config.command_line();
-    let without_command = command.is_empty() && also.is_empty();
+    let without_command = command.is_empty() && asked.also.is_empty() && !asked.everything;
     let place = if config.entrypoint.is_empty() {
         "Cmd"
     } else {
@@ -44,7 +45,7 @@ pub fn discover(files: &dyn Files, config: &Config, also: &[String]) -> Programs
         }
         None => {}
     }
-    for text in also {
+    for text in asked.also {
         root(
             &mut discovery,
             config,
@@ -53,10 +54,51 @@ pub fn discover(files: &dyn Files, config: &Config, also: &[String]) -> Programs
             "named by the user",
         );
     }
+    if asked.everything {
+        everything(&mut discovery, config);
+    }
     shell::drain(&mut discovery);
     let mut programs = discovery.finish();
     programs.without_command = without_command;
     programs
+}
+
+/// Finds everything that one execution leads to.
+pub fn discover_executed(files: &dyn Files, config: &Config, executed: &Executed) -> Programs {
+    let mut argv = executed.argv.clone();
+    // A binary of many programs goes by what it is told as its name.
+    if let (Some(path), Some(name)) = (argv.first(), &executed.called)
+        && multicall::is_multicall(path)
+        && !multicall::is_multicall(name)
+    {
+        argv.insert(1, lookup::base_name(name).to_owned());
+    }
+    let mut discovery = Discovery::new(files, config);
+    discovery.run(Request {
+        argv,
+        how: executed.how.clone(),
+        context: Context {
+            place: executed.place.clone(),
+            parent: Some(executed.parent.clone()),
+            ..environment(config)
+        },
+    });
+    shell::drain(&mut discovery);
+    discovery.finish()
+}
+
+/// Every executable in the folders of `PATH`, with arguments of which nothing is known.
+fn everything(discovery: &mut Discovery<'_>, config: &Config) {
+    let path = config.variable("PATH").unwrap_or(lookup::DEFAULT_PATH);
+    for folder in path.split(':').filter(|folder| folder.starts_with('/')) {
+        for name in discovery.files.list(folder) {
+            let path = format!("{}/{name}", folder.trim_end_matches('/'));
+            if lookup::locate(discovery.files, &path, "", "/").is_some() {
+                let argv = vec![path, REST.to_owned()];
+                root(discovery, config, argv, "--exec all", "an executable on PATH");
+            }
+        }
+    }
 }
 
 /// What is said when the search itself broke down.
@@ -78,6 +120,19 @@ fn root(discovery: &mut Discovery<'_>, config: &Config, argv: Vec<String>, place
     }
     let context = Context {
         place: place.to_owned(),
+        ..environment(config)
+    };
+    discovery.run(Request {
+        argv,
+        how: how.to_owned(),
+        context,
+    });
+}
+
+/// What every command starts with.
+fn environment(config: &Config) -> Context {
+    Context {
+        place: String::new(),
         line: None,
         parent: None,
         by: None,
@@ -85,10 +140,5 @@ fn root(discovery: &mut Discovery<'_>, config: &Config, argv: Vec<String>, place
         depth: 0,
         variables: config.env.iter().cloned().collect(),
         input: None,
-    };
-    discovery.run(Request {
-        argv,
-        how: how.to_owned(),
-        context,
-    });
+    }
 }

@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use confine_image::{Config, MemoryFiles};
-use confine_programs::find;
+use confine_programs::{Asked, find};
 
 /// Every program that a Debian image of that kind brings and that an entry point could name.
 const PRESENT: &str = "awk basename bash cat chmod chown cut dash date dirname dpkg-query env envsubst find getconf gosu \
@@ -24,7 +24,7 @@ fn check(files: MemoryFiles, entrypoint: &str, cmd: &str, expected: &str) {
         workdir: "/".to_owned(),
         ..Config::default()
     };
-    let found = find(&files, &config, &[]);
+    let found = find(&files, &config, Asked::default());
     let names: Vec<&str> = found
         .programs
         .iter()

@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use confine_image::{Config, MemoryFiles};
-use confine_programs::{Programs, find};
+use confine_programs::{Asked, Programs, find};
 use proptest::prelude::*;
 
 fn search(script: Vec<u8>) -> Programs {
@@ -15,7 +15,14 @@ fn search(script: Vec<u8>) -> Programs {
         workdir: "/".to_owned(),
         ..Config::default()
     };
-    find(&files, &config, &["one".to_owned()])
+    find(
+        &files,
+        &config,
+        Asked {
+            also: &["one".to_owned()],
+            ..Asked::default()
+        },
+    )
 }
 
 /// The search came to its end, so that what was named is there.

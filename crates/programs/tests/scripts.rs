@@ -3,7 +3,7 @@
 
 use confine_assumption::{Effect, Kind};
 use confine_image::{Config, Healthcheck, MemoryFiles};
-use confine_programs::{Programs, find};
+use confine_programs::{Asked, Programs, find};
 
 const ELF: &[u8] = b"\x7fELF";
 
@@ -45,7 +45,7 @@ fn names(found: &Programs) -> Vec<&str> {
 
 fn check_in(files: MemoryFiles, shell: &str, text: &str, expected: &str) {
     let files = files.program("/entry", format!("#!{shell}\n{text}\n"));
-    let found = find(&files, &config(&["/entry"], &["two", "x"]), &[]);
+    let found = find(&files, &config(&["/entry"], &["two", "x"]), Asked::default());
     let expected: Vec<&str> = expected.split_whitespace().collect();
     assert_eq!(
         names(&found),
@@ -237,9 +237,12 @@ fn interpreters() {
     check_in(root(), "/usr/bin/perl", "one", "perl");
     check_in(root(), "/bin/busybox sh", "cat x; one", "busybox one");
     let files = root().program("/entry", &b"one\n"[..]);
-    assert_eq!(names(&find(&files, &config(&["/entry"], &[]), &[])), ["one"]);
+    assert_eq!(
+        names(&find(&files, &config(&["/entry"], &[]), Asked::default())),
+        ["one"]
+    );
     let files = root().program("/a", &b"#!/b"[..]).program("/b", &b"#!/a"[..]);
-    let looping = find(&files, &config(&["/a"], &[]), &[]);
+    let looping = find(&files, &config(&["/a"], &[]), Asked::default());
     assert!(
         looping
             .assumptions
@@ -256,7 +259,10 @@ fn roots_of_a_configuration() {
     let found = find(
         &root(),
         &config,
-        &["three 'a b'".to_owned(), "/usr/bin/four".to_owned()],
+        Asked {
+            also: &["three 'a b'".to_owned(), "/usr/bin/four".to_owned()],
+            ..Asked::default()
+        },
     );
     assert_eq!(names(&found), ["four", "one", "three", "two"]);
     assert!(!found.without_command);
@@ -277,13 +283,13 @@ fn roots_of_a_configuration() {
             Some("--also".to_owned())
         ))
     );
-    assert!(find(&root(), &Config::default(), &[]).without_command);
+    assert!(find(&root(), &Config::default(), Asked::default()).without_command);
 }
 
 #[test]
 fn reasons_lead_back() {
     let files = root().program("/entry", &b"#!/bin/sh\n\nset -e\nexec \"$@\"\n"[..]);
-    let found = find(&files, &config(&["/entry"], &["one"]), &[]);
+    let found = find(&files, &config(&["/entry"], &["one"]), Asked::default());
     let one = found
         .programs
         .iter()
@@ -313,7 +319,7 @@ fn the_loader_s_variables() {
         "/entry",
         &b"#!/bin/sh\nexport LD_PRELOAD=/x.so\nLD_LIBRARY_PATH=/y one\n"[..],
     );
-    let found = find(&files, &config(&["/entry"], &[]), &[]);
+    let found = find(&files, &config(&["/entry"], &[]), Asked::default());
     let one = found
         .programs
         .iter()
@@ -330,7 +336,7 @@ fn the_loader_s_variables() {
 fn what_stays_open_is_said() {
     let check = |text: &str, kind, effect, programs: &str| {
         let files = root().program("/entry", format!("#!/bin/sh\n{text}\n"));
-        let found = find(&files, &config(&["/entry"], &[]), &[]);
+        let found = find(&files, &config(&["/entry"], &[]), Asked::default());
         let said = found.assumptions.iter().any(|assumption| {
             assumption.kind == kind && assumption.effect == effect && assumption.place.starts_with("/entry:")
         });
@@ -379,7 +385,7 @@ fn what_is_plain_is_not_an_assumption() {
         "if [ -z \"$UNSET\" ]; then one; fi",
     ] {
         let files = root().program("/entry", format!("#!/bin/sh\n{text}\n"));
-        let found = find(&files, &config(&["/entry"], &["one"]), &[]);
+        let found = find(&files, &config(&["/entry"], &["one"]), Asked::default());
         assert_eq!(found.assumptions, [], "{text}");
     }
 }

@@ -1,7 +1,7 @@
 //! What an image runs, loads and calls, and what could not be resolved: the tables of `confine inspect`.
 
 use crate::text::{count, heading, size, strong, table};
-use crate::{Call, Found, Object, ObjectKind, Program, Report, values};
+use crate::{Call, Found, Object, ObjectKind, Program, Report, values, ways};
 
 /// How much of a content hash the table shows; the whole one is in the JSON.
 const SHORT_HASH: usize = 12;
@@ -13,6 +13,12 @@ pub fn inspect(report: &Report, width: Option<u16>) -> String {
         image(report),
         programs(&report.programs, width),
         scripts(report, width),
+        section(
+            "ways to what is executed",
+            &["path", "from the container's start"],
+            ways::rows(report),
+            width,
+        ),
         match report.program {
             Some(_) => places(report, width),
             None => calls(&report.programs, width),

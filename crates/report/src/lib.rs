@@ -16,6 +16,7 @@ mod model;
 mod sample;
 mod text;
 mod values;
+mod ways;
 mod why;
 mod word;
 

@@ -1,6 +1,6 @@
 //! What a report holds. Objects and programs are listed once and named by their index elsewhere.
 
-use confine_assumption::Assumption;
+use confine_assumption::{Assumption, Effect};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,15 @@ pub struct Report {
     pub coarser: Vec<Coarser>,
     /// What could not be resolved anywhere in the image.
     pub assumptions: Vec<Assumption>,
+}
+
+impl Report {
+    /// Whether something could not be resolved that the user did not say to trust.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        let mut effects = self.assumptions.iter().map(|assumption| assumption.effect);
+        effects.any(|effect| effect != Effect::Trusted)
+    }
 }
 
 /// The image that was analysed, with what the user set in place of its configuration.

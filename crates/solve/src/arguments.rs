@@ -11,19 +11,17 @@
 //! changed through that address, as the compiler had to assume of it too; what the functions on the way store
 //! there themselves is seen and leaves the value open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use confine_code::{CallEffect, Constants, Entry, Evaluation, Loaded, Location, Pointer, Value};
-use confine_elf::{Address, SymbolKind};
-use confine_isa::{Arithmetic, Register, Width};
+use confine_code::{CallEffect, Constants, Evaluation, Loaded, Location, Pointer, Value};
+use confine_elf::Address;
+use confine_isa::{Arithmetic, Width};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde::{Deserialize, Serialize};
 
 use crate::changes;
-use crate::names;
-use crate::program::{Input, Node, Program};
+use crate::program::{Node, Program};
 use crate::reach::{Caller, Reach};
 use crate::variable::Variable;
 
@@ -32,30 +30,6 @@ pub(crate) const LEVELS: usize = 24;
 
 /// How many questions are asked at most about one program, so that a tangle of wrappers cannot take forever.
 const QUESTIONS: usize = 200_000;
-
-/// A function whose string argument is wanted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Interface {
-    /// Its exported name, e.g. `dlopen`.
-    pub name: String,
-    /// Which argument, from 0, as the System V psABI passes it.
-    pub argument: usize,
-}
-
-/// What reaches an interface at one place.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Passed {
-    /// The interface's exported name.
-    pub interface: String,
-    /// The object whose code passes it.
-    pub object: usize,
-    /// The place of the call, for people.
-    pub place: String,
-    /// The string; `None` if it is not a constant.
-    pub string: Option<String>,
-    /// The interface's address is taken: it may be called from anywhere, with anything.
-    pub taken: bool,
-}
 
 /// A value in terms of `node`'s entry, and the way down from there to what it is wanted for.
 #[derive(Debug, Clone)]
@@ -144,8 +118,18 @@ impl<'p, 'a> Tracer<'p, 'a> {
 
     /// Answers every question, in an order that depends on the questions alone.
     pub(crate) fn trace(&mut self, questions: Vec<Question>) -> Vec<Answer> {
+        self.follow(questions, false)
+    }
+
+    /// The same, and calls of one function that pass the same value are told apart.
+    pub(crate) fn trace_each_call(&mut self, questions: Vec<Question>) -> Vec<Answer> {
+        self.follow(questions, true)
+    }
+
+    fn follow(&mut self, questions: Vec<Question>, each_call: bool) -> Vec<Answer> {
+        type Asked = (Node, Value, (Node, Address), Option<(Node, Address)>);
         let mut answers = Vec::new();
-        let mut asked: FxHashSet<(Node, Value, (Node, Address))> = FxHashSet::default();
+        let mut asked: FxHashSet<Asked> = FxHashSet::default();
         let mut pending = questions;
         for _ in 0..LEVELS {
             let mut onward: Vec<(Question, Source)> = Vec::new();
@@ -175,7 +159,8 @@ impl<'p, 'a> Tracer<'p, 'a> {
                 .collect();
             pending.retain(|question| {
                 let last = question.path.last().copied().unwrap_or((question.node, 0));
-                asked.insert((question.node, question.value.clone(), last))
+                let first = question.path.first().copied().filter(|_| each_call);
+                asked.insert((question.node, question.value.clone(), last, first))
             });
             if pending.is_empty() {
                 return answers;
@@ -373,111 +358,10 @@ enum Source {
     Variable(Variable, Option<Loaded>),
 }
 
-fn answer(question: Question) -> Answer {
+pub(crate) fn answer(question: Question) -> Answer {
     Answer {
         node: question.node,
         value: question.value,
         path: question.path,
     }
-}
-
-/// The strings that reach the interfaces which were asked about.
-pub(crate) fn passed(
-    program: &Program<'_>,
-    reach: &Reach,
-    input: &Input<'_>,
-    tracer: &mut Tracer<'_, '_>,
-) -> Vec<Passed> {
-    let definitions = definitions(program, input.interfaces);
-    let mut all = BTreeSet::new();
-    for interface in input.interfaces {
-        let Some(register) = argument_register(interface.argument) else {
-            continue;
-        };
-        let value = Value::Entry(Entry::unchanged(Location::Register(register)));
-        let reached = definitions
-            .get(interface.name.as_str())
-            .into_iter()
-            .flatten()
-            .copied()
-            .filter(|node| reach.is_reached(*node));
-        let mut questions = Vec::new();
-        for node in reached {
-            let question = Question {
-                node,
-                value: value.clone(),
-                path: Vec::new(),
-            };
-            if reach.is_taken(node) {
-                all.extend(passed_strings(
-                    program,
-                    interface,
-                    &answer(question.clone()),
-                    true,
-                ));
-                questions.extend(tracer.ask_callers_by_name(&answer(question)));
-            } else {
-                questions.push(question);
-            }
-        }
-        for answer in tracer.trace(questions) {
-            all.extend(passed_strings(program, interface, &answer, false));
-        }
-    }
-    all.into_iter().collect()
-}
-
-fn passed_strings(program: &Program<'_>, interface: &Interface, answer: &Answer, taken: bool) -> Vec<Passed> {
-    let (object, _) = program.locate(answer.node);
-    let at = answer
-        .path
-        .first()
-        .map_or(program.function(answer.node).code.start, |(_, at)| *at);
-    let place = names::place(program, answer.node, at);
-    let passed = |string| Passed {
-        interface: interface.name.clone(),
-        object,
-        place: place.clone(),
-        string,
-        taken,
-    };
-    let constants: &Constants = match &answer.value {
-        Value::Constants(constants) | Value::Addresses(constants) => constants,
-        _ => return vec![passed(None)],
-    };
-    let pointers = constants.as_slice().iter().filter(|pointer| **pointer != 0);
-    pointers
-        .map(|pointer| passed(names::string_at(program.elf(object), *pointer)))
-        .collect()
-}
-
-/// The functions that objects define under the names that are asked about, whatever their versions.
-fn definitions<'i>(program: &Program<'_>, interfaces: &'i [Interface]) -> BTreeMap<&'i str, BTreeSet<Node>> {
-    let mut definitions: BTreeMap<&str, BTreeSet<Node>> = interfaces
-        .iter()
-        .map(|interface| (interface.name.as_str(), BTreeSet::new()))
-        .collect();
-    for object in 0..program.linked.objects.len() {
-        let elf = program.elf(object);
-        let symbols = elf.dynamic_symbols.iter().chain(&elf.symbols);
-        for symbol in symbols.filter(|symbol| symbol.defined && symbol.kind == SymbolKind::Function) {
-            if let Some(nodes) = definitions.get_mut(symbol.name.as_str()) {
-                nodes.extend(program.node_at(object, symbol.address));
-            }
-        }
-    }
-    definitions
-}
-
-fn argument_register(argument: usize) -> Option<Register> {
-    [
-        Register::RDI,
-        Register::RSI,
-        Register::RDX,
-        Register::RCX,
-        Register::R8,
-        Register::R9,
-    ]
-    .get(argument)
-    .copied()
 }

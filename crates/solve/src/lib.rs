@@ -15,12 +15,13 @@ mod changes;
 mod guards;
 mod names;
 mod numbers;
+mod passed;
 mod program;
 mod reach;
 mod values;
 mod variable;
 
-pub use arguments::{Interface, Passed};
+pub use passed::{Interface, List, Passed};
 pub use program::{AddressTaken, Input, LateRoot};
 pub use values::{Arguments, Values, WantedArguments};
 

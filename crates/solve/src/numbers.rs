@@ -15,8 +15,8 @@ use crate::program::{Input, Node, Program};
 use crate::reach::{Reach, Way};
 use crate::values::Given;
 use crate::{
-    ArgumentEvidence, CodeSize, Evidence, OpenCall, Solution, Statistics, Step, WantedArguments, arguments,
-    names, values,
+    ArgumentEvidence, CodeSize, Evidence, OpenCall, Solution, Statistics, Step, WantedArguments, names,
+    passed, values,
 };
 
 /// How long a chain may grow before it is cut off in the middle; real ones have a few dozen steps.
@@ -35,7 +35,9 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
     let mut questions = Vec::new();
     let mut answers = Vec::new();
     for node in sites {
-        for at in &program.function(node).system_calls {
+        let (object, _) = program.locate(node);
+        let made = program.function(node).system_calls.iter();
+        for at in made.filter(|at| program.runs(object, **at)) {
             let path = vec![(node, *at)];
             match tracer.evaluation(node) {
                 // The instruction is behind a call that does not come back, or a branch that is never taken.
@@ -65,7 +67,7 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
         calls: BTreeMap::new(),
         open: found.open_calls(program, reach),
         assumptions: found.assumptions(program, reach),
-        passed: arguments::passed(program, reach, input, &mut tracer),
+        passed: passed::passed(program, reach, input, &mut tracer),
         reached_exports: reached_exports(program, reach),
         code: program.facts.iter().map(|facts| code_size(facts)).collect(),
         statistics: Statistics {

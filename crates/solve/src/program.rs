@@ -142,6 +142,12 @@ impl<'a> Program<'a> {
         &self.facts[object].functions[index]
     }
 
+    /// Whether an instruction runs in this program: one of its interpreter may be for when that is the program itself.
+    pub(crate) fn runs(&self, object: usize, at: Address) -> bool {
+        self.linked.objects[object].reason != LoadReason::Interpreter
+            || !self.facts[object].is_dormant(self.elf(object), at)
+    }
+
     /// Every function of an object.
     pub(crate) fn functions(
         &self,

@@ -276,7 +276,9 @@ impl Search<'_, '_> {
         while let Some(node) = self.pending.pop_front() {
             let (object, _) = self.program.locate(node);
             for reference in &self.program.function(node).references {
-                self.follow(object, node, reference);
+                if self.program.runs(object, reference.at) {
+                    self.follow(object, node, reference);
+                }
             }
         }
     }

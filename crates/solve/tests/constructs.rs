@@ -8,6 +8,8 @@
 //! - `// values: CALL ARGUMENT=VALUE,… …`: over all combinations these and no others are the argument's values;
 //! - `// passes: CALL ARGUMENT=VALUE,… …`: each combination of these is admitted;
 //! - `// refuses: CALL ARGUMENT=VALUE,… …`: none of these is;
+//! - `// executes: NAME "STRING" "WORD"…`: the C library's function is given this string and this list of words, `?` for
+//!   one that is not known and `…` where the list's end is not;
 //! - `// library: FILE FLAG…`: is built from this fixture's neighbour as a shared library beside it;
 //! - `// cases: NAME…`: each build is made and run once for each, with `CASE` defined as it, since a place that passes
 //!   anything hides what others lack;
@@ -113,6 +115,7 @@ fixtures! {
     libc_clock_fall_back.c
     libc_constructors.c
     libc_context.c
+    libc_executes.c
     libc_exit_handlers.c
     libc_indirect_function.c
     libc_interposed.c
@@ -261,7 +264,7 @@ fn check(fixture: &str) {
             println!("skipped: {} is missing", command[0]);
             continue;
         };
-        let solution = solution(&program);
+        let solution = solution(&program, !expectation.executes.is_empty());
         let command = command.join(" ");
         let mut fail = |what: String| failures.push(format!("{command}: {what}"));
         lacks(&expectation, &solution, &observe(&program, folder.path()))
@@ -317,7 +320,28 @@ fn lacks(expectation: &Expectation, solution: &Solution, observed: &Calls) -> Ve
         });
         lacks.extend(each.map(|alone| format!("{} with {alone:x?} is missing", given.call.name)));
     }
+    let executes = executes(solution);
+    let missing = expectation.executes.difference(&executes);
+    lacks.extend(missing.map(|one| format!("{one} is not executed but {executes:#?}")));
     lacks
+}
+
+/// What is executed, as fixtures write it; what the C library does for its own callers left out.
+fn executes(solution: &Solution) -> BTreeSet<String> {
+    let own = solution.passed.iter().filter(|passed| passed.object == 0);
+    own.map(|passed| {
+        let shown = |word: &Option<String>| match word {
+            Some(word) => format!("{word:?}"),
+            None => "?".to_owned(),
+        };
+        let mut words = vec![passed.interface.clone(), shown(&passed.string)];
+        words.extend(passed.list.iter().map(shown));
+        if !passed.whole {
+            words.push("…".to_owned());
+        }
+        words.join(" ")
+    })
+    .collect()
 }
 
 /// What a solution should not have and has.

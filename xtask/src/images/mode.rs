@@ -87,7 +87,10 @@ impl Mode {
             no_new_privileges: self.no_new_privileges,
             user: self.other_user.then(|| target.recipe.user.clone()),
             environment: target.recipe.environment.clone(),
-            port: target.recipe.port,
+            entrypoint: None,
+            command: Vec::new(),
+            folder: None,
+            ports: vec![target.recipe.port],
         };
         let runtime = match self.engine {
             Engine::Docker => {

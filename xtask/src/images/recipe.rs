@@ -23,6 +23,15 @@ pub struct Recipe {
     pub environment: Vec<String>,
     /// Its name in the published table.
     pub published: Option<String>,
+    /// What it is, where the published product is not to be had from Debian's archive.
+    #[serde(rename = "stand-in")]
+    pub stand_in: Option<String>,
+    /// Whether it is for the evaluation alone: `cargo xtask images` leaves it out unless it is named.
+    #[serde(default)]
+    pub evaluation: bool,
+    /// Command lines that are run in it besides its own.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// A call without which it cannot work: the runner takes it away to see itself fail.
     pub needed_call: String,
     /// Whether it belongs to the quick subset.
@@ -52,8 +61,8 @@ impl Target {
     }
 }
 
-/// The targets asked for by name, or all, or the quick ones, in the order of their names.
-pub fn targets(images: &Path, names: &[String], quick: bool) -> anyhow::Result<Vec<Target>> {
+/// Every recipe on each of its bases, in the order of their names.
+pub fn all(images: &Path) -> anyhow::Result<Vec<Target>> {
     let mut targets = Vec::new();
     for entry in std::fs::read_dir(images).with_context(|| format!("cannot list {}", images.display()))? {
         let folder = entry?.path();
@@ -82,6 +91,12 @@ pub fn targets(images: &Path, names: &[String], quick: bool) -> anyhow::Result<V
         }
     }
     targets.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(targets)
+}
+
+/// The targets asked for by name, or all, or the quick ones, in the order of their names.
+pub fn targets(images: &Path, names: &[String], quick: bool) -> anyhow::Result<Vec<Target>> {
+    let mut targets = all(images)?;
     if let Some(unknown) = names
         .iter()
         .find(|name| !targets.iter().any(|target| target.name == **name))
@@ -91,7 +106,8 @@ pub fn targets(images: &Path, names: &[String], quick: bool) -> anyhow::Result<V
     }
     targets.retain(|target| {
         if names.is_empty() {
-            !quick || (target.recipe.quick && target.recipe.bases.first() == Some(&target.base))
+            !target.recipe.evaluation && !quick
+                || (target.recipe.quick && target.recipe.bases.first() == Some(&target.base))
         } else {
             names.contains(&target.name)
         }

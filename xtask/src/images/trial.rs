@@ -116,7 +116,8 @@ fn take_step(
     label: &str,
     steps: &mut Vec<(String, String)>,
 ) -> Result<bool, Error> {
-    let endpoint = match container.endpoint() {
+    let port = container.ports().first().copied().unwrap_or_default();
+    let endpoint = match container.endpoint(port) {
         Ok(endpoint) => endpoint,
         Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(_) => {

@@ -10,7 +10,7 @@ pub fn inspect(arguments: &InspectArguments) -> anyhow::Result<Outcome> {
         InspectFormat::Table => terminal::print(&confine_report::inspect(&report, terminal::width()))?,
         InspectFormat::Json => output::print(&report.to_json()?)?,
     }
-    if arguments.strict && !report.assumptions.is_empty() {
+    if arguments.strict && report.is_incomplete() {
         summary::show_incomplete(&report);
         return Ok(Outcome::Incomplete);
     }

@@ -1,6 +1,7 @@
 //! The subcommands, one module each.
 
 mod cache;
+mod check;
 mod filter;
 mod generate;
 mod harden;
@@ -9,6 +10,7 @@ mod profile;
 mod why;
 
 pub use cache::cache;
+pub use check::check;
 pub use filter::filter;
 pub use generate::{completions, man};
 pub use harden::{harden, mount};

@@ -33,12 +33,12 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
     let output = path.map(Output::prepare).transpose()?;
     let report_output = arguments.report.as_deref().map(Output::prepare).transpose()?;
     let mut report = analysis::run(&arguments.analysis)?;
-    let container = written::write(&policy::container(&report), format)?;
+    let container = written::write(&policy::whole(&report), format)?;
     report.coarser = container.coarser.iter().map(Coarser::reported).collect();
     if let Some(output) = report_output {
         output.write(&report.to_json()?)?;
     }
-    if arguments.strict && !report.assumptions.is_empty() {
+    if arguments.strict && report.is_incomplete() {
         summary::show_incomplete(&report);
         return Ok(Outcome::Incomplete);
     }

@@ -13,6 +13,7 @@ use confine_report::{
 };
 use confine_solve::{ArgumentEvidence, Arguments, Values};
 
+use super::commands;
 use super::languages::{self, ScriptTexts};
 use super::{AnalysedProgram, Analysis, executions, later};
 use crate::options::Options;
@@ -32,8 +33,12 @@ pub fn report(image: &Image, config: &Config, options: &Options, analysis: &Anal
         .iter()
         .map(|program| self::program(program, &index, &scripts))
         .collect();
-    executions::fill(&mut programs, &found.executions);
-    let mut assumptions: BTreeSet<Assumption> = found.assumptions.iter().cloned().collect();
+    executions::fill(&mut programs, &found.executions, options.exec);
+    for program in &mut programs {
+        program.assumptions = commands::settled(std::mem::take(&mut program.assumptions), options.exec);
+    }
+    let own = commands::settled(found.assumptions.clone(), options.exec);
+    let mut assumptions: BTreeSet<Assumption> = own.into_iter().collect();
     assumptions.extend(
         programs
             .iter()

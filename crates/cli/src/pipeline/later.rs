@@ -1,6 +1,6 @@
 //! What a program loads and executes while it runs.
 //!
-//! Names that are constants at the call are followed; a library by an open name brings every module that the
+//! Names and command lines that are constants at the call are followed; a library by an open name brings every module that the
 //! program's own strings and configuration point at ([`confine_link::plugins`]); a command by an open name is an
 //! assumption.
 
@@ -11,8 +11,10 @@ use confine_image::{Config, Files};
 use confine_kernel::call_named;
 use confine_link::conventions::{self, Convention};
 use confine_link::{LateRequest, Linked, LoadReason, ObjectStore, Roots, Scope, plugins};
-use confine_programs::Programs;
-use confine_solve::{Interface, LateRoot, Passed};
+use confine_programs::{
+    Executed, UNKNOWN_WORD, UNKNOWN_WORDS, executes_only_arguments, follows_arguments, names_executable,
+};
+use confine_solve::{Interface, LateRoot, List, Passed};
 
 use super::AnalysedProgram;
 
@@ -25,67 +27,24 @@ pub struct Later {
     candidates: bool,
 }
 
-/// What a program executes by a constant name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Execution {
-    /// The name or path.
-    pub named: String,
-    place: String,
-    /// The path of the program that executes it.
-    pub parent: String,
-}
-
-impl Execution {
-    /// The programs and scripts that this execution brings, as if the container started with it.
-    pub fn programs(&self, files: &dyn Files, config: &Config) -> Programs {
-        let config = Config {
-            entrypoint: vec![self.named.clone()],
-            cmd: Vec::new(),
-            healthcheck: None,
-            ..config.clone()
-        };
-        let mut brought = confine_programs::find(files, &config, &[]);
-        let found = brought
-            .programs
-            .iter_mut()
-            .flat_map(|program| &mut program.found)
-            .chain(brought.scripts.iter_mut().flat_map(|script| &mut script.found));
-        for found in found.filter(|found| found.parent.is_none()) {
-            found.place.clone_from(&self.place);
-            found.how = format!("executes {}", self.named);
-            found.parent = Some(self.parent.clone());
-        }
-        for assumption in &mut brought.assumptions {
-            if assumption.place == "Entrypoint" {
-                assumption.place.clone_from(&self.place);
-            }
-        }
-        // What it is executed with is not known, nor that it is executed without arguments.
-        for program in &mut brought.programs {
-            program.arguments.clear();
-        }
-        brought
-    }
-}
-
 const LOADERS: [(&str, usize); 2] = [("dlopen", 0), ("dlmopen", 1)];
 
 const LOOK_UPS: [(&str, usize); 2] = [("dlsym", 1), ("dlvsym", 1)];
 
 /// The C library's ways to execute a file (POSIX exec and posix_spawn families; execvpe and execveat are
-/// Linux's), by the argument that names it.
-const EXECUTORS: [(&str, usize); 11] = [
-    ("execve", 0),
-    ("execv", 0),
-    ("execvp", 0),
-    ("execvpe", 0),
-    ("execl", 0),
-    ("execlp", 0),
-    ("execle", 0),
-    ("execveat", 1),
-    ("fexecve", 0),
-    ("posix_spawn", 1),
-    ("posix_spawnp", 1),
+/// Linux's), by the argument that names it and the list of its arguments.
+const EXECUTORS: [(&str, usize, List); 11] = [
+    ("execve", 0, List::Array(1)),
+    ("execv", 0, List::Array(1)),
+    ("execvp", 0, List::Array(1)),
+    ("execvpe", 0, List::Array(1)),
+    ("execl", 0, List::Rest(1)),
+    ("execlp", 0, List::Rest(1)),
+    ("execle", 0, List::Rest(1)),
+    ("execveat", 1, List::Array(2)),
+    ("fexecve", 0, List::Array(1)),
+    ("posix_spawn", 1, List::Array(4)),
+    ("posix_spawnp", 1, List::Array(4)),
 ];
 
 /// The system calls behind them.
@@ -94,14 +53,27 @@ const EXECUTING_CALLS: [&str; 2] = ["execve", "execveat"];
 /// Functions that hand a command line to a shell.
 const SHELLS: [(&str, usize); 2] = [("system", 0), ("popen", 0)];
 
+/// What `system` and `popen` execute (POSIX: `sh -c`).
+const SHELL: &str = "/bin/sh";
+
 /// The functions whose string arguments decide what is loaded and executed.
 pub fn interfaces() -> Vec<Interface> {
-    let all = LOADERS.iter().chain(&LOOK_UPS).chain(&EXECUTORS).chain(&SHELLS);
-    all.map(|(name, argument)| Interface {
-        name: (*name).to_owned(),
-        argument: *argument,
-    })
-    .collect()
+    let alone = LOADERS.iter().chain(&LOOK_UPS).chain(&SHELLS);
+    let alone = alone.map(|(name, argument)| (*name, *argument, None));
+    let executors = EXECUTORS.iter();
+    let with_list = executors.map(|(name, argument, list)| (*name, *argument, Some(*list)));
+    alone
+        .chain(with_list)
+        .map(|(name, argument, list)| Interface {
+            name: name.to_owned(),
+            argument,
+            list,
+        })
+        .collect()
+}
+
+fn executes(passed: &Passed) -> bool {
+    EXECUTORS.iter().any(|(name, ..)| *name == passed.interface)
 }
 
 fn is_one_of(passed: &Passed, interfaces: &[(&str, usize)]) -> bool {
@@ -207,29 +179,164 @@ fn looked_up(linked: &Linked, passed: &[Passed]) -> Vec<LateRoot> {
         .collect()
 }
 
-/// What the program executes by constant names.
-pub fn executed(program: &AnalysedProgram) -> Vec<Execution> {
-    let passed = program.solution.passed.iter();
-    passed
-        .filter(|passed| is_one_of(passed, &EXECUTORS))
+/// What a program executes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Execution {
+    pub executed: Executed,
+    /// What is open in it is an assumption elsewhere: where the C library's callers pass it on, or of the program's.
+    told: bool,
+}
+
+/// What tells one execution from another: the command line, the name that is told, and the site if it stays open there.
+pub type ExecutionKey = (Vec<String>, Option<String>, Option<String>);
+
+impl Execution {
+    /// What tells it from others.
+    pub fn key(&self) -> ExecutionKey {
+        let executed = &self.executed;
+        let place = self.stays_open().then(|| executed.place.clone());
+        (executed.argv.clone(), executed.called.clone(), place)
+    }
+
+    /// Whether what it leads to may leave something open that nothing else tells.
+    fn stays_open(&self) -> bool {
+        let mut words = self.executed.argv.iter();
+        !self.told && words.any(|word| word.contains(UNKNOWN_WORD) || word == UNKNOWN_WORDS)
+    }
+
+    /// Whether assumptions about what it leads to are told elsewhere.
+    pub fn is_told(&self) -> bool {
+        self.told
+    }
+}
+
+/// What the program executes by constant names and command lines, and by words of its own arguments where it
+/// executes by a name that is not known.
+pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -> Vec<Execution> {
+    let library = conventions::c_library(&program.linked);
+    let path = &program.program.path;
+    let mut executed: Vec<Execution> = telling(&program.solution.passed)
         .filter_map(|passed| {
+            let argv = if executes(passed) {
+                argument_list(passed)?
+            } else if is_one_of(passed, &SHELLS) {
+                let text = passed.string.clone();
+                let text = text.unwrap_or_else(|| UNKNOWN_WORD.to_owned());
+                vec![SHELL.to_owned(), "-c".to_owned(), text]
+            } else {
+                return None;
+            };
             Some(Execution {
-                named: passed.string.clone().filter(|name| !name.is_empty())?,
-                place: passed.place.clone(),
-                parent: program.program.path.clone(),
+                told: Some(passed.object) == library
+                    || is_one_of(passed, &SHELLS) && passed.string.is_none()
+                    || is_within_shells(passed),
+                executed: Executed {
+                    how: format!("executes {}", argv.first()?),
+                    argv,
+                    called: passed.list.first().cloned().flatten(),
+                    place: passed.place.clone(),
+                    parent: path.clone(),
+                },
             })
         })
+        .collect();
+    let open = passed_openly(program, library).any(executes) || executes_by_own_calls(program, library);
+    if open && !names(program).any(follows_arguments) {
+        let own = own_arguments(program, files, config).into_iter();
+        executed.extend(own.map(|executed| Execution {
+            executed,
+            told: false,
+        }));
+    }
+    executed
+}
+
+/// The names that a program goes by, without folders.
+fn names(program: &AnalysedProgram) -> impl Iterator<Item = &str> {
+    let paths = program.program.invoked.iter().chain([&program.program.path]);
+    paths.map(|path| path.rsplit('/').next().unwrap_or(path))
+}
+
+/// What is passed, but for what tells nothing new: where one function executes by another, both are given the same at the
+/// same place, and the one that is called there knows the words.
+fn telling(passed: &[Passed]) -> impl Iterator<Item = &Passed> {
+    let site = |passed: &Passed| (passed.object, passed.place.clone(), passed.string.clone());
+    let knowing = passed
+        .iter()
+        .filter(|passed| !passed.list.is_empty() || passed.whole);
+    let knowing: BTreeSet<_> = knowing.map(site).collect();
+    let telling = passed.iter();
+    telling.filter(move |passed| !passed.list.is_empty() || passed.whole || !knowing.contains(&site(passed)))
+}
+
+/// Whether the place is in a function that hands command lines to a shell: what its callers pass is looked at.
+fn is_within_shells(passed: &Passed) -> bool {
+    let function = passed.place.rsplit(':').next().unwrap_or_default();
+    let function = function.split('+').next().unwrap_or_default();
+    SHELLS.iter().any(|(name, _)| *name == function)
+}
+
+/// What an execution is given, as far as it is known; `None` if the name of the file is not.
+fn argument_list(passed: &Passed) -> Option<Vec<String>> {
+    let mut argv = vec![passed.string.clone().filter(|name| !name.is_empty())?];
+    let words = passed.list.iter().skip(1);
+    argv.extend(words.map(|word| word.clone().unwrap_or_else(|| UNKNOWN_WORD.to_owned())));
+    if !passed.whole {
+        argv.push(UNKNOWN_WORDS.to_owned());
+    }
+    Some(argv)
+}
+
+/// A program that executes what it is told, as a wrapper does, is told by its arguments: each that names an executable
+/// begins a command line.
+fn own_arguments(program: &AnalysedProgram, files: &dyn Files, config: &Config) -> Vec<Executed> {
+    let path = &program.program.path;
+    let lists = program.program.arguments.iter();
+    lists
+        .flat_map(|arguments| (1..arguments.len()).filter_map(|at| arguments.get(at..)))
+        .filter(|rest| {
+            rest.first()
+                .is_some_and(|word| names_executable(files, config, word))
+        })
+        .map(|rest| Executed {
+            argv: rest.to_vec(),
+            called: None,
+            place: path.clone(),
+            how: format!(
+                "`{}` among its arguments: it executes by a name that is not a constant",
+                rest.first().map_or("", String::as_str)
+            ),
+            parent: path.clone(),
+        })
         .collect()
+}
+
+/// What reaches an interface without being a constant; the C library passes on what its own callers named, and
+/// those are looked at.
+fn passed_openly(program: &AnalysedProgram, library: Option<usize>) -> impl Iterator<Item = &Passed> {
+    let passed = program.solution.passed.iter();
+    passed.filter(move |passed| passed.string.is_none() && (passed.taken || Some(passed.object) != library))
+}
+
+/// Whether the program executes without the C library's functions: the loader does only when it is run by hand, and
+/// the C library for those who call its functions.
+fn executes_by_own_calls(program: &AnalysedProgram, library: Option<usize>) -> bool {
+    let own = |object: &usize| {
+        let reason = program.linked.objects.get(*object).map(|object| &object.reason);
+        Some(*object) != library && reason != Some(&LoadReason::Interpreter)
+    };
+    EXECUTING_CALLS.into_iter().filter_map(call_named).any(|call| {
+        let evidence = program.solution.calls.get(&call.number);
+        evidence.is_some_and(|evidence| evidence.objects.iter().any(own))
+    })
 }
 
 /// What stays open of what a program loads and executes.
 pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
     let library = conventions::c_library(&program.linked);
-    let open = program.solution.passed.iter().filter(|passed| {
-        // The C library passes on what its own callers named, and those are looked at.
-        passed.string.is_none() && (passed.taken || Some(passed.object) != library)
-    });
-    let mut assumptions: Vec<Assumption> = open
+    // A shell executes what its scripts say, a wrapper what its arguments say: what is open in these is told there.
+    let known = names(program).all(executes_only_arguments);
+    let mut assumptions: Vec<Assumption> = passed_openly(program, library)
         .filter_map(|passed| {
             let (kind, effect, detail) = if is_one_of(passed, &LOADERS) {
                 let detail = "loads a library by a name that is not a constant: every module that the program's \
@@ -239,8 +346,13 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
                 let detail = "looks up a symbol by a name that is not a constant: every exported function of the \
                               libraries that are loaded late counts";
                 (Kind::OpenSymbol, Effect::WidenedToCandidates, detail)
-            } else if is_one_of(passed, &EXECUTORS) {
-                let detail = "executes a program by a path that is not a constant: name it with --also";
+            } else if known && (executes(passed) || is_one_of(passed, &SHELLS)) {
+                return None;
+            } else if executes(passed) {
+                let detail = "executes a program by a path that is not a constant";
+                (Kind::OpenCommand, Effect::NotCovered, detail)
+            } else if is_one_of(passed, &SHELLS) {
+                let detail = "gives a shell a command that is not a constant";
                 (Kind::OpenCommand, Effect::NotCovered, detail)
             } else {
                 return None;
@@ -248,44 +360,13 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
             Some(Assumption { kind, place: passed.place.clone(), detail: detail.to_owned(), effect })
         })
         .collect();
-    // The loader executes only when it is run by hand, and the C library for those who call its functions.
-    let own = |object: &usize| {
-        let reason = program.linked.objects.get(*object).map(|object| &object.reason);
-        Some(*object) != library && reason != Some(&LoadReason::Interpreter)
-    };
-    let executes = EXECUTING_CALLS.into_iter().filter_map(call_named).any(|call| {
-        let evidence = program.solution.calls.get(&call.number);
-        evidence.is_some_and(|evidence| evidence.objects.iter().any(own))
-    });
-    if executes {
+    if !known && executes_by_own_calls(program, library) {
         assumptions.push(Assumption {
             kind: Kind::OpenCommand,
             place: program.program.path.clone(),
-            detail: "can execute programs by its own system calls: name them with --also".to_owned(),
+            detail: "can execute programs by its own system calls".to_owned(),
             effect: Effect::NotCovered,
         });
     }
-    assumptions.extend(
-        program
-            .solution
-            .passed
-            .iter()
-            .filter(|passed| is_one_of(passed, &SHELLS))
-            .map(|passed| {
-                let detail = match &passed.string {
-                    Some(command) => {
-                        format!("gives a shell the command {command:?}: name its programs with --also")
-                    }
-                    None => "gives a shell a command that is not a constant: name its programs with --also"
-                        .to_owned(),
-                };
-                Assumption {
-                    kind: Kind::OpenCommand,
-                    place: passed.place.clone(),
-                    detail,
-                    effect: Effect::NotCovered,
-                }
-            }),
-    );
     assumptions
 }

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end_to_end/programs");
 
 /// The loader and the library are there by the time that the server is linked.
-const BUILDS: [(&str, &str); 7] = [
+const BUILDS: [(&str, &str); 8] = [
     ("loader", "-fPIC -shared -Wl,-e,_start"),
     ("libtiny", "-fPIC -shared -Wl,-soname,libtiny.so"),
     ("server", "-Wl,--dynamic-linker=/lib/loader.so libtiny"),
@@ -21,6 +21,7 @@ const BUILDS: [(&str, &str); 7] = [
     ("probe", "-static"),
     ("open", "-static"),
     ("callback", "-static"),
+    ("runner", "-static"),
 ];
 
 /// The bytes of every program by its source's name; nothing without gcc.

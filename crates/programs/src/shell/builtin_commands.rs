@@ -278,8 +278,8 @@ fn read(arguments: &[String], state: &mut State) {
     let lines = state.lines.clone();
     match (names.as_slice(), lines) {
         ([name], Some(lines)) => {
-            let mut texts = lines;
-            texts.insert(String::new());
+            let texts = lines.iter().flat_map(|text| text.split('\n')).map(str::to_owned);
+            let texts = texts.chain([String::new()]);
             state.set(name, Values::of(texts));
         }
         (names, _) => {

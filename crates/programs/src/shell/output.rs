@@ -68,6 +68,9 @@ impl Walker<'_, '_> {
                 (!places.is_empty() && !arguments.iter().any(|argument| argument.contains("printf")))
                     .then_some(places)
             }
+            "cat" if operands.is_empty() && state.input.is_some() => {
+                state.input.clone().map(|text| BTreeSet::from([text]))
+            }
             "sort" | "grep" | "egrep" | "head" | "tail" | "uniq" | "cat" | "tac" | "shuf" => {
                 state.lines.clone()
             }

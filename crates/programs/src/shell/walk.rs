@@ -381,7 +381,7 @@ impl Walker<'_, '_> {
                 ..state.clone()
             };
             if index > 0 {
-                inner.input = None;
+                inner.input = whole_text(inner.lines.as_ref());
             }
             let escape = std::mem::take(&mut self.escape);
             let (held, failed) = self.command(command, before, inner);
@@ -464,6 +464,13 @@ fn joined(mut held: State, failed: &State) -> State {
     held.join(failed);
     held.output = output;
     held
+}
+
+/// What a command before prints, where that is one text and known: the next one may be an interpreter of it.
+fn whole_text(lines: Option<&BTreeSet<String>>) -> Option<String> {
+    let mut lines = lines?.iter();
+    let text = lines.next().filter(|text| !pattern::is_open(text))?;
+    lines.next().is_none().then(|| text.clone())
 }
 
 /// Puts a list of positional parameters where a test can send it.

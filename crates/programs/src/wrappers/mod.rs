@@ -3,7 +3,10 @@
 //! Until a binary's own code tells (a later room's work), this table does. Reading a command line wrongly would
 //! lose a program, so where the first word of the rest names nothing, [`Inner::Command`] lets the next be tried.
 
+mod execline;
 mod table;
+
+use std::collections::BTreeMap;
 
 use crate::pattern::{ANY, REST};
 use table::{Shape, TABLE};
@@ -13,14 +16,23 @@ use table::{Shape, TABLE};
 pub enum Inner {
     /// An argument list.
     Command(Vec<String>),
+    /// An argument list with variables of its environment.
+    With(Vec<(String, String)>, Vec<String>),
     /// A text for `/bin/sh -c`.
     ShellText(String),
-    /// Every executable in a folder.
-    Folder(String),
+    /// Every executable in a folder, with these arguments.
+    Folder(String, Vec<String>),
 }
 
 /// What `name` executes when it is called with `arguments` (its own name left out), and why that is known.
-pub fn inner(name: &str, arguments: &[String]) -> Option<(Vec<Inner>, &'static str)> {
+pub fn inner(
+    name: &str,
+    arguments: &[String],
+    variables: &BTreeMap<String, String>,
+) -> Option<(Vec<Inner>, &'static str)> {
+    if let Some(found) = execline::inner(name, arguments, variables) {
+        return Some(found);
+    }
     let row = TABLE.iter().find(|row| row.names.contains(&name))?;
     let found = match row.shape {
         Shape::AfterOperands(operands) => command(skip_options(arguments, row.valued), operands),
@@ -29,10 +41,23 @@ pub fn inner(name: &str, arguments: &[String]) -> Option<(Vec<Inner>, &'static s
         Shape::TextOption(operands) => text_option(name, arguments, row.valued, operands),
         Shape::Text => text(skip_options(arguments, row.valued)),
         Shape::StartStopDaemon => start_stop_daemon(arguments),
-        Shape::Folder => folder(skip_options(arguments, row.valued)),
+        Shape::Folder => folder(arguments, row.valued),
         Shape::AfterDashes => after_dashes(arguments),
     };
-    Some((found, row.reason))
+    // Where the arguments are not known, neither is the command.
+    let unknown = arguments
+        .iter()
+        .position(|word| word == REST)
+        .filter(|_| found.is_empty());
+    match unknown.and_then(|at| arguments.get(at..)) {
+        Some(rest) => Some((vec![Inner::Command(rest.to_vec())], row.reason)),
+        None => Some((found, row.reason)),
+    }
+}
+
+/// Whether `name` is among the wrappers that are known.
+pub fn is_wrapper(name: &str) -> bool {
+    execline::is_command(name) || TABLE.iter().any(|row| row.names.contains(&name))
 }
 
 fn command(rest: &[String], operands: usize) -> Vec<Inner> {
@@ -90,12 +115,20 @@ fn after_assignments(arguments: &[String], valued: &[&str]) -> Vec<Inner> {
         }
     }
     let mut rest = skip_options(arguments, valued);
+    let mut variables = Vec::new();
     while let Some((first, more)) = rest.split_first()
-        && first.split_once('=').is_some_and(|(name, _)| !name.contains('/'))
+        && let Some((name, value)) = first.split_once('=').filter(|(name, _)| !name.contains('/'))
     {
+        variables.push((name.to_owned(), value.to_owned()));
         rest = more;
     }
-    command(rest, 0)
+    let inner = command(rest, 0).into_iter();
+    inner
+        .map(|inner| match inner {
+            Inner::Command(words) if !variables.is_empty() => Inner::With(variables.clone(), words),
+            other => other,
+        })
+        .collect()
 }
 
 fn find_commands(arguments: &[String]) -> Vec<Inner> {
@@ -211,9 +244,17 @@ fn start_stop_daemon(arguments: &[String]) -> Vec<Inner> {
     found
 }
 
-fn folder(rest: &[String]) -> Vec<Inner> {
-    rest.first()
-        .map(|folder| Inner::Folder(folder.clone()))
+fn folder(arguments: &[String], valued: &[&str]) -> Vec<Inner> {
+    let mut given = Vec::new();
+    for (index, argument) in arguments.iter().enumerate() {
+        match argument.as_str() {
+            "-a" | "--arg" => given.extend(arguments.get(index + 1).cloned()),
+            other => given.extend(other.strip_prefix("--arg=").map(str::to_owned)),
+        }
+    }
+    skip_options(arguments, valued)
+        .first()
+        .map(|folder| Inner::Folder(folder.clone(), given))
         .into_iter()
         .collect()
 }
@@ -229,7 +270,9 @@ fn after_dashes(arguments: &[String]) -> Vec<Inner> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Inner, inner};
+    use std::collections::BTreeMap;
+
+    use super::{Inner, REST, inner};
 
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()
@@ -242,12 +285,12 @@ mod tests {
             let (name, arguments) = line.split_first().expect("a line has a name");
             let expected: Vec<Inner> = expected.iter().map(|text| Inner::Command(words(text))).collect();
             assert_eq!(
-                inner(name, arguments).expect("in the table").0,
+                inner(name, arguments, &BTreeMap::new()).expect("in the table").0,
                 expected,
                 "{line:?}"
             );
         };
-        check("env -i A=1 sh x", &["sh x"]);
+        check("env -i sh x", &["sh x"]);
         check("env -S bash -e x", &["bash -e x"]);
         check("env -u HOME sh", &["sh"]);
         check("gosu redis redis-server --port 1", &["redis-server --port 1"]);
@@ -273,12 +316,46 @@ mod tests {
     }
 
     #[test]
+    fn assignments_are_the_command_s_environment() {
+        let found = inner("env", &words("-i A=1 B=2 sh x"), &BTreeMap::new());
+        let variables = [("A", "1"), ("B", "2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(
+            found.map(|(found, _)| found),
+            Some(vec![Inner::With(variables.to_vec(), words("sh x"))])
+        );
+    }
+
+    #[test]
+    fn unknown_arguments_are_an_unknown_command() {
+        for name in [
+            "env",
+            "find",
+            "run-parts",
+            "start-stop-daemon",
+            "capsh",
+            "su",
+            "gosu",
+            "xargs",
+            "foreground",
+        ] {
+            let arguments = [REST.to_owned()];
+            let (found, _) = inner(name, &arguments, &BTreeMap::new()).expect("in the table");
+            let open = found.iter().any(|inner| match inner {
+                Inner::Command(words) | Inner::With(_, words) => words.iter().any(|word| word == REST),
+                Inner::ShellText(text) => text.contains(REST),
+                Inner::Folder(folder, _) => folder == REST,
+            });
+            assert!(open, "{name}: {found:?}");
+        }
+    }
+
+    #[test]
     fn texts_are_found_in_arguments() {
         let check = |line: &[&str], expected: &str| {
             let arguments: Vec<String> = line.iter().skip(1).map(|&word| word.to_owned()).collect();
             let name = line.first().expect("a line has a name");
             assert_eq!(
-                inner(name, &arguments).expect("in the table").0,
+                inner(name, &arguments, &BTreeMap::new()).expect("in the table").0,
                 vec![Inner::ShellText(expected.to_owned())]
             );
         };

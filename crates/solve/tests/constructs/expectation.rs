@@ -12,6 +12,7 @@ pub struct Expectation {
     pub values: Vec<Given>,
     pub passes: Vec<Given>,
     pub refuses: Vec<Given>,
+    pub executes: BTreeSet<String>,
     pub libraries: Vec<Library>,
     pub cases: Vec<String>,
     pub builds: Vec<Build>,
@@ -51,6 +52,9 @@ impl Expectation {
                 "values" => expectation.values.push(Given::read(rest)),
                 "passes" => expectation.passes.push(Given::read(rest)),
                 "refuses" => expectation.refuses.push(Given::read(rest)),
+                "executes" => {
+                    expectation.executes.insert(rest.trim().to_owned());
+                }
                 "library" => expectation.libraries.push(Library {
                     source: words().next().unwrap(),
                     flags: words().skip(1).collect(),

@@ -10,13 +10,15 @@ use confine_code::Facts;
 use confine_engine::strace;
 use confine_image::Image;
 use confine_link::{ObjectStore, conventions, link, opaque};
-use confine_solve::{AddressTaken, Evidence, Input, LateRoot, Solution, Values, WantedArguments, solve};
+use confine_solve::{
+    AddressTaken, Evidence, Input, Interface, LateRoot, List, Solution, Values, WantedArguments, solve,
+};
 
 /// Calls that the kernel makes a program make: the policy has them from the base set.
 const BY_THE_KERNEL: [&str; 1] = ["restart_syscall"];
 
 /// Solves a program of this machine as it is at its start, without what it loads later.
-pub fn solution(program: &Path) -> Solution {
+pub fn solution(program: &Path, executes: bool) -> Solution {
     static ROOT: OnceLock<(Image, ObjectStore)> = OnceLock::new();
     let (image, store) = ROOT.get_or_init(|| {
         let image = confine_image::open("dir:/", &confine_image::OpenOptions::default()).unwrap();
@@ -38,6 +40,18 @@ pub fn solution(program: &Path) -> Solution {
             reason: "looked up by the loader at start-up".to_owned(),
         })
         .collect();
+    let interfaces = [
+        ("execv", 0, Some(List::Array(1))),
+        ("execl", 0, Some(List::Rest(1))),
+        ("execlp", 0, Some(List::Rest(1))),
+        ("posix_spawnp", 1, Some(List::Array(4))),
+        ("system", 0, None),
+    ];
+    let interfaces = interfaces.map(|(name, argument, list)| Interface {
+        name: name.to_owned(),
+        argument,
+        list,
+    });
     solve(&Input {
         linked: &linked,
         facts: &facts,
@@ -45,7 +59,7 @@ pub fn solution(program: &Path) -> Solution {
         address_taken: AddressTaken::Reached,
         opaque: &opaque::states(&linked),
         configured: &[],
-        interfaces: &[],
+        interfaces: if executes { &interfaces } else { &[] },
         arguments: WantedArguments::Telling,
     })
 }

@@ -1,0 +1,317 @@
+//! Calls that a policy denied, and what the analysis says of them.
+
+use std::collections::BTreeMap;
+
+use confine_kernel::{ArgumentKind, arguments, describe};
+use confine_report::{Program, Report, Step};
+use serde::{Deserialize, Serialize};
+
+/// How many different lists of arguments are told of one call.
+const LISTS: usize = 8;
+
+/// One call that a policy denies, as it was seen.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attempt {
+    /// The call's number on x86-64; `None` if it was made as another architecture's.
+    pub number: Option<u32>,
+    /// What the call is named where it has no number here.
+    pub foreign: String,
+    /// The program that made it, as its path in the container.
+    pub program: String,
+    /// Its six arguments, where they could be had.
+    pub arguments: Option<[u64; 6]>,
+    /// The place that made it, where that could be told.
+    pub site: Option<Site>,
+}
+
+/// A place in the code of an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Site {
+    /// The object, as its path in the container.
+    pub object: String,
+    /// The function, or the offset where it has no name.
+    pub function: String,
+    /// The address of the instruction in the object.
+    pub address: u64,
+}
+
+/// A call that a program made and that the policy denies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denied {
+    /// The call's name.
+    pub call: String,
+    /// The program's path in the container.
+    pub program: String,
+    /// How often it was made.
+    pub times: usize,
+    /// Its arguments in words, one text for each list that was seen; empty where they could not be had.
+    pub arguments: Vec<String>,
+    /// Where in the code it was made, where that could be told.
+    pub sites: Vec<Site>,
+    /// Whether the analysis knows of it.
+    pub foreseen: Foreseen,
+    /// For a call that it knows of: a shortest way to it, as `function (object)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<String>,
+}
+
+/// Whether the analysis knows of a call that was denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Foreseen {
+    /// It does: the policy is not the one that follows from it.
+    Yes,
+    /// The call, but not with these arguments: something was missed.
+    OtherArguments,
+    /// The program cannot make this call as far as it knows: something was missed.
+    No,
+    /// It does not know that the container runs this program: add it by `--also`, or something was missed.
+    UnknownProgram,
+    /// The image was not analysed.
+    NotAsked,
+}
+
+impl Foreseen {
+    /// What it means, in words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Yes => "foreseen: the analysis finds it, the policy leaves it out",
+            Self::OtherArguments => "not foreseen with these arguments: the analysis missed something",
+            Self::No => "not foreseen: the analysis missed something",
+            Self::UnknownProgram => {
+                "not foreseen: the analysis does not find that the container runs this program"
+            }
+            Self::NotAsked => "the image was not analysed",
+        }
+    }
+}
+
+/// Attempts by call and program, each with what the report says of it.
+#[must_use]
+pub fn denied(attempts: &[Attempt], report: Option<&Report>) -> Vec<Denied> {
+    let mut groups: BTreeMap<(String, &str), Vec<&Attempt>> = BTreeMap::new();
+    for attempt in attempts {
+        groups
+            .entry((call_name(attempt), attempt.program.as_str()))
+            .or_default()
+            .push(attempt);
+    }
+    let told = groups
+        .into_iter()
+        .map(|((call, program), attempts)| one(call, program, &attempts, report));
+    told.collect()
+}
+
+fn one(call: String, program: &str, attempts: &[&Attempt], report: Option<&Report>) -> Denied {
+    let mut lists: Vec<[u64; 6]> = attempts.iter().filter_map(|attempt| attempt.arguments).collect();
+    lists.sort_unstable();
+    lists.dedup();
+    let mut sites: Vec<Site> = attempts
+        .iter()
+        .filter_map(|attempt| attempt.site.clone())
+        .collect();
+    sites.sort();
+    sites.dedup();
+    let number = attempts.first().and_then(|attempt| attempt.number);
+    let (foreseen, chain) = match report {
+        None => (Foreseen::NotAsked, Vec::new()),
+        Some(report) => judge(report, program, &call, number, &lists),
+    };
+    let mut arguments: Vec<String> = number
+        .into_iter()
+        .flat_map(|number| lists.iter().map(move |list| list_in_words(number, list)))
+        .collect();
+    // Lists that differ in a pointer alone read the same where pointers do not count.
+    arguments.dedup();
+    if arguments.len() > LISTS {
+        let more = arguments.len() - LISTS;
+        arguments.truncate(LISTS);
+        arguments.push(format!("and {more} more"));
+    }
+    Denied {
+        call,
+        program: program.to_owned(),
+        times: attempts.len(),
+        arguments,
+        sites,
+        foreseen,
+        chain,
+    }
+}
+
+fn judge(
+    report: &Report,
+    program: &str,
+    call: &str,
+    number: Option<u32>,
+    lists: &[[u64; 6]],
+) -> (Foreseen, Vec<String>) {
+    let is_it = |known: &&Program| known.path == program || known.invoked.iter().any(|name| name == program);
+    let Some(known) = report.programs.iter().find(is_it) else {
+        return (Foreseen::UnknownProgram, Vec::new());
+    };
+    let Some(foreseen) = known.calls.iter().find(|known| known.name == call) else {
+        return (Foreseen::No, Vec::new());
+    };
+    let chain = foreseen.chain.iter().map(|step| in_words(report, step)).collect();
+    let admitted = |list: &[u64; 6]| {
+        let facts = number.map(arguments).unwrap_or_default();
+        let values: Vec<(u32, u64)> = (0..)
+            .zip(facts.iter().zip(list))
+            .map(|(index, (fact, value))| (index, value & fact.mask()))
+            .collect();
+        foreseen.admits(&values)
+    };
+    if lists.iter().all(admitted) {
+        (Foreseen::Yes, chain)
+    } else {
+        (Foreseen::OtherArguments, chain)
+    }
+}
+
+fn in_words(report: &Report, step: &Step) -> String {
+    let object = report
+        .objects
+        .get(step.object)
+        .map_or("?", |object| object.path.as_str());
+    format!("{} ({object})", step.function)
+}
+
+fn call_name(attempt: &Attempt) -> String {
+    let name = attempt.number.and_then(confine_kernel::name);
+    match (name, attempt.number) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(number)) => format!("call {number}"),
+        (None, None) => attempt.foreign.clone(),
+    }
+}
+
+/// Arguments by their names, values by the names of their constants: `fd=3, level=SOL_SOCKET, optname=SO_REUSEADDR`.
+fn list_in_words(number: u32, list: &[u64; 6]) -> String {
+    let facts = arguments(number);
+    let beside: Vec<(u32, u64)> = (0..)
+        .zip(facts.iter().zip(list))
+        .map(|(index, (fact, value))| (index, value & fact.mask()))
+        .collect();
+    let words = facts
+        .iter()
+        .zip(&beside)
+        .map(|(fact, (index, value))| match fact.kind {
+            ArgumentKind::Enumeration | ArgumentKind::Flags => {
+                format!("{}={}", fact.name, describe(number, *index, *value, &beside))
+            }
+            // Where in memory something lies is another in every life.
+            ArgumentKind::Pointer | ArgumentKind::Address => match value {
+                0 => format!("{}=NULL", fact.name),
+                _ => format!("{}=<pointer>", fact.name),
+            },
+            ArgumentKind::Mode => format!("{}={value:#o}", fact.name),
+            _ => format!("{}={}", fact.name, signed(*value, fact.width)),
+        });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// A number of so many bits, as C would print it with a sign.
+fn signed(value: u64, width: u32) -> i64 {
+    let unused = u64::BITS.saturating_sub(width);
+    ((value << unused) as i64) >> unused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::report;
+
+    fn attempt(call: &str, program: &str, arguments: Option<[u64; 6]>) -> Attempt {
+        Attempt {
+            number: Some(confine_kernel::call_named(call).unwrap().number),
+            foreign: String::new(),
+            program: program.to_owned(),
+            arguments,
+            site: None,
+        }
+    }
+
+    fn check(call: &str, program: &str, arguments: Option<[u64; 6]>, expected: (Foreseen, &str)) {
+        let found = denied(&[attempt(call, program, arguments)], Some(&report()));
+        assert_eq!(
+            (found[0].foreseen, found[0].arguments.join("; ").as_str()),
+            expected,
+            "{call} by {program}"
+        );
+    }
+
+    #[test]
+    fn what_the_analysis_says_is_told() {
+        let server = "/usr/bin/server";
+        check("bind", server, None, (Foreseen::Yes, ""));
+        check(
+            "bind",
+            server,
+            Some([3, 0x7fff_0000, 16, 0, 0, 0]),
+            (Foreseen::Yes, "fd=3, umyaddr=<pointer>, addrlen=16"),
+        );
+        check(
+            "socket",
+            server,
+            Some([2, 1, 0, 0, 0, 0]),
+            (
+                Foreseen::Yes,
+                "family=AF_INET, type=SOCK_STREAM, protocol=IPPROTO_IP",
+            ),
+        );
+        check(
+            "socket",
+            server,
+            Some([17, 3, 0, 0, 0, 0]),
+            (
+                Foreseen::OtherArguments,
+                "family=AF_PACKET, type=SOCK_RAW, protocol=0",
+            ),
+        );
+        check("ptrace", server, None, (Foreseen::No, ""));
+        check("bind", "/bin/other", None, (Foreseen::UnknownProgram, ""));
+        check("bind", "/srv/link", None, (Foreseen::Yes, ""));
+        assert_eq!(
+            denied(&[attempt("bind", server, None)], None)[0].foreseen,
+            Foreseen::NotAsked
+        );
+    }
+
+    #[test]
+    fn attempts_are_counted_and_lists_told_once() {
+        let one = |pointer| attempt("bind", "/usr/bin/server", Some([3, pointer, 16, 0, 0, 0]));
+        let found = denied(
+            &[one(1), one(2), attempt("ptrace", "/usr/bin/server", None)],
+            None,
+        );
+        let told: Vec<(&str, usize, usize)> = found
+            .iter()
+            .map(|denied| (denied.call.as_str(), denied.times, denied.arguments.len()))
+            .collect();
+        assert_eq!(told, [("bind", 2, 1), ("ptrace", 1, 0)]);
+        let many: Vec<Attempt> = (0..20)
+            .map(|fd| attempt("bind", "/x", Some([fd, 1, 16, 0, 0, 0])))
+            .collect();
+        assert_eq!(denied(&many, None)[0].arguments.last().unwrap(), "and 12 more");
+    }
+
+    #[test]
+    fn calls_without_a_name_and_negative_numbers_are_told() {
+        let foreign = Attempt {
+            number: None,
+            foreign: "call 20 of 0x40000003".to_owned(),
+            ..attempt("bind", "/x", None)
+        };
+        assert_eq!(denied(&[foreign], None)[0].call, "call 20 of 0x40000003");
+        let unknown = Attempt {
+            number: Some(9999),
+            ..attempt("bind", "/x", Some([0; 6]))
+        };
+        assert_eq!(denied(&[unknown], None)[0].call, "call 9999");
+        assert_eq!(signed(0xffff_ffff, 32), -1);
+        assert_eq!(signed(u64::MAX, 64), -1);
+        assert_eq!(signed(7, 32), 7);
+    }
+}

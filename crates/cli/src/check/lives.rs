@@ -1,0 +1,119 @@
+//! Lives of containers of one image under one policy after the other.
+
+use std::path::Path;
+
+use confine_check::{Life, Step};
+use confine_engine::{Container, Error, Interrupt, Lived, Seccomp, StartOptions};
+
+use super::premises::{Premises, life};
+use crate::arguments::RunningArguments;
+use crate::terminal;
+
+/// What every life of a check shares.
+pub struct Lives<'a> {
+    premises: &'a Premises,
+    life: confine_engine::Life,
+    options: StartOptions,
+    interrupt: &'a Interrupt,
+    quiet: bool,
+    count: std::cell::Cell<usize>,
+}
+
+impl<'a> Lives<'a> {
+    /// Lives that are led as the arguments say.
+    pub fn new(
+        premises: &'a Premises,
+        running: &RunningArguments,
+        options: StartOptions,
+        interrupt: &'a Interrupt,
+        quiet: bool,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            premises,
+            life: life(running, &options.ports)?,
+            options,
+            interrupt,
+            quiet,
+            count: std::cell::Cell::new(0),
+        })
+    }
+
+    /// What ends every wait.
+    pub fn interrupt(&self) -> &Interrupt {
+        self.interrupt
+    }
+
+    /// One life without a policy, or with the profile in a file; `started` is told when the container runs.
+    pub fn lead(
+        &self,
+        what: &str,
+        profile: Option<&Path>,
+        started: impl FnMut(&dyn Container),
+    ) -> Result<Lived, Error> {
+        if !self.quiet {
+            terminal::note(what);
+        }
+        self.count.set(self.count.get() + 1);
+        let options = StartOptions {
+            name: self.count.get().to_string(),
+            seccomp: profile.map_or(Seccomp::Unconfined, |path| Seccomp::Profile(path.to_owned())),
+            ..self.options.clone()
+        };
+        let mut container = match self.premises.installed.create(&options) {
+            Ok(container) => container,
+            Err(error @ (Error::Interrupted | Error::Spawn { .. } | Error::File { .. })) => {
+                return Err(error);
+            }
+            // What the engine says no to is the first step of a life.
+            Err(error) => {
+                return Ok(Lived {
+                    steps: vec![confine_engine::Taken {
+                        name: "create".to_owned(),
+                        outcome: format!("failed: {error}"),
+                        output: String::new(),
+                    }],
+                    ..Lived::default()
+                });
+            }
+        };
+        self.life.lead(container.as_mut(), self.interrupt, started)
+    }
+}
+
+/// A life as the comparison takes it: the name of its container, which begins so and ends in a number, is taken out.
+pub fn comparable(lived: &Lived, prefix: &str) -> Life {
+    let steps = lived.steps.iter().map(|step| Step {
+        name: step.name.clone(),
+        outcome: without_name(&step.outcome, prefix),
+        output: without_name(&step.output, prefix),
+    });
+    Life {
+        steps: steps.collect(),
+        log: without_name(&lived.log, prefix),
+    }
+}
+
+fn without_name(text: &str, prefix: &str) -> String {
+    let mut parts = text.split(prefix);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str("<container>");
+        out.push_str(part.trim_start_matches(|character: char| character.is_ascii_digit()));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_container_are_taken_out() {
+        let lived = Lived {
+            log: "confine-check-7-12: up as confine-check-7-\n".to_owned(),
+            ..Lived::default()
+        };
+        let expected = "<container>: up as <container>\n";
+        assert_eq!(comparable(&lived, "confine-check-7-").log, expected);
+    }
+}

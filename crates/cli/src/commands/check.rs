@@ -1,0 +1,161 @@
+//! `confine check`: lives of a container without and with its policies, held against each other.
+
+use anyhow::{Context, bail, ensure};
+use confine_check::{Checked, Verdict, denied, differences, varying};
+use confine_engine::{Interrupt, Lived};
+use confine_image::OpenOptions;
+use confine_report::Report;
+
+use crate::arguments::{AnalysisArguments, CheckArguments, CheckFormat};
+use crate::check::{self, Lives, Premises, Watch, comparable, policies};
+use crate::output::Output;
+use crate::{Outcome, analysis, terminal};
+
+/// Checks the image, and writes what was found.
+pub fn check(arguments: &CheckArguments) -> anyhow::Result<Outcome> {
+    ensure!(
+        arguments.analysis.program.is_none(),
+        "--program is about one program's policy, and a check runs the whole container"
+    );
+    let output = Output::prepare(&arguments.output)?;
+    let interrupt = Interrupt::default();
+    let raised = interrupt.clone();
+    ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
+    let checked = run(arguments, &interrupt)?;
+    let tolerated = arguments.tolerate_denied;
+    let text = match arguments.format {
+        CheckFormat::Text => confine_check::text(&checked),
+        CheckFormat::Json => checked.to_json()?,
+        CheckFormat::Junit => confine_check::junit(&checked, tolerated),
+        CheckFormat::Sarif => confine_check::sarif(&checked, env!("CARGO_PKG_VERSION"), tolerated)?,
+    };
+    output.write(&text)?;
+    Ok(match checked.passed(tolerated) {
+        true => Outcome::Done,
+        false => Outcome::Failed,
+    })
+}
+
+/// Everything that was made for it is gone when this returns.
+fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Checked> {
+    let CheckArguments {
+        analysis, running, ..
+    } = arguments;
+    let quiet = analysis.quiet;
+    let prefix = format!("confine-check-{}-", std::process::id());
+    let scratch = tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempdir()
+        .context("cannot create a temporary folder")?;
+    let premises = Premises::new(analysis, running, &prefix, interrupt)?;
+    let mut ports = running.ports.clone();
+    ports.extend(
+        premises
+            .installed
+            .config
+            .ports
+            .iter()
+            .filter(|port| !running.ports.contains(port)),
+    );
+    let lives = Lives::new(
+        &premises,
+        running,
+        check::options(analysis, &ports)?,
+        interrupt,
+        quiet,
+    )?;
+
+    let report = report(arguments, &premises)?;
+    let policies = policies(&arguments.policy, report.as_ref(), scratch.path())?;
+    let mut without = Vec::new();
+    for turn in 1..=arguments.runs {
+        let what = format!("without a policy, {turn} of {}", arguments.runs);
+        let lived = lives.lead(&what, None, |_| ())?;
+        ensure_complete(&lived)?;
+        without.push(comparable(&lived, &prefix));
+    }
+    let image = image(analysis, &premises);
+    let files = image.as_ref().map(|image| image.files.as_ref());
+    let mut verdicts = Vec::new();
+    for policy in &policies {
+        let mut with = Vec::new();
+        for turn in 1..=arguments.runs {
+            let what = format!("{}, {turn} of {}", policy.name, arguments.runs);
+            let lived = lives.lead(&what, Some(&policy.path), |_| ())?;
+            with.push(comparable(&lived, &prefix));
+        }
+        let watch = Watch {
+            lives: &lives,
+            scratch: scratch.path().to_owned(),
+            files,
+        };
+        let (attempts, observation) = watch.denied(policy)?;
+        verdicts.push(Verdict {
+            policy: policy.name.clone(),
+            differences: differences(&without, &with),
+            denied: denied(&attempts, report.as_ref()),
+            observation,
+        });
+    }
+    let steps = without.first().into_iter().flat_map(|life| &life.steps);
+    Ok(Checked {
+        image: analysis.image.clone(),
+        engine: premises.engine.clone(),
+        lives: usize::from(arguments.runs),
+        steps: steps
+            .map(|step| (step.name.clone(), step.outcome.clone()))
+            .collect(),
+        varying: varying(&without),
+        verdicts,
+    })
+}
+
+/// What the analysis says of the image. Where there are policies to check, it is only asked what it knows of denied
+/// calls, and may fail.
+fn report(arguments: &CheckArguments, premises: &Premises) -> anyhow::Result<Option<Report>> {
+    let mut analysis = arguments.analysis.clone();
+    analysis.also.extend(arguments.running.executed.iter().cloned());
+    analysis.image = place(&analysis, premises);
+    match analysis::run(&analysis) {
+        Ok(report) => Ok(Some(report)),
+        Err(error) if !arguments.policy.is_empty() => {
+            terminal::warning(&format!("what the analysis knows is not told: {error:#}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Where the analysis reads the image.
+fn place(analysis: &AnalysisArguments, premises: &Premises) -> String {
+    match &premises.archive {
+        Some(archive) => format!("docker-archive:{}", archive.path().display()),
+        None => analysis.image.clone(),
+    }
+}
+
+/// The image once more, for names of functions.
+fn image(analysis: &AnalysisArguments, premises: &Premises) -> Option<confine_image::Image> {
+    let open = OpenOptions {
+        platform: analysis.platform.clone(),
+        ..OpenOptions::default()
+    };
+    confine_image::open(&place(analysis, premises), &open).ok()
+}
+
+/// A container that does not live without a policy tells nothing about one.
+fn ensure_complete(lived: &Lived) -> anyhow::Result<()> {
+    if lived.complete {
+        return Ok(());
+    }
+    let last = lived.steps.last();
+    let (name, outcome) = last.map_or(("start", "nothing came of it"), |step| {
+        (step.name.as_str(), step.outcome.as_str())
+    });
+    let lines: Vec<&str> = lived.log.lines().collect();
+    let end = lines
+        .get(lines.len().saturating_sub(10)..)
+        .unwrap_or_default()
+        .join("\n");
+    bail!("the container does not get through its life without a policy: {name}: {outcome}\n{end}");
+}

@@ -1,0 +1,130 @@
+//! What programs execute, and what is done about that which stays open.
+
+use confine_assumption::{Effect, Kind};
+use confine_report::Report;
+
+use crate::image::{Image, programs};
+use crate::run::{confine, ends_with, report};
+
+/// An image whose program executes others; one is only on PATH.
+fn image() -> Option<Image> {
+    let programs = programs()?;
+    let image = Image::new(r#"{"Entrypoint":["/runner"],"Env":["PATH=/usr/bin"]}"#)
+        .file("/runner", &programs["runner"])
+        .file("/usr/bin/sh", &programs["shell"])
+        .file("/usr/bin/server", &programs["server"])
+        .file("/usr/bin/probe", &programs["probe"])
+        .file("/usr/bin/callback", &programs["callback"])
+        .file("/usr/bin/present", &programs["probe"])
+        .file("/usr/bin/script", b"#!/bin/sh\n. /etc/more\n")
+        .file("/lib/loader.so", &programs["loader"])
+        .file("/lib/libtiny.so", &programs["libtiny"])
+        .link("/bin", "usr/bin");
+    Some(image)
+}
+
+fn paths(report: &Report) -> Vec<&str> {
+    report
+        .programs
+        .iter()
+        .map(|program| program.path.as_str())
+        .collect()
+}
+
+#[test]
+fn command_lines_in_programs_are_followed() {
+    let Some(image) = image() else { return };
+    let archive = image.archive(None, None).display().to_string();
+    let report = report(&archive, &[]);
+    assert_eq!(
+        paths(&report),
+        [
+            "/runner",
+            "/usr/bin/callback",
+            "/usr/bin/probe",
+            "/usr/bin/server",
+            "/usr/bin/sh"
+        ]
+    );
+    let found = |path: &str| {
+        let program = report.programs.iter().find(|program| program.path == path);
+        program.unwrap().found[0].clone()
+    };
+    assert!(found("/usr/bin/sh").place.starts_with("/runner:start+0x"));
+    assert_eq!(found("/usr/bin/sh").how, "executes /bin/sh");
+    assert_eq!(found("/usr/bin/sh").parent.as_deref(), Some("/runner"));
+    assert_eq!(found("/usr/bin/probe").how, "command `probe` on PATH");
+    assert_eq!(found("/usr/bin/server").how, "exec of `/bin/server` by path");
+    let server = report
+        .programs
+        .iter()
+        .find(|program| program.path.ends_with("server"));
+    assert_eq!(server.unwrap().arguments, [["/bin/server", "--data"]]);
+}
+
+#[test]
+fn words_of_the_arguments_of_what_executes_openly_are_command_lines() {
+    let Some(image) = image() else { return };
+    let archive = image.archive(None, None).display().to_string();
+    let report = report(&archive, &["--command", "-x present y"]);
+    let present = report
+        .programs
+        .iter()
+        .find(|program| program.path == "/usr/bin/present");
+    let found = &present.unwrap().found[0];
+    assert_eq!(found.place, "/runner");
+    assert!(
+        found.how.starts_with("`present` among its arguments"),
+        "{}",
+        found.how
+    );
+    assert_eq!(present.unwrap().arguments, [["present", "y"]]);
+}
+
+#[test]
+fn open_commands_are_trusted_told_or_taken_for_every_program() {
+    let Some(image) = image() else { return };
+    let archive = image.archive(None, None).display().to_string();
+    for (flag, effect, words, present) in [
+        ("found", Effect::NotCovered, "name it with --also CMD", false),
+        ("none", Effect::Trusted, "by --exec none", false),
+        ("all", Effect::WidenedToCandidates, "by --exec all", true),
+    ] {
+        let report = report(&archive, &["--exec", flag]);
+        let open = report
+            .assumptions
+            .iter()
+            .find(|one| one.kind == Kind::OpenCommand && one.place.starts_with("/runner:start+"));
+        let open = open.unwrap();
+        assert_eq!(open.effect, effect, "{flag}");
+        assert!(
+            open.detail.contains("a path that is not a constant") && open.detail.contains(words),
+            "{open:?}"
+        );
+        assert_eq!(paths(&report).contains(&"/usr/bin/present"), present, "{flag}");
+        let scripts = report
+            .scripts
+            .iter()
+            .any(|script| script.path == "/usr/bin/script");
+        assert_eq!(scripts, present, "{flag}");
+    }
+    let all = report(&archive, &["--exec", "all"]);
+    let present = all
+        .programs
+        .iter()
+        .find(|program| program.path == "/usr/bin/present");
+    assert_eq!(present.unwrap().found[0].place, "--exec all");
+}
+
+#[test]
+fn what_is_trusted_satisfies_strict() {
+    let Some(programs) = programs() else { return };
+    let image = Image::new(r#"{"Entrypoint":["/bin/sh","-c","\"$UNKNOWN\""],"Env":["PATH=/bin"]}"#)
+        .file("/bin/sh", &programs["shell"]);
+    let archive = image.archive(None, None).display().to_string();
+    ends_with(3, &mut confine(&["profile", &archive, "--strict"]));
+    ends_with(
+        0,
+        &mut confine(&["profile", &archive, "--strict", "--exec", "none"]),
+    );
+}

@@ -1,0 +1,94 @@
+//! Code of a program interpreter that runs only where it is started as a program itself.
+//!
+//! A dynamic loader compares the entry point that the kernel gave it with its own: they are the same only when somebody
+//! runs `ld.so PROGRAM`, and what is behind that (options, listing, executing a static program) is never seen by a program
+//! that names the loader as its interpreter.
+//!
+//! Abstraction: the evaluation of a function that takes the address of the object's entry point, in which nothing equals
+//! that address. Instructions that it does not come to are dormant. Over-reports nothing that a loader does on another
+//! way; misses code of an object that compares its own entry point with something else than where the program begins,
+//! which only loaders are known to do.
+
+use std::ops::Range;
+
+use confine_elf::{Address, Object, Placement};
+use confine_isa::{Condition, Operand, Operation, Width};
+
+use crate::evaluate;
+use crate::facts::Facts;
+use crate::state::State;
+use crate::value::Value;
+
+/// Instructions that do not run where the object is another program's interpreter, as ranges, sorted by function.
+pub(crate) fn find(object: &Object, facts: &Facts) -> Vec<Range<Address>> {
+    let may_interpret = object.interpreter.is_none() && object.placement == Placement::Relocatable;
+    if object.entry == 0 || !may_interpret {
+        return Vec::new();
+    }
+    let functions = (0..).zip(&facts.functions);
+    let looking = functions.filter(|(_, function)| function.takes(object.entry));
+    looking
+        .filter_map(|(index, function)| {
+            let runs = evaluate::instructions_that_run(object, facts, index, object.entry)?;
+            Some(gaps(&function.code, &runs))
+        })
+        .flatten()
+        .collect()
+}
+
+/// What lies in `code` between the ranges, which are sorted by their starts.
+fn gaps(code: &Range<Address>, ranges: &[Range<Address>]) -> Vec<Range<Address>> {
+    let mut gaps = Vec::new();
+    let mut end = code.start;
+    for range in ranges {
+        if range.start > end {
+            gaps.push(end..range.start);
+        }
+        end = end.max(range.end);
+    }
+    if end < code.end {
+        gaps.push(end..code.end);
+    }
+    gaps
+}
+
+/// Whether the flags are those of a comparison of `entry` with something that is not known.
+pub(crate) fn compares(operations: &[Operation], state: &State, object: &Object, entry: Address) -> bool {
+    let Some(Operation::Compare {
+        left,
+        right,
+        width: Width::Quad,
+        test: false,
+    }) = operations.last()
+    else {
+        return false;
+    };
+    let is_entry = |operand: &Operand| match state.read(operand, Width::Quad, object) {
+        Value::Addresses(addresses) => addresses.only() == Some(entry),
+        _ => false,
+    };
+    is_entry(left) != is_entry(right)
+}
+
+/// What a branch's condition becomes where the two sides of the comparison are known to differ: whether it is met, if that
+/// follows.
+pub(crate) fn met_by_difference(condition: Condition) -> Option<bool> {
+    match condition {
+        Condition::Equal => Some(false),
+        Condition::NotEqual => Some(true),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_what_no_range_covers() {
+        let code = 10..30;
+        assert_eq!(gaps(&code, &[]), [10..30]);
+        assert_eq!(gaps(&code, &[10..15, 12..20, 25..30]), [20..25]);
+        assert_eq!(gaps(&code, &[10..12, 28..29]), [12..28, 29..30]);
+    }
+}

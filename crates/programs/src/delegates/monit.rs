@@ -1,0 +1,127 @@
+//! monit's control file: what starts, stops, checks and answers (monit(1)).
+
+use super::words;
+use super::{Call, Reader, folder_of, from_workdir, option};
+
+const PLACES: &[&str] = &["/etc/monit/monitrc", "/etc/monitrc"];
+const MAX_FILES: usize = 256;
+
+/// monit: every command that its control file names.
+pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
+    let named = option(call.arguments, "-c", "").map(|path| from_workdir(call, path));
+    let found = named.or_else(|| {
+        let places = PLACES.iter().map(|&path| path.to_owned());
+        places.into_iter().find(|path| reader.is_file(path))
+    });
+    let Some(main) = found else {
+        reader.open("its control file is not in the image".to_owned());
+        return;
+    };
+    let mut files = vec![main];
+    let mut index = 0;
+    while let Some(path) = files.get(index).cloned() {
+        index += 1;
+        let Some(text) = reader.named_text(&path) else {
+            continue;
+        };
+        for pattern in control_file(&path, &text, reader) {
+            let pattern = match pattern.starts_with('/') {
+                true => pattern,
+                false => format!("{}/{pattern}", folder_of(&path)),
+            };
+            for path in reader.glob(&pattern) {
+                if files.len() < MAX_FILES && !files.contains(&path) {
+                    files.push(path);
+                }
+            }
+        }
+    }
+}
+
+/// Finds commands; what the file includes.
+fn control_file(path: &str, text: &str, reader: &mut Reader<'_>) -> Vec<String> {
+    let tokens = tokens(text);
+    let mut included = Vec::new();
+    let mut checks_program = false;
+    for (index, (line, word, quoted)) in tokens.iter().enumerate() {
+        if *quoted {
+            continue;
+        }
+        let next = |skipped: &[&str]| {
+            let mut following = tokens.iter().skip(index + 1);
+            following
+                .find(|(_, word, quoted)| *quoted || !skipped.contains(&word.to_ascii_lowercase().as_str()))
+                .map(|(_, word, _)| word.clone())
+        };
+        let word = word.to_ascii_lowercase();
+        let checks = index
+            .checked_sub(1)
+            .and_then(|before| tokens.get(before))
+            .is_some_and(|(_, word, quoted)| !quoted && word.eq_ignore_ascii_case("check"));
+        let command = match word.as_str() {
+            "include" => {
+                included.extend(next(&[]));
+                None
+            }
+            "check" => {
+                checks_program = false;
+                None
+            }
+            "program" if checks => {
+                checks_program = true;
+                None
+            }
+            "program" | "exec" => next(&["=", "is"]),
+            "path" if checks_program => next(&["=", "is"]),
+            _ => None,
+        };
+        if let Some(command) = command {
+            reader.at(path, *line);
+            reader.command(words::split(&command));
+        }
+    }
+    included
+}
+
+/// Words and quoted texts with their lines, and whether they were quoted; comments are left out.
+fn tokens(text: &str) -> Vec<(usize, String, bool)> {
+    let mut tokens: Vec<(usize, String, bool)> = Vec::new();
+    let mut line = 1;
+    let mut open: Option<(char, usize, String)> = None;
+    let mut word: Option<(usize, String)> = None;
+    let mut comment = false;
+    for character in text.chars() {
+        if character == '\n' {
+            line += 1;
+            comment = false;
+        }
+        if comment {
+            continue;
+        }
+        if let Some((quote, start, inner)) = &mut open {
+            if character == *quote {
+                tokens.push((*start, std::mem::take(inner), true));
+                open = None;
+            } else {
+                inner.push(character);
+            }
+            continue;
+        }
+        let ends_word = character.is_whitespace() || "\"'#=".contains(character);
+        if ends_word && let Some((start, word)) = word.take() {
+            tokens.push((start, word, false));
+        }
+        match character {
+            '"' | '\'' => open = Some((character, line, String::new())),
+            '#' => comment = true,
+            '=' => tokens.push((line, "=".to_owned(), false)),
+            _ if character.is_whitespace() => {}
+            _ => word
+                .get_or_insert_with(|| (line, String::new()))
+                .1
+                .push(character),
+        }
+    }
+    tokens.extend(word.map(|(start, word)| (start, word, false)));
+    tokens
+}

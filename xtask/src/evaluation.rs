@@ -1,0 +1,254 @@
+//! The published evaluation again: its images, each profiled, counted and checked on an engine, beside the published
+//! figures. What was found is kept by image and by program, so that a run goes on where the last one stopped.
+
+mod counts;
+mod published;
+mod row;
+mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use confine_engine::{Docker, Interrupt, Invocation};
+use serde_json::Value;
+
+use crate::images::build;
+use crate::images::recipe::{self, Target};
+
+use row::{Checked, Row};
+
+/// What the workload of an image is for `confine check`: every step of its recipe, each under its name.
+const STEPS: &str = "traffic failure reload shell";
+
+/// What to evaluate, and how.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The images; all of the published table that there are recipes for when none is named
+    names: Vec<String>,
+    /// Evaluate anew what was evaluated before
+    #[arg(long)]
+    again: bool,
+    /// Use this program instead of building confine
+    #[arg(long, value_name = "FILE")]
+    confine: Option<PathBuf>,
+    /// How often each image lives without a policy and with it
+    #[arg(long, default_value_t = 2)]
+    runs: u8,
+    /// Write the page anew from what is known, and evaluate nothing
+    #[arg(long)]
+    page: bool,
+}
+
+/// The whole run; whether every image passed its check.
+pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
+    let interrupt = Interrupt::default();
+    let raised = interrupt.clone();
+    ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
+    let data = root.join("docs/evaluation.json");
+    let mut rows = row::read(&data)?;
+    if !options.page {
+        let confine = match &options.confine {
+            Some(path) => path
+                .canonicalize()
+                .with_context(|| format!("cannot find {}", path.display()))?,
+            None => crate::images::build_confine(root, &interrupt)?,
+        };
+        let evaluation = Evaluation {
+            root,
+            docker: Docker::new(&interrupt),
+            program: row::digest(&confine)?,
+            confine,
+            interrupt,
+            runs: options.runs,
+        };
+        for target in targets(root, &options.names)? {
+            let image = match evaluation.build(&target) {
+                Ok(image) => image,
+                Err(error) if evaluation.interrupt.is_raised() => return Err(error),
+                // The other images still have something to tell.
+                Err(error) => {
+                    eprintln!("FAIL  {}\n      {error:#}", target.name);
+                    continue;
+                }
+            };
+            let known = rows.iter().any(|row| {
+                row.name == target.name && row.image == image && row.program == evaluation.program
+            });
+            if known && !options.again {
+                eprintln!("known {}", target.name);
+                continue;
+            }
+            match evaluation.evaluate(&target, image) {
+                Ok(row) => {
+                    eprintln!("{}", row.line());
+                    rows.retain(|other| other.name != row.name);
+                    rows.push(row);
+                    rows.sort_by(|one, other| one.name.cmp(&other.name));
+                    row::write(&data, &rows)?;
+                }
+                Err(error) if evaluation.interrupt.is_raised() => return Err(error),
+                Err(error) => eprintln!("FAIL  {}\n      {error:#}", target.name),
+            }
+        }
+    }
+    let page = root.join("docs/evaluation.md");
+    let text = format!("{}\n{}", include_str!("evaluation/page.md"), table::render(&rows));
+    fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;
+    Ok(rows.iter().all(|row| row.checked.passed))
+}
+
+/// The images of the published table, or those that are named, each on its first base.
+fn targets(root: &Path, names: &[String]) -> anyhow::Result<Vec<Target>> {
+    let folder = root.join("tests/images");
+    if !names.is_empty() {
+        return recipe::targets(&folder, names, false);
+    }
+    let mut targets = recipe::all(&folder)?;
+    targets.retain(|target| {
+        target.recipe.published.is_some() && target.recipe.bases.first() == Some(&target.base)
+    });
+    Ok(targets)
+}
+
+/// What every image of a run shares.
+struct Evaluation<'a> {
+    root: &'a Path,
+    docker: Docker,
+    confine: PathBuf,
+    /// A digest of the program, so that another one's findings are not taken for this one's.
+    program: String,
+    interrupt: Interrupt,
+    runs: u8,
+}
+
+impl Evaluation<'_> {
+    /// The image's identity on the engine.
+    fn build(&self, target: &Target) -> anyhow::Result<String> {
+        let images = self.root.join("tests/images");
+        let reference = target.reference();
+        build::image(
+            &self.docker,
+            &self.interrupt,
+            &images,
+            &target.base,
+            &target.folder,
+            &reference,
+        )
+        .with_context(|| format!("cannot build {}", target.name))?;
+        Ok(self.docker.image_id(&reference)?)
+    }
+
+    fn evaluate(&self, target: &Target, image: String) -> anyhow::Result<Row> {
+        eprintln!("evaluating {}", target.name);
+        let output = self.root.join("target/evaluation").join(&target.name);
+        fs::create_dir_all(&output).with_context(|| format!("cannot create {}", output.display()))?;
+        let report = output.join("report.json");
+        // From an archive, so that the engine's time to hand the image over is not counted.
+        let archive = output.join("image.tar");
+        self.docker.save(&target.reference(), &archive)?;
+        let mut analyse = self
+            .call(
+                "profile",
+                &format!("docker-archive:{}", archive.display()),
+                target,
+            )
+            .args(["--no-cache", "--quiet", "--stats=json", "--output"])
+            .arg(output.join("profile.json"))
+            .arg("--report")
+            .arg(&report);
+        analyse = analyse.limit(Duration::from_secs(900));
+        let finished = analyse.run();
+        fs::remove_file(&archive).with_context(|| format!("cannot remove {}", archive.display()))?;
+        let finished = finished?;
+        ensure!(
+            finished.code == Some(0),
+            "`{}` ended with {}: {}",
+            analyse.line(),
+            finished.outcome(),
+            finished.stderr
+        );
+        let statistics = finished
+            .stderr
+            .lines()
+            .find_map(|line| serde_json::from_str::<Value>(line).ok())
+            .context("no statistics were told")?;
+        let counts = counts::count(&json(&report)?, &target.recipe.main);
+        let checked = self.check(target, &output)?;
+        Ok(Row {
+            name: target.name.clone(),
+            published: target.recipe.published.clone(),
+            stand_in: target.recipe.stand_in.clone(),
+            image,
+            program: self.program.clone(),
+            counts,
+            seconds: statistics["total_milliseconds"].as_f64().unwrap_or_default() / 1000.0,
+            memory_mib: statistics["peak_memory_kib"].as_u64().unwrap_or_default() >> 10,
+            decode_ratio: statistics["decode_once"]["ratio"].as_f64(),
+            checked,
+        })
+    }
+
+    fn check(&self, target: &Target, output: &Path) -> anyhow::Result<Checked> {
+        let images = self.root.join("tests/images");
+        let step = |step: &str| {
+            format!(
+                "PORT=$HOST_PORT LC_ALL=C.UTF-8 '{}/run-step' {} {step}",
+                images.display(),
+                target.recipe_name
+            )
+        };
+        let workload = format!(
+            "for step in {STEPS}; do echo \"== $step\"; {} || exit; done",
+            step("$step")
+        );
+        let path = output.join("check.json");
+        let check = self
+            .call("check", &format!("docker-daemon:{}", target.reference()), target)
+            .args(["--quiet", "--format", "json", "--output"])
+            .arg(&path)
+            .arg("--port")
+            .arg(target.recipe.port.to_string())
+            .args([
+                "--ready-timeout",
+                "90s",
+                "--timeout",
+                "300s",
+                "--ready",
+                &step("ready"),
+            ])
+            .args(["--workload", &workload, "--runs", &self.runs.to_string()])
+            .limit(Duration::from_secs(3600));
+        let finished = check.run()?;
+        fs::write(output.join("check.err"), &finished.stderr)?;
+        match finished.code {
+            Some(0 | 4) => Ok(Checked::read(&json(&path)?)),
+            // It could not be checked, which is told.
+            Some(_) => Ok(Checked {
+                passed: false,
+                problems: vec![finished.stderr.trim().to_owned()],
+            }),
+            None => bail!("`{}` ended with {}", check.line(), finished.outcome()),
+        }
+    }
+
+    /// A command on the image as its recipe runs it.
+    fn call(&self, command: &str, image: &str, target: &Target) -> Invocation {
+        let mut call = Invocation::new(&self.confine)
+            .args([command, image])
+            .interrupt(&self.interrupt);
+        for variable in &target.recipe.environment {
+            call = call.args(["--env", variable]);
+        }
+        for line in &target.recipe.also {
+            call = call.args(["--also", line]);
+        }
+        call
+    }
+}
+
+fn json(path: &Path) -> anyhow::Result<Value> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+}

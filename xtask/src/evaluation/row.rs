@@ -1,0 +1,174 @@
+//! What is kept of each image.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::counts::Counts;
+
+/// One image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// What it is called here.
+    pub name: String,
+    /// Its name in the published table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
+    /// What it is, where it stands in for the published product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_in: Option<String>,
+    /// The image's identity.
+    pub image: String,
+    /// A digest of the program that it was evaluated with.
+    pub program: String,
+    /// The figures.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// How long the analysis took, without a cache.
+    pub seconds: f64,
+    /// Its largest resident set.
+    pub memory_mib: u64,
+    /// How many times as long as decoding the same code once.
+    pub decode_ratio: Option<f64>,
+    /// What its check came to.
+    pub checked: Checked,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// Whether the container is the same under its policy.
+    pub passed: bool,
+    /// What differs, what is denied, or why it could not be checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+}
+
+impl Checked {
+    /// From what `confine check` writes.
+    pub fn read(checked: &Value) -> Self {
+        let list = |owner: &Value, field: &str| owner[field].as_array().cloned().unwrap_or_default();
+        let text = |owner: &Value, field: &str| owner[field].as_str().unwrap_or("nothing").to_owned();
+        let mut problems = Vec::new();
+        for verdict in list(checked, "verdicts") {
+            problems.extend(list(&verdict, "differences").iter().map(|difference| {
+                format!(
+                    "{}: `{}` in place of `{}`",
+                    text(difference, "step"),
+                    text(difference, "found"),
+                    text(difference, "expected")
+                )
+            }));
+            problems.extend(list(&verdict, "denied").iter().map(|denied| {
+                let arguments: Vec<String> = list(denied, "arguments")
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect();
+                format!(
+                    "{}({}) by {} denied, foreseen: {}",
+                    text(denied, "call"),
+                    arguments.join("; "),
+                    text(denied, "program"),
+                    text(denied, "foreseen")
+                )
+            }));
+            let observation = &verdict["observation"];
+            if observation != "complete" {
+                problems.push(format!("denied calls could not all be seen: {observation}"));
+            }
+        }
+        Self {
+            passed: problems.is_empty(),
+            problems,
+        }
+    }
+}
+
+impl Row {
+    /// The row in one line, for whoever waits.
+    pub fn line(&self) -> String {
+        let word = if self.checked.passed { "pass" } else { "FAIL" };
+        let mut line = format!(
+            "{word}  {}: {} of 335 denied, {} for the main program",
+            self.name, self.counts.denied, self.counts.main_denied
+        );
+        for problem in &self.checked.problems {
+            line.push_str("\n      ");
+            line.push_str(&problem.replace('\n', "\n      "));
+        }
+        line
+    }
+}
+
+/// The rows that are known; none if there is no such file yet.
+pub fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("malformed {}", path.display()))
+}
+
+/// Writes them whole or not at all: a run may be stopped at any time.
+pub fn write(path: &Path, rows: &[Row]) -> anyhow::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)
+        .with_context(|| format!("cannot create a file in {}", folder.display()))?;
+    writeln!(file, "{}", serde_json::to_string_pretty(rows)?)?;
+    file.persist(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+/// A digest of a file, short.
+pub fn digest(path: &Path) -> anyhow::Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let digest = Sha256::digest(&bytes);
+    Ok(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_check_finds_is_kept_in_words() {
+        let verdict = json!({
+            "differences": [{ "step": "workload", "kind": "output", "found": "61", "expected": "60" }],
+            "denied": [{ "call": "bind", "program": "/a", "arguments": ["fd=3"], "foreseen": "no" }],
+            "observation": "complete",
+        });
+        let checked = Checked::read(&json!({ "verdicts": [verdict] }));
+        assert!(!checked.passed);
+        assert_eq!(
+            checked.problems,
+            [
+                "workload: `61` in place of `60`",
+                "bind(fd=3) by /a denied, foreseen: no"
+            ]
+        );
+        let passed = json!({ "differences": [], "denied": [], "observation": "complete" });
+        assert!(Checked::read(&json!({ "verdicts": [passed] })).passed);
+    }
+
+    #[test]
+    fn rows_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.json");
+        assert_eq!(read(&path).unwrap(), []);
+        let rows = [Row {
+            name: "nginx".to_owned(),
+            ..Row::default()
+        }];
+        write(&path, &rows).unwrap();
+        assert_eq!(read(&path).unwrap(), rows);
+    }
+}

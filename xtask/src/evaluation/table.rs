@@ -1,0 +1,161 @@
+//! The rows as a page.
+
+use std::fmt::Write;
+
+use super::published;
+use super::row::Row;
+
+/// The tables, the averages, and everything that failed.
+pub fn render(rows: &[Row]) -> String {
+    let today = confine_kernel::calls().len();
+    let mut text = format!(
+        "| image | denied of 335 | published | main program | published | allowed of {today} | main program | restricted \
+         | main program | published | values | assumptions | programs | objects | time | memory | decoding | check |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|\n"
+    );
+    for row in rows {
+        text.push_str(&line(row));
+    }
+    text.push_str(&averages(rows));
+    text.push_str(&missing(rows));
+    text.push_str(&stand_ins(rows));
+    for row in rows.iter().filter(|row| !row.checked.passed) {
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(text, "\n**{}** does not pass its check:\n", row.name);
+        for problem in &row.checked.problems {
+            let _ = writeln!(text, "- {}", problem.replace('\n', "\n  "));
+        }
+    }
+    text
+}
+
+fn line(row: &Row) -> String {
+    let counts = &row.counts;
+    let theirs = row.published.as_deref().and_then(published::of);
+    let cell = |number: Option<usize>| number.map_or_else(String::new, |number| number.to_string());
+    let cells = [
+        row.name.clone(),
+        counts.denied.to_string(),
+        cell(theirs.as_ref().map(|row| row.denied)),
+        counts.main_denied.to_string(),
+        cell(theirs.as_ref().map(|row| row.main_denied)),
+        counts.allowed.to_string(),
+        counts.main_allowed.to_string(),
+        counts.restricted.to_string(),
+        counts.main_restricted.to_string(),
+        cell(theirs.as_ref().map(|row| row.restricted)),
+        counts.values.to_string(),
+        counts.assumptions.to_string(),
+        counts.programs.to_string(),
+        counts.objects.to_string(),
+        format!("{:.1} s", row.seconds),
+        format!("{} MiB", row.memory_mib),
+        row.decode_ratio
+            .map_or_else(String::new, |ratio| format!("{ratio:.1}")),
+        if row.checked.passed { "pass" } else { "**fail**" }.to_owned(),
+    ];
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// Averages over the rows of the published table, of ours and of theirs for the same rows.
+fn averages(rows: &[Row]) -> String {
+    let compared: Vec<(&Row, published::Published)> = rows
+        .iter()
+        .filter_map(|row| Some((row, published::of(row.published.as_deref()?)?)))
+        .collect();
+    if compared.is_empty() {
+        return String::new();
+    }
+    let average = |figure: &dyn Fn(&(&Row, published::Published)) -> usize| {
+        compared.iter().map(figure).sum::<usize>() as f64 / compared.len() as f64
+    };
+    let mut text = format!(
+        "\nOn average over the {} of the published 27 images that are here: {:.1} of 335 calls denied container-wide \
+         (published for the same: {:.1}), {:.1} for the main program ({:.1}), {:.1} calls restricted by argument \
+         container-wide and {:.1} for the main program ({:.1}).\n",
+        compared.len(),
+        average(&|(row, _)| row.counts.denied),
+        average(&|(_, theirs)| theirs.denied),
+        average(&|(row, _)| row.counts.main_denied),
+        average(&|(_, theirs)| theirs.main_denied),
+        average(&|(row, _)| row.counts.restricted),
+        average(&|(row, _)| row.counts.main_restricted),
+        average(&|(_, theirs)| theirs.restricted),
+    );
+    let worse = compared.iter().filter(|(row, theirs)| {
+        row.counts.denied < theirs.denied || row.counts.main_denied < theirs.main_denied
+    });
+    let worse: Vec<&str> = worse.map(|(row, _)| row.name.as_str()).collect();
+    if !worse.is_empty() {
+        let _ = writeln!(text, "\nBelow a published figure: {}.", worse.join(", "));
+    }
+    text
+}
+
+fn missing(rows: &[Row]) -> String {
+    let is_here = |name: &str| rows.iter().any(|row| row.published.as_deref() == Some(name));
+    let missing: Vec<&str> = published::all()
+        .map(|(name, _)| name)
+        .filter(|name| !is_here(name))
+        .collect();
+    match missing.as_slice() {
+        [] => String::new(),
+        missing => format!("\nNot here: {}.\n", missing.join(", ")),
+    }
+}
+
+fn stand_ins(rows: &[Row]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        if let Some(stand_in) = &row.stand_in {
+            if text.is_empty() {
+                text.push_str("\n| image | stands in for it |\n|---|---|\n");
+            }
+            let _ = writeln!(text, "| {} | {stand_in} |", row.name);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::counts::Counts;
+    use super::super::row::Checked;
+    use super::*;
+
+    #[test]
+    fn rows_stand_beside_what_was_published() {
+        let row = |name: &str, denied, passed| Row {
+            name: name.to_owned(),
+            published: Some(name.to_owned()),
+            stand_in: (name == "mysql").then(|| "MariaDB".to_owned()),
+            counts: Counts {
+                denied,
+                main_denied: 210,
+                ..Counts::default()
+            },
+            checked: Checked {
+                passed,
+                problems: if passed {
+                    Vec::new()
+                } else {
+                    vec!["stop: late".to_owned()]
+                },
+            },
+            ..Row::default()
+        };
+        let text = render(&[row("mysql", 130, false), row("nginx", 190, true)]);
+        for expected in [
+            "| nginx | 190 | 159 | 210 | 204 |",
+            "| **fail** |",
+            "over the 2 of the published 27 images that are here: 160.0 of 335 calls denied container-wide \
+             (published for the same: 145.5), 210.0 for the main program (188.0)",
+            "Below a published figure: mysql.",
+            "| mysql | MariaDB |",
+            "**mysql** does not pass its check:\n\n- stop: late",
+            "Not here: drupal,",
+        ] {
+            assert!(text.contains(expected), "{expected} is not in\n{text}");
+        }
+    }
+}
