@@ -18,6 +18,7 @@ mod constants;
 mod corpus;
 mod evaluation;
 mod images;
+mod start_up;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -45,6 +46,8 @@ enum Chore {
     Benchmark(benchmark::Options),
     /// Writes the table of named constants anew from the kernel's user headers
     Constants(constants::Options),
+    /// Measures what it costs a program to start under a policy of its own
+    StartUp(start_up::Options),
     /// Checks what the compiler does not: file lengths, top docs, paths of this machine
     Tidy,
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Chore::Evaluation(options) => evaluation::run(&root, &options),
         Chore::Benchmark(options) => benchmark::run(&root, &options),
         Chore::Constants(options) => constants::run(&root, &options),
+        Chore::StartUp(options) => start_up::run(&options),
         Chore::Tidy => tidy::run(&root),
     });
     match outcome {

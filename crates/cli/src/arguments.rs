@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::asked::{self, AskedCall};
 use crate::options::{AddressTaken, Exec};
 
-pub use harden::{HardenArguments, MountArguments, WishArguments};
+pub use harden::{HardenArguments, MountArguments, RunArguments, WishArguments};
 
 /// What every help text ends with.
 const EXIT_CODES: &str = "\
@@ -111,6 +111,8 @@ pub enum Command {
     Harden(HardenArguments),
     /// Prepare files that do the same for an unchanged image when they are mounted
     Mount(MountArguments),
+    /// Run a program of this host under a policy of its own
+    Run(RunArguments),
     /// Look into the filter that the kernel runs for a policy
     Filter(FilterArguments),
     /// Run an image's container without and with its policy, and tell what differs and what is denied

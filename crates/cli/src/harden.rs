@@ -246,7 +246,7 @@ mod tests {
         ] {
             let mut report = report(before);
             add_loader_calls(&mut report);
-            let policy = policy::container(&report);
+            let policy = policy::whole(&report);
             let prctl = |option| policy.allows(ARCHITECTURE, 157, &[option, 0, 0, 0, 0, 0]);
             assert!(prctl(38) && prctl(confine_harden::probe::OPTION.into()));
             assert_eq!(prctl(15), name_is_allowed);

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Why(arguments) => commands::why(&arguments),
         Command::Harden(arguments) => commands::harden(&arguments),
         Command::Mount(arguments) => commands::mount(&arguments),
+        Command::Run(arguments) => commands::run(&arguments),
         Command::Filter(arguments) => commands::filter(&arguments),
         Command::Check(arguments) => commands::check(&arguments),
         Command::Cache(arguments) => commands::cache(&arguments),

@@ -179,6 +179,9 @@ fn help_texts_are_the_known_ones() {
         ("why", &["why", "--help"]),
         ("filter-run", &["filter", "run", "--help"]),
         ("check", &["check", "--help"]),
+        ("harden", &["harden", "--help"]),
+        ("mount", &["mount", "--help"]),
+        ("run", &["run", "--help"]),
     ] {
         let output = confine(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");

@@ -23,8 +23,8 @@ const PAGE: u64 = 4096;
 const MAXIMUM_SEGMENTS: usize = PAGE as usize / elf::PROGRAM_HEADER_BYTES;
 /// Zeros of a dynamic loader that are written out. glibc's has some hundred bytes, musl's some thousand.
 const MAXIMUM_ZEROS: u64 = 16 << 20;
-/// How large a file may become: the new segments must stay in reach of the loader's 32-bit file tools.
-const MAXIMUM_BYTES: u64 = 4 << 30;
+/// How much larger a file may become: the new segments lie behind all of its memory, however much that is.
+const MAXIMUM_GROWTH: u64 = 256 << 20;
 /// Where the bundle begins is a multiple of this.
 const BUNDLE_ALIGNMENT: u64 = 64;
 
@@ -90,6 +90,8 @@ pub fn grafted_filters(file: &[u8], program: Option<&Fingerprint>) -> Option<Vec
 struct Grafted {
     header: FileHeader,
     segments: Vec<Segment>,
+    /// How many bytes the file had.
+    file_bytes: u64,
     /// What was written so far, beginning with the file as it was.
     output: Vec<u8>,
 }
@@ -114,6 +116,7 @@ impl Grafted {
         Ok(Self {
             header,
             segments,
+            file_bytes: file.len() as u64,
             output: file.to_vec(),
         })
     }
@@ -234,7 +237,7 @@ impl Grafted {
     }
 
     fn pad(&mut self, length: u64) -> Result<(), GraftError> {
-        if length > MAXIMUM_BYTES {
+        if length > self.file_bytes.saturating_add(MAXIMUM_GROWTH) {
             return Err(GraftError::Layout("it would become too large"));
         }
         self.output.resize(length as usize, 0);

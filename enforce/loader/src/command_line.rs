@@ -52,8 +52,9 @@ pub(crate) fn program(start: &Start) -> Asked {
         };
     }
     match argument(index) {
-        // glibc searches a name without a slash among the libraries.
-        Some(path) if path.bytes().iter().any(|byte| *byte == b'/') => Asked::Run(path),
+        // glibc searches a name without a slash among the libraries. By parts: a search for the byte would bring code of
+        // the compiled core library, which goes through tables of addresses.
+        Some(path) if path.bytes().split(|byte| *byte == b'/').nth(1).is_some() => Asked::Run(path),
         Some(_) => Asked::Unclear,
         // Without a program the loader prints how it is used.
         None => Asked::Show,

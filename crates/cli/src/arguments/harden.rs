@@ -1,5 +1,6 @@
 //! Flags of the commands that put policies where programs start.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -83,4 +84,39 @@ pub struct WishArguments {
 fn target(text: &str) -> Result<Target, String> {
     text.parse()
         .map_err(|error: confine_image::Error| error.to_string())
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  confine run -- redis-server --port 7777
+  confine profile dir:/ --program /usr/bin/redis-server -o redis.json
+  confine run --profile redis.json -- redis-server
+
+A denied call fails with ENOSYS. The program cannot gain privileges (no_new_privs), and /proc/self/exe is the loader that \
+holds the policy.";
+
+/// Flags of `confine run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_EXAMPLES)]
+pub struct RunArguments {
+    /// The policy, as a profile of the OCI runtime specification; by an analysis of the program if it is left out
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+
+    /// Compute everything anew, and keep nothing of the analysis for the next time
+    #[arg(long)]
+    pub no_cache: bool,
+
+    /// Say nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+
+    /// The program and its arguments
+    #[arg(
+        value_name = "CMD ARGS",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub command: Vec<OsString>,
 }

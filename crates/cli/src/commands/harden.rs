@@ -30,7 +30,7 @@ pub fn harden(arguments: &HardenArguments) -> anyhow::Result<Outcome> {
     if let Some(profile) = profile {
         profile.write(&container_profile(&report, arguments.analysis.quiet)?)?;
     }
-    output::print(&format!("{digest}\n"))?;
+    output::print(format!("{digest}\n"))?;
     tell(&hardened, arguments.analysis.quiet);
     Ok(Outcome::Done)
 }
@@ -54,7 +54,7 @@ pub fn mount(arguments: &MountArguments) -> anyhow::Result<Outcome> {
         &container_profile(&report, arguments.analysis.quiet)?,
         0o644,
     )?;
-    output::print(&harden::snippets(
+    output::print(harden::snippets(
         &arguments.analysis.image,
         &folder,
         &hardened.addition,
@@ -85,14 +85,15 @@ fn prepare(
 
 /// The profile that the container runs under, and a word about what it cannot say.
 fn container_profile(report: &Report, quiet: bool) -> anyhow::Result<Vec<u8>> {
-    let written = written::write(&policy::container(report), Format::Oci)?;
+    let written = written::write(&policy::whole(report), Format::Oci)?;
     for loss in written.coarser.iter().filter(|_| !quiet) {
         summary::show_coarser(None, loss);
     }
     Ok(written.files.concat())
 }
 
-fn write_file(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+/// Writes a file that appears when all of it is there, with its folders.
+pub(super) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     let cannot = || format!("cannot write {}", path.display());
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(cannot)?;

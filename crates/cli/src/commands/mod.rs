@@ -7,6 +7,7 @@ mod generate;
 mod harden;
 mod inspect;
 mod profile;
+mod run;
 mod why;
 
 pub use cache::cache;
@@ -16,4 +17,5 @@ pub use generate::{completions, man};
 pub use harden::{harden, mount};
 pub use inspect::inspect;
 pub use profile::profile;
+pub use run::run;
 pub use why::why;
