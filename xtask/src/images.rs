@@ -8,6 +8,7 @@
 //! away from a profile and must see that fail.
 
 pub mod build;
+mod hardened;
 mod mode;
 mod observed;
 mod profile;
@@ -24,6 +25,7 @@ use anyhow::{Context, bail, ensure};
 use confine_engine::{AuditLog, AuditRecord, Docker, Error, Interrupt, Invocation, Seccomp};
 
 use build::Built;
+use hardened::Hardened;
 use mode::{Engine, Mode};
 use profile::{Figures, Profile};
 use recipe::Target;
@@ -80,6 +82,8 @@ struct Prepared {
     target: Target,
     built: Built,
     profile: Profile,
+    /// With a policy for each program; none where the profile is somebody else's.
+    hardened: Option<Hardened>,
     output: PathBuf,
 }
 
@@ -236,10 +240,18 @@ impl Runner {
         };
         let profile = profile.with_context(|| format!("no profile for {}", target.name))?;
         eprintln!("{}: {} calls allowed", target.name, profile.figures.allowed.len());
+        let hardened = match (stand_in, confine) {
+            (None, Some(confine)) => Some(
+                hardened::make(confine, &self.interrupt, &built.archive, target, &output)
+                    .with_context(|| format!("cannot harden {}", target.name))?,
+            ),
+            _ => None,
+        };
         Ok(Prepared {
             target: target.clone(),
             built,
             profile,
+            hardened,
             output,
         })
     }
@@ -350,6 +362,9 @@ impl Runner {
                 ..Mode::PLAIN
             },
         ];
+        if let Some(hardened) = &image.hardened {
+            verdicts.extend(self.prove_hardened(image, hardened, &baselines)?);
+        }
         for mode in audits.into_iter().filter(|mode| self.modes.contains(mode)) {
             let (_, missed) = self.audited_life(image, &image.profile.path, mode, "audit")?;
             verdicts.push(self.tell(image, format!("audit, {mode}"), missed));
@@ -367,6 +382,42 @@ impl Runner {
         Ok(verdicts)
     }
 
+    /// The engine's modes again, with a policy for each program beside the container's, and a probe under the main
+    /// program's.
+    fn prove_hardened(
+        &self,
+        image: &Prepared,
+        hardened: &Hardened,
+        baselines: &BTreeMap<Mode, Outcome>,
+    ) -> anyhow::Result<Vec<(String, Verdict)>> {
+        let mut verdicts = Vec::new();
+        let confined = Seccomp::Profile(hardened.profile.clone());
+        let modes = self.modes.iter().filter(|mode| mode.engine == Engine::Docker);
+        for (index, mode) in modes.enumerate() {
+            let Some(baseline) = baselines
+                .get(&mode.baseline())
+                .filter(|baseline| baseline.is_complete())
+            else {
+                continue;
+            };
+            let outcome = self.life_of(
+                image,
+                &hardened.target,
+                *mode,
+                &confined,
+                &format!("hardened-{index}"),
+            )?;
+            let mut problems = outcome.differences(baseline);
+            if !problems.is_empty() && !outcome.log.is_empty() {
+                problems.push(format!("the end of its log:\n\n```\n{}\n```", outcome.log));
+            }
+            verdicts.push(self.tell(image, format!("hardened, {mode}"), problems));
+        }
+        let problems = hardened.probe(&self.interrupt)?;
+        verdicts.push(self.tell(image, "hardened, probe".to_owned(), problems));
+        Ok(verdicts)
+    }
+
     fn tell(&self, image: &Prepared, mode: String, problems: Vec<String>) -> (String, Verdict) {
         let word = if problems.is_empty() { "pass" } else { "FAIL" };
         eprintln!("{word}  {}, {mode}", image.target.name);
@@ -378,6 +429,18 @@ impl Runner {
 
     /// One container's life in one mode.
     fn life(&self, image: &Prepared, mode: Mode, seccomp: &Seccomp, label: &str) -> Result<Outcome, Error> {
+        self.life_of(image, &image.target, mode, seccomp, label)
+    }
+
+    /// As [`Runner::life`], of an image that stands for it on the engine.
+    fn life_of(
+        &self,
+        image: &Prepared,
+        target: &Target,
+        mode: Mode,
+        seccomp: &Seccomp,
+        label: &str,
+    ) -> Result<Outcome, Error> {
         let name = format!("confine-{}-{}-{label}", std::process::id(), image.target.name);
         let folder = image.output.join("scratch").join(label);
         let place = Place {
@@ -386,14 +449,7 @@ impl Runner {
             interrupt: &self.interrupt,
         };
         let outcome = trial::lead(&place, || {
-            mode.start(
-                &image.target,
-                &image.built,
-                seccomp,
-                &name,
-                &folder,
-                &self.interrupt,
-            )
+            mode.start(target, &image.built, seccomp, &name, &folder, &self.interrupt)
         });
         if !self.keep {
             let _ = std::fs::remove_dir_all(&folder);

@@ -21,6 +21,7 @@ mod evaluation;
 mod filters;
 mod images;
 mod observer;
+mod start_up;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +53,8 @@ enum Chore {
     Constants(constants::Options),
     /// Compiles the program that counts in the kernel
     Observer(observer::Options),
+    /// Measures what it costs a program to start under a policy of its own
+    StartUp(start_up::Options),
     /// Checks what the compiler does not: file lengths, top docs, paths of this machine
     Tidy,
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Chore::Filters(options) => filters::run(&root, &options),
         Chore::Constants(options) => constants::run(&root, &options),
         Chore::Observer(options) => observer::run(&root, &options),
+        Chore::StartUp(options) => start_up::run(&options),
         Chore::Tidy => tidy::run(&root),
     });
     match outcome {

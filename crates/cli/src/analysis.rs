@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use confine_cache::{Cache, Key, KeyBuilder};
-use confine_image::{Memory, OpenOptions};
+use confine_image::{Image, Memory, OpenOptions};
 use confine_kernel::Runtime;
 use confine_report::Report;
 
@@ -42,11 +42,16 @@ impl Memory for Verified {
 
 /// Analyses what the arguments name and says what they ask for about it.
 pub fn run(arguments: &AnalysisArguments) -> anyhow::Result<Report> {
+    run_on_image(arguments).map(|(_, report)| report)
+}
+
+/// As [`run`], with the image.
+pub fn run_on_image(arguments: &AnalysisArguments) -> anyhow::Result<(Image, Report)> {
     let arguments = &remembered::recall(arguments)?;
     let bar = Bar::new(arguments.quiet);
     let result = analyse(arguments, &bar);
     bar.clear();
-    let (report, problems, statistics) = result?;
+    let (image, report, problems, statistics) = result?;
     if !arguments.quiet {
         problems.iter().for_each(|problem| terminal::warning(problem));
     }
@@ -60,10 +65,13 @@ pub fn run(arguments: &AnalysisArguments) -> anyhow::Result<Report> {
         Some(StatisticsFormat::Json) => terminal::plain(&show::json(&statistics)?),
         None => (),
     }
-    Ok(report)
+    Ok((image, report))
 }
 
-fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, Vec<String>, Statistics)> {
+/// What an analysis comes to: the image, the report, what was odd, where the time went.
+type Analysed = (Image, Report, Vec<String>, Statistics);
+
+fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<Analysed> {
     let mut problems = Vec::new();
     let cache = match arguments.no_cache {
         true => None,
@@ -100,5 +108,5 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<(Report, 
         compare: arguments.stats.is_some(),
     };
     let report = pipeline::analyse(&image, &config, &options, bar, &mut statistics)?;
-    Ok((report, problems, statistics))
+    Ok((image, report, problems, statistics))
 }

@@ -14,10 +14,12 @@ use crate::asked::{self, AskedCall};
 use crate::options::{AddressTaken, Exec};
 
 mod check;
+mod harden;
 mod observe;
 mod subjects;
 
 pub use check::{CheckArguments, CheckFormat, RunningArguments};
+pub use harden::{HardenArguments, MountArguments, RunArguments, WishArguments};
 pub use observe::{CompareArguments, CompareFormat, EngineName, ObserveArguments, SeccompChoice};
 pub use subjects::{CveArguments, CveFormat, DiffArguments, DiffFormat, Within};
 use subjects::{SUBJECT, SUBJECT_HELP};
@@ -94,6 +96,12 @@ pub enum Command {
     Inspect(InspectArguments),
     /// Show why a system call is allowed, or that it is denied
     Why(WhyArguments),
+    /// Write an image in which every program starts under a policy of its own
+    Harden(HardenArguments),
+    /// Prepare files that do the same for an unchanged image when they are mounted
+    Mount(MountArguments),
+    /// Run a program of this host under a policy of its own
+    Run(RunArguments),
     /// Look into the filter that the kernel runs for a policy
     Filter(FilterArguments),
     /// Run an image's container without and with its policy, and tell what differs and what is denied

@@ -10,6 +10,7 @@ mod asked;
 mod check;
 mod commands;
 mod filter_source;
+mod harden;
 mod options;
 mod output;
 mod overrides;
@@ -37,6 +38,9 @@ fn main() -> ExitCode {
         Command::Profile(arguments) => commands::profile(&arguments),
         Command::Inspect(arguments) => commands::inspect(&arguments),
         Command::Why(arguments) => commands::why(&arguments),
+        Command::Harden(arguments) => commands::harden(&arguments),
+        Command::Mount(arguments) => commands::mount(&arguments),
+        Command::Run(arguments) => commands::run(&arguments),
         Command::Filter(arguments) => commands::filter(&arguments),
         Command::Check(arguments) => commands::check(&arguments),
         Command::Cve(arguments) => commands::cve(&arguments),

@@ -200,6 +200,9 @@ fn help_texts_are_the_known_ones() {
         ("diff", &["diff", "--help"]),
         ("observe", &["observe", "--help"]),
         ("compare", &["compare", "--help"]),
+        ("harden", &["harden", "--help"]),
+        ("mount", &["mount", "--help"]),
+        ("run", &["run", "--help"]),
     ] {
         let output = confine(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");

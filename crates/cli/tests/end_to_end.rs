@@ -17,6 +17,8 @@ mod check;
 mod executed;
 #[path = "end_to_end/filters.rs"]
 mod filters;
+#[path = "end_to_end/harden.rs"]
+mod harden;
 #[path = "end_to_end/image.rs"]
 mod image;
 #[path = "end_to_end/open_numbers.rs"]

@@ -45,6 +45,7 @@ pub(crate) fn find(store: &Store, name: Option<&str>, platform: &Platform) -> Re
     Ok(Found {
         layers: layers(store, item, &configuration)?,
         configuration,
+        written: config,
         digest: digest.to_string(),
         name: name
             .map(str::to_owned)

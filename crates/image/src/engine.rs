@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
+use bollard::query_parameters::ImportImageOptions;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt};
@@ -32,31 +33,16 @@ pub(crate) fn export(name: &str) -> Result<Export, Error> {
         place: name.to_owned(),
         reason,
     };
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
-    if name.is_empty() || name.contains("..") || !name.bytes().all(is_plain) {
+    if !may_be_a_name(name) {
         return Err(failed(
             "no such file or folder, and no image may be called so".to_owned(),
         ));
     }
-    let host = host(&Environment::of_process()).map_err(failed)?;
-    let Some(socket) = host.strip_prefix("unix://") else {
-        return Err(failed(format!(
-            "the Docker engine is at {host}, and only unix sockets are spoken to"
-        )));
-    };
-    let unreachable = |error: bollard::errors::Error| {
-        failed(format!(
-            "no such file or folder, and the Docker engine at {host} does not answer: {error}"
-        ))
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Error::io("Docker engine", source))?;
-    let docker = Docker::connect_with_unix(socket, TIMEOUT, API_DEFAULT_VERSION).map_err(unreachable)?;
-    let docker = runtime
-        .block_on(docker.negotiate_version())
-        .map_err(unreachable)?;
+    let Connection {
+        runtime,
+        docker,
+        host,
+    } = Connection::open().map_err(|reason| failed(format!("no such file or folder, and {reason}")))?;
     // Asked for by its id, an image comes alone; asked for by a name without a tag, every tag would come.
     let inspected = runtime
         .block_on(docker.inspect_image(name))
@@ -64,7 +50,9 @@ pub(crate) fn export(name: &str) -> Result<Export, Error> {
             bollard::errors::Error::DockerResponseServerError { status_code: 404, .. } => failed(format!(
                 "no such file or folder, and the Docker engine at {host} has no such image"
             )),
-            error => unreachable(error),
+            error => failed(format!(
+                "no such file or folder, and the Docker engine at {host} does not answer: {error}"
+            )),
         })?;
     let id = inspected.id.unwrap_or_else(|| name.to_owned());
     let stream = Box::pin(docker.export_image(&id));
@@ -73,6 +61,70 @@ pub(crate) fn export(name: &str) -> Result<Export, Error> {
         stream,
         current: Bytes::new(),
     })
+}
+
+/// Gives the engine what `docker load` would give it.
+pub(crate) fn import(name: &str, archive: Bytes) -> Result<(), Error> {
+    let failed = |reason: String| Error::Engine {
+        place: name.to_owned(),
+        reason,
+    };
+    if !may_be_a_name(name) {
+        return Err(failed("no image may be called so".to_owned()));
+    }
+    let Connection {
+        runtime,
+        docker,
+        host,
+    } = Connection::open().map_err(failed)?;
+    let refused = |reason: String| failed(format!("the Docker engine at {host} does not take it: {reason}"));
+    let mut answers =
+        Box::pin(docker.import_image(ImportImageOptions::default(), bollard::body_full(archive), None));
+    // Bounded: the engine closes its answer when it is done, and says nothing for longer than the limit only if it
+    // has gone.
+    while let Some(answer) = runtime.block_on(answers.next()) {
+        let answer = answer.map_err(|error| refused(error.to_string()))?;
+        if let Some(error) = answer.error_detail.and_then(|detail| detail.message) {
+            return Err(refused(error));
+        }
+    }
+    Ok(())
+}
+
+fn may_be_a_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
+    !name.is_empty() && !name.contains("..") && name.bytes().all(is_plain)
+}
+
+/// An engine that answers.
+struct Connection {
+    runtime: Runtime,
+    docker: Docker,
+    host: String,
+}
+
+impl Connection {
+    fn open() -> Result<Self, String> {
+        let host = host(&Environment::of_process())?;
+        let Some(socket) = host.strip_prefix("unix://") else {
+            return Err(format!(
+                "the Docker engine is at {host}, and only unix sockets are spoken to"
+            ));
+        };
+        let silent =
+            |error: bollard::errors::Error| format!("the Docker engine at {host} does not answer: {error}");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("the Docker engine cannot be asked: {error}"))?;
+        let docker = Docker::connect_with_unix(socket, TIMEOUT, API_DEFAULT_VERSION).map_err(silent)?;
+        let docker = runtime.block_on(docker.negotiate_version()).map_err(silent)?;
+        Ok(Self {
+            runtime,
+            docker,
+            host,
+        })
+    }
 }
 
 impl Read for Export {

@@ -24,6 +24,21 @@ pub struct Resolved {
     pub mode: u32,
     /// Size in bytes; 0 unless regular.
     pub size: u64,
+    /// What a copy of it has to keep besides.
+    pub ownership: Ownership,
+}
+
+/// What a copy of a file or folder has to keep besides its mode: whose it is, since when, with which privileges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Ownership {
+    /// The user's number.
+    pub user: u32,
+    /// The group's number.
+    pub group: u32,
+    /// When it was changed last, in seconds since 1970; 0 if before.
+    pub modified: u64,
+    /// Whether executing it gives capabilities.
+    pub capabilities: bool,
 }
 
 impl Resolved {
@@ -31,6 +46,12 @@ impl Resolved {
     #[must_use]
     pub fn is_executable(&self) -> bool {
         self.kind == FileKind::Regular && self.mode & 0o111 != 0
+    }
+
+    /// Whether executing it may give privileges that the process did not have.
+    #[must_use]
+    pub fn gives_privileges(&self) -> bool {
+        self.is_executable() && (self.mode & 0o6000 != 0 || self.ownership.capabilities)
     }
 }
 

@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 
 use crate::content::MAX_FILE;
 use crate::mapping;
-use crate::{Error, FileBytes, FileKind, Files, ReadError, Resolved};
+use crate::{Error, FileBytes, FileKind, Files, Ownership, ReadError, Resolved};
 
 /// How many symbolic links one look-up may follow, as Linux does (`MAXSYMLINKS`, include/linux/namei.h).
 const MAX_LINKS: usize = 40;
@@ -141,7 +141,7 @@ impl Folder {
 
 impl Files for Folder {
     fn resolve(&self, path: &str) -> Option<Resolved> {
-        let Place { path, metadata, .. } = self.walk(path)?;
+        let Place { host, path, metadata } = self.walk(path)?;
         let (kind, size) = if metadata.is_file() {
             (FileKind::Regular, metadata.len())
         } else if metadata.is_dir() {
@@ -154,6 +154,14 @@ impl Files for Folder {
             kind,
             mode: metadata.mode() & 0o7777,
             size,
+            ownership: Ownership {
+                user: metadata.uid(),
+                group: metadata.gid(),
+                modified: metadata.mtime().try_into().unwrap_or(0),
+                capabilities: kind == FileKind::Regular
+                    && metadata.mode() & 0o111 != 0
+                    && has_capabilities(&host),
+            },
         })
     }
 
@@ -177,6 +185,12 @@ impl Files for Folder {
         names.dedup();
         names
     }
+}
+
+/// Whether executing a file gives capabilities. A file system without extended attributes has none.
+fn has_capabilities(path: &Path) -> bool {
+    let mut value = [0u8; 64];
+    rustix::fs::lgetxattr(path, "security.capability", &mut value).is_ok_and(|length| length > 0)
 }
 
 /// What a folder has of that name, where a name that is not UTF-8 goes by its replacement characters.

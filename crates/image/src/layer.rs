@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use crate::Error;
 use crate::compression::Compression;
 use crate::content::{Content, Stored};
 use crate::digest::{Digest, Hasher};
 use crate::pipe::{self, Chunks};
 use crate::tarball::{Member, MemberKind, Source, Walk};
 use crate::verified::Verified;
+use crate::{Error, Ownership};
 
 /// Most entries that all layers of an image may have.
 const MAX_ENTRIES: u64 = 4_000_000;
@@ -54,6 +54,7 @@ pub(crate) enum Expected {
 pub(crate) struct Entry {
     pub(crate) name: String,
     pub(crate) mode: u32,
+    pub(crate) ownership: Ownership,
     pub(crate) kind: EntryKind,
 }
 
@@ -262,6 +263,7 @@ impl Layer {
             entries.push(Entry {
                 name: member.name,
                 mode: member.mode,
+                ownership: member.ownership,
                 kind,
             });
         }

@@ -34,12 +34,14 @@ mod store;
 mod tarball;
 mod tree;
 mod verified;
+mod write;
 
 pub use bytes::Bytes as FileBytes;
 pub use config::{Config, Healthcheck};
 pub use error::Error;
-pub use files::{FileKind, Files, ReadError, Resolved};
+pub use files::{FileKind, Files, Ownership, ReadError, Resolved};
 pub use memory::MemoryFiles;
-pub use open::{Image, InvalidPlatform, OpenOptions, Platform, Progress, Stage, open};
+pub use open::{Image, InvalidPlatform, OpenOptions, Parts, Platform, Progress, Stage, open};
 pub use reference::{Location, locate};
 pub use verified::Memory;
+pub use write::{Addition, FileToAdd, Target, write};

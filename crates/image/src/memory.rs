@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{FileBytes, FileKind, Files, ReadError, Resolved};
+use crate::{FileBytes, FileKind, Files, Ownership, ReadError, Resolved};
 
 /// How many symbolic links one look-up may follow, as Linux does (`MAXSYMLINKS`, include/linux/namei.h).
 const MAX_LINKS: usize = 40;
@@ -107,12 +107,14 @@ impl Files for MemoryFiles {
                 kind: FileKind::Regular,
                 mode: *mode,
                 size: bytes.len() as u64,
+                ownership: Ownership::default(),
                 path,
             }),
             _ if self.is_folder(&path) => Some(Resolved {
                 kind: FileKind::Folder,
                 mode: 0o755,
                 size: 0,
+                ownership: Ownership::default(),
                 path,
             }),
             _ => None,

@@ -242,6 +242,7 @@ fn read_manifest(
             .map(layer)
             .collect::<Result<_, _>>()?,
         configuration,
+        written: config,
         digest: digest.to_string(),
         name: name.map(str::to_owned).or_else(|| descriptor.name()),
     })

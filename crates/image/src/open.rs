@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use crate::compression::Compression;
 use crate::configuration::Configuration;
 use crate::content::Stored;
 use crate::folder::Folder;
@@ -15,7 +16,7 @@ use crate::reference::{Input, Reference};
 use crate::store::Store;
 use crate::tree::Tree;
 use crate::verified::{Memory, Verified};
-use crate::{Config, Error, Files, docker_archive, oci};
+use crate::{Config, Error, FileBytes, Files, docker_archive, oci};
 
 /// An image: what to run, and the files to run it from.
 pub struct Image {
@@ -31,6 +32,17 @@ pub struct Image {
     pub has_config: bool,
     /// What was odd about the image's files and was worked around, in words.
     pub problems: Vec<String>,
+    /// What it is stored as; none for a folder.
+    pub parts: Option<Parts>,
+}
+
+/// What an image is stored as, so that another one can be made of it.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The configuration as it is written.
+    pub(crate) configuration: FileBytes,
+    /// The layers as they are stored, compressed or not, the lowest one first.
+    pub(crate) layers: Vec<(FileBytes, Compression)>,
 }
 
 /// How to open an image.
@@ -69,6 +81,8 @@ pub enum Stage {
 /// An image that was found and whose layers are still to be indexed.
 pub(crate) struct Found {
     pub(crate) layers: Vec<Layer>,
+    /// The configuration as it is written.
+    pub(crate) written: FileBytes,
     pub(crate) configuration: Configuration,
     pub(crate) digest: String,
     pub(crate) name: Option<String>,
@@ -180,7 +194,7 @@ fn recognise(store: &Store, platform: &Platform) -> Result<(&'static str, Found)
 }
 
 fn assemble(store: &Store, found: Found, reference: &str, reporter: &Reporter) -> Result<Image, Error> {
-    let tree = merge(store, &found.layers, reporter)?;
+    let (tree, layers) = merge(store, &found.layers, reporter)?;
     Ok(Image {
         config: found.configuration.into_config(),
         reference: match found.name {
@@ -191,6 +205,10 @@ fn assemble(store: &Store, found: Found, reference: &str, reporter: &Reporter) -
         has_config: true,
         problems: tree.problems().to_vec(),
         files: Box::new(tree),
+        parts: Some(Parts {
+            configuration: found.written,
+            layers,
+        }),
     })
 }
 
@@ -206,6 +224,7 @@ fn root_file_system(path: &Path) -> Result<Image, Error> {
         digest: None,
         has_config: false,
         problems: Vec::new(),
+        parts: None,
     })
 }
 
@@ -214,7 +233,9 @@ pub(crate) fn default_shell() -> Vec<String> {
     vec!["/bin/sh".to_owned(), "-c".to_owned()]
 }
 
-fn merge(store: &Store, layers: &[Layer], reporter: &Reporter) -> Result<Tree, Error> {
+type StoredLayers = Vec<(FileBytes, Compression)>;
+
+fn merge(store: &Store, layers: &[Layer], reporter: &Reporter) -> Result<(Tree, StoredLayers), Error> {
     let place = &store.place;
     let mut tree = Tree::new();
     let mut stored = Vec::new();
@@ -223,8 +244,10 @@ fn merge(store: &Store, layers: &[Layer], reporter: &Reporter) -> Result<Tree, E
         tree.apply(entries).map_err(|limit| limit.error(place))?;
         stored.push(layer);
     }
+    let as_stored = |layer: &Stored| (layer.bytes.clone(), layer.compression);
+    let parts = stored.iter().map(as_stored).collect();
     tree.set_layers(stored);
-    Ok(tree)
+    Ok((tree, parts))
 }
 
 type Indexed = Result<(Vec<Entry>, Stored), Error>;

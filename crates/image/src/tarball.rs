@@ -6,6 +6,8 @@
 
 use tar::{EntryType, Header};
 
+use crate::Ownership;
+
 /// Bytes per tar record.
 const BLOCK: u64 = 512;
 /// Longest path or link target, as Linux has it (`PATH_MAX`): what is longer could never be extracted.
@@ -39,6 +41,7 @@ pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) kind: MemberKind,
     pub(crate) mode: u32,
+    pub(crate) ownership: Ownership,
     /// Where its data start in the archive.
     pub(crate) offset: u64,
     /// How many bytes the archive holds of it.
@@ -73,6 +76,10 @@ struct Extensions {
     sparse_size: Option<u64>,
     /// Comes beside a `path` that is made up for readers which do not know sparse files.
     sparse_name: Option<Vec<u8>>,
+    user: Option<u64>,
+    group: Option<u64>,
+    modified: Option<u64>,
+    capabilities: bool,
 }
 
 impl<S: Source> Walk<S> {
@@ -127,6 +134,7 @@ impl<S: Source> Walk<S> {
     fn finish(&mut self, header: &Header, size: u64, extensions: Extensions) -> Result<Member, String> {
         let at = self.position - BLOCK;
         let size = extensions.size.unwrap_or(size);
+        let ownership = extensions.ownership(header);
         let path = extensions.sparse_name.or(extensions.path);
         let path = path.unwrap_or_else(|| header.path_bytes().into_owned());
         let link = extensions
@@ -166,6 +174,7 @@ impl<S: Source> Walk<S> {
             name: bounded(path, at)?,
             kind,
             mode,
+            ownership,
             offset: self.position,
             stored,
             sparse,
@@ -308,11 +317,31 @@ impl Extensions {
         Ok(())
     }
 
+    /// Whose the member is; a header that does not say it in digits is taken for root's.
+    fn ownership(&self, header: &Header) -> Ownership {
+        let number = |extension: Option<u64>, header: std::io::Result<u64>| {
+            extension
+                .or(header.ok())
+                .and_then(|number| u32::try_from(number).ok())
+        };
+        Ownership {
+            user: number(self.user, header.uid()).unwrap_or(0),
+            group: number(self.group, header.gid()).unwrap_or(0),
+            modified: self.modified.or(header.mtime().ok()).unwrap_or(0),
+            capabilities: self.capabilities,
+        }
+    }
+
     fn set(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
         match key {
             b"path" => self.path = Some(value.to_vec()),
             b"linkpath" => self.link = Some(value.to_vec()),
             b"size" => self.size = Some(number(value)?),
+            b"uid" => self.user = Some(number(value)?),
+            b"gid" => self.group = Some(number(value)?),
+            // With a fraction, and with a sign before 1970.
+            b"mtime" => self.modified = value.split(|byte| *byte == b'.').next().and_then(number),
+            b"SCHILY.xattr.security.capability" => self.capabilities = !value.is_empty(),
             b"GNU.sparse.name" => self.sparse_name = Some(value.to_vec()),
             b"GNU.sparse.size" | b"GNU.sparse.realsize" => self.sparse_size = Some(number(value)?),
             _ => {}

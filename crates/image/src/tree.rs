@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::content::{Content, Reader, Stored};
 use crate::layer::{Entry, EntryKind};
-use crate::{Error, FileBytes, FileKind, Files, ReadError, Resolved};
+use crate::{Error, FileBytes, FileKind, Files, Ownership, ReadError, Resolved};
 
 /// How many symbolic links one look-up may follow, as Linux does (`MAXSYMLINKS`, include/linux/namei.h).
 const MAX_LINKS: usize = 40;
@@ -41,10 +41,11 @@ pub(crate) struct Tree {
     layer: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Node {
     kind: NodeKind,
     mode: u32,
+    ownership: Ownership,
     /// The layer that it comes from.
     layer: usize,
 }
@@ -76,6 +77,7 @@ impl Tree {
         let root = Node {
             kind: NodeKind::Folder(BTreeMap::new()),
             mode: 0o755,
+            ownership: Ownership::default(),
             layer: 0,
         };
         Self {
@@ -154,6 +156,7 @@ impl Tree {
             // The root itself.
             if let (EntryKind::Folder, Some(root)) = (&entry.kind, self.nodes.get_mut(ROOT)) {
                 root.mode = entry.mode;
+                root.ownership = entry.ownership;
             } else {
                 self.problem(format!(
                     "{:?}: an entry that would replace the root is left out",
@@ -169,7 +172,7 @@ impl Tree {
             ));
             return Ok(());
         };
-        let mut mode = entry.mode;
+        let (mut mode, mut ownership) = (entry.mode, entry.ownership);
         let kind = match &entry.kind {
             EntryKind::Folder => {
                 if let Some(existing) = self.child(parent, name)
@@ -177,6 +180,7 @@ impl Tree {
                     && matches!(node.kind, NodeKind::Folder(_))
                 {
                     node.mode = mode;
+                    node.ownership = ownership;
                     return Ok(());
                 }
                 NodeKind::Folder(BTreeMap::new())
@@ -185,9 +189,9 @@ impl Tree {
             EntryKind::SymbolicLink(target) => NodeKind::SymbolicLink(target.as_str().into()),
             EntryKind::Device => NodeKind::Device,
             EntryKind::HardLink(target) => match self.hard_link(target) {
-                Some((kind, shared)) => {
-                    mode = shared;
-                    kind
+                Some(shared) => {
+                    (mode, ownership) = (shared.mode, shared.ownership);
+                    shared.kind
                 }
                 None => {
                     let reason = format!("a hard link to {target:?}, which is no file of the image");
@@ -196,7 +200,7 @@ impl Tree {
                 }
             },
         };
-        self.attach(parent, name, kind, mode)?;
+        self.attach(parent, name, kind, (mode, ownership))?;
         Ok(())
     }
 
@@ -245,22 +249,27 @@ impl Tree {
                     pending.extend(target.split('/').rev().map(str::to_owned));
                     continue;
                 }
-                _ => self.attach(here, &part, NodeKind::Folder(BTreeMap::new()), 0o755)?,
+                _ => self.attach(
+                    here,
+                    &part,
+                    NodeKind::Folder(BTreeMap::new()),
+                    (0o755, Ownership::default()),
+                )?,
             };
             path.push(next);
         }
         Ok(path.last().copied())
     }
 
-    /// What a hard link shares: content and mode of a file, or a symbolic link as such.
-    fn hard_link(&self, target: &str) -> Option<(NodeKind, u32)> {
+    /// What a hard link shares: all of a file, or a symbolic link as such.
+    fn hard_link(&self, target: &str) -> Option<Node> {
         let mut parts = clean(target);
         let name = parts.pop()?;
         let (parent, _) = self.walk(&parts.join("/"))?;
         let node = self.nodes.get(self.child(parent, name)?)?;
         match &node.kind {
             NodeKind::Folder(_) => None,
-            kind => Some((kind.clone(), node.mode)),
+            _ => Some(node.clone()),
         }
     }
 
@@ -269,7 +278,7 @@ impl Tree {
         parent: usize,
         name: &str,
         kind: NodeKind,
-        mode: u32,
+        (mode, ownership): (u32, Ownership),
     ) -> Result<usize, TooManyNodes> {
         if self.nodes.len() >= MAX_NODES {
             return Err(TooManyNodes);
@@ -278,6 +287,7 @@ impl Tree {
         self.nodes.push(Node {
             kind,
             mode,
+            ownership,
             layer: self.layer,
         });
         // A node that is replaced stays in the list without a name: ids never change, and the limit counts it.
@@ -370,6 +380,7 @@ impl Files for Tree {
             kind,
             mode: node.mode,
             size,
+            ownership: node.ownership,
         })
     }
 

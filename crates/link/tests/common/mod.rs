@@ -71,6 +71,7 @@ impl Files for HostFiles {
             kind,
             mode: metadata.permissions().mode() & 0o7777,
             size,
+            ownership: confine_image::Ownership::default(),
         })
     }
 

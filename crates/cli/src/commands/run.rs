@@ -1,0 +1,153 @@
+//! `confine run`: a program of this host under a policy of its own.
+//!
+//! The policy goes in as in a container: a dynamically linked program is run by a copy of its loader that holds it, as
+//! `ld.so PROGRAM`; a static one is run from a copy that holds it. Nothing is executed after the policy is in force, so that
+//! it need not allow that.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use confine_harden::{Confined, Fingerprint, Kind, Program, compile, graft, identify, write_bundle};
+use confine_policy::Policy;
+use sha2::{Digest as _, Sha256};
+
+use super::harden::write_file;
+use crate::arguments::{AnalysisArguments, Arguments, Command as Subcommand, RunArguments};
+use crate::{Outcome, analysis, policy};
+
+/// Variables that decide which libraries a program loads.
+const LOADER_VARIABLES: [&str; 3] = ["LD_LIBRARY_PATH", "LD_PRELOAD", "PATH"];
+
+/// Becomes the program; only returns if that fails.
+pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
+    let Some((name, rest)) = arguments.command.split_first() else {
+        bail!("expected a command");
+    };
+    let program = find(name)?;
+    let bytes = fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?;
+    let kind = identify(&bytes).with_context(|| {
+        format!(
+            "{}: expected a program; run a script by its interpreter",
+            program.display()
+        )
+    })?;
+    if fs::metadata(&program)?.permissions().mode() & 0o6000 != 0 {
+        bail!(
+            "{}: it is a set-user-ID program, and would have none of its privileges",
+            program.display()
+        );
+    }
+    let policy = match &arguments.profile {
+        Some(path) => read(path)?,
+        None => analyse(&program, arguments)?,
+    };
+    let confined = compile(&policy, 0)?;
+    Err(start(name, &program, &bytes, &kind, confined, rest)?)
+        .with_context(|| format!("cannot execute {}", program.display()))
+}
+
+/// The program that a name on the command line means, every symbolic link followed.
+fn find(name: &OsString) -> anyhow::Result<PathBuf> {
+    let has_folder = name.as_bytes().contains(&b'/');
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(name));
+    let is_program = |path: &PathBuf| {
+        fs::metadata(path)
+            .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    };
+    let found = match has_folder {
+        true => Some(PathBuf::from(name)).filter(is_program),
+        false => candidates.find(is_program),
+    };
+    let found = found.with_context(|| format!("{}: expected a program", name.display()))?;
+    Ok(found.canonicalize()?)
+}
+
+fn read(path: &Path) -> anyhow::Result<Policy> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let reading = confine_profile::read_oci(&text, &[]).with_context(|| path.display().to_string())?;
+    Ok(reading.policy)
+}
+
+/// The program's policy, by an analysis of this host as if it were an image.
+fn analyse(program: &Path, arguments: &RunArguments) -> anyhow::Result<Policy> {
+    let path = program.to_str().context("the program's path is not UTF-8")?;
+    let mut line = vec!["confine".to_owned(), "inspect".to_owned(), "dir:/".to_owned()];
+    line.extend(["--program".to_owned(), path.to_owned()]);
+    for name in LOADER_VARIABLES {
+        if let Ok(value) = std::env::var(name) {
+            line.extend(["--env".to_owned(), format!("{name}={value}")]);
+        }
+    }
+    line.extend(arguments.quiet.then(|| "--quiet".to_owned()));
+    line.extend(arguments.no_cache.then(|| "--no-cache".to_owned()));
+    let analysis = analysis_arguments(line)?;
+    let report = analysis::run(&analysis)?;
+    let index = report.programs.iter().position(|known| known.path == path);
+    Ok(policy::starting(
+        &report,
+        index.context("the analysis lost the program")?,
+    ))
+}
+
+/// What the flags of an analysis come to: their defaults are with their declaration.
+fn analysis_arguments(line: Vec<String>) -> anyhow::Result<AnalysisArguments> {
+    match Arguments::try_parse_from(line)?.command {
+        Subcommand::Inspect(arguments) => Ok(arguments.analysis),
+        _ => bail!("expected `inspect`"),
+    }
+}
+
+/// Executes the program through what holds its policy; the error if that fails.
+fn start(
+    name: &OsString,
+    program: &Path,
+    bytes: &[u8],
+    kind: &Program,
+    confined: Confined,
+    rest: &[OsString],
+) -> anyhow::Result<std::io::Error> {
+    let bundle = |fingerprint| {
+        let only = BTreeMap::from([(fingerprint, confined)]);
+        write_bundle(&only, false).context("the policy is too large")
+    };
+    match kind {
+        Program::Static => {
+            let holder = keep(&graft(bytes, Kind::Program, &bundle(Fingerprint([0; 16]))?)?)?;
+            Ok(Command::new(holder).arg0(name).args(rest).exec())
+        }
+        Program::Dynamic {
+            interpreter,
+            fingerprint,
+        } => {
+            let fingerprint = fingerprint.context("the program cannot be told from others in memory")?;
+            let loader = fs::read(interpreter).with_context(|| format!("cannot read {interpreter}"))?;
+            let holder = keep(&graft(&loader, Kind::Interpreter, &bundle(fingerprint)?)?)?;
+            let mut command = Command::new(holder);
+            if name.as_os_str() != program.as_os_str() {
+                command.arg("--argv0").arg(name);
+            }
+            Ok(command.arg(program).args(rest).exec())
+        }
+    }
+}
+
+/// Where a file of these bytes is that can be executed: in the user's cache folder, where the next run finds it.
+fn keep(bytes: &[u8]) -> anyhow::Result<PathBuf> {
+    let digest = Sha256::digest(bytes);
+    let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let path = confine_cache::user_folder()?.join("run").join(name);
+    if fs::read(&path).is_ok_and(|known| known == bytes) {
+        return Ok(path);
+    }
+    write_file(&path, bytes, 0o700)?;
+    Ok(path)
+}
