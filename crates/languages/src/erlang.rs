@@ -130,7 +130,7 @@ impl Erlang<'_> {
 
     fn module(&mut self, path: &str, bytes: &[u8]) {
         let starts = |wanted: &&[u8]| bytes.windows(wanted.len()).any(|window| window == *wanted);
-        if !STARTS.iter().any(|name| starts(name)) {
+        if !STARTS.iter().any(starts) {
             return;
         }
         self.walk.open_command(path, 1);

@@ -180,10 +180,10 @@ impl<'a> Ruby<'a> {
             name.trim_start_matches('/')
         );
         for place in [base.clone(), format!("{base}.rb")] {
-            if place.ends_with(".rb") || place.ends_with(".ru") {
-                if let Some(file) = self.walk.regular(&place) {
-                    self.walk.add(file);
-                }
+            if (place.ends_with(".rb") || place.ends_with(".ru"))
+                && let Some(file) = self.walk.regular(&place)
+            {
+                self.walk.add(file);
             }
         }
     }
