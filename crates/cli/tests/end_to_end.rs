@@ -17,6 +17,8 @@ mod check;
 mod executed;
 #[path = "end_to_end/image.rs"]
 mod image;
+#[path = "end_to_end/late.rs"]
+mod late;
 #[path = "end_to_end/open_numbers.rs"]
 mod open_numbers;
 #[path = "end_to_end/options.rs"]

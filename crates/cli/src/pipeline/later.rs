@@ -23,8 +23,9 @@ use super::{AnalysedProgram, languages};
 pub struct Later {
     conventions: BTreeSet<Convention>,
     requests: BTreeSet<LateRequest>,
-    /// Every candidate has been taken in for libraries by open names.
-    candidates: bool,
+    /// Of how many objects every candidate has been taken in for libraries by open names: a module that is loaded late
+    /// may name folders of modules itself, as an interpreter in a web server does.
+    candidates: usize,
     /// What stays open of the languages whose interpreters the program holds without being called like one.
     pub embedded: BTreeSet<Assumption>,
 }
@@ -145,8 +146,8 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
             });
         }
     }
-    if !later.candidates && loads.clone().any(|passed| passed.string.is_none()) {
-        later.candidates = true;
+    if later.candidates < linked.objects.len() && loads.clone().any(|passed| passed.string.is_none()) {
+        later.candidates = linked.objects.len();
         requests.extend(
             plugins::candidates(files, store, linked)
                 .into_iter()
