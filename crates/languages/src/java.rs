@@ -32,14 +32,15 @@ const LOADER_FOLDERS: &[&str] = &[
     "/usr/lib64",
 ];
 
-/// What a class names that starts programs, and what one that loads libraries.
+/// What a class or page names that starts programs: the builder's class, or the class that `Runtime.exec` returns.
 const STARTS: &[&[u8]] = &[
     b"java/lang/ProcessBuilder",
-    b"java.lang.ProcessBuilder",
-    b"java/lang/Runtime",
+    b"Ljava/lang/Process;",
     b"ProcessBuilder(",
     b"getRuntime()",
 ];
+
+/// What a class names that loads libraries.
 const LOADS: &[u8] = b"loadLibrary";
 
 /// Where applications lie beside what the command line and the environment name.
@@ -250,13 +251,15 @@ impl Java<'_> {
         }
         self.walk.open_command(place, 1);
         let path = self.start.variables.get("PATH").map(String::as_str);
+        // The constants of a class are of all kinds; a page has few.
+        let lone = place.ends_with(".jsp") || place.ends_with(".jspx");
         let texts: Vec<String> = executables::texts(bytes)
             .flat_map(|text| text.split('"'))
             .map(str::to_owned)
             .collect();
         for text in texts {
             for text in [Some(text.as_str()), text.get(1..)].into_iter().flatten() {
-                if let Some(command) = executables::command(self.start.files, path, text, true) {
+                if let Some(command) = executables::command(self.start.files, path, text, lone) {
                     let words = command.split_whitespace().map(str::to_owned).collect();
                     self.walk.command(words, false, place, 1);
                 }

@@ -193,6 +193,7 @@ impl<'a> Ruby<'a> {
         while let Some(source) = self.walk.next() {
             let tokens = script::tokens(&GRAMMAR, &source.text);
             self.imports(&source, &tokens);
+            self.calls(&source, &tokens);
             script::executions(&mut self.walk, &source, &tokens, FUNCTIONS, self.start.named);
         }
         let mut below: Vec<String> = FOLDERS.iter().map(|(folder, _)| (*folder).to_owned()).collect();
@@ -206,6 +207,15 @@ impl<'a> Ruby<'a> {
             }
         }
         self.walk.reached
+    }
+
+    /// `Kernel#syscall` makes a system call by its number; a name after a colon may be sent as a message.
+    fn calls(&mut self, source: &Source, tokens: &[Token]) {
+        let call = tokens.iter().find(|token| token.is_word("syscall"));
+        if let Some(call) = call {
+            let place = format!("{}:{}", source.path, call.line);
+            self.walk.reached.calls_by_number.get_or_insert(place);
+        }
     }
 
     fn imports(&mut self, source: &Source, tokens: &[Token]) {

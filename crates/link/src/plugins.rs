@@ -9,7 +9,8 @@
 //!
 //! Over-approximates: every module of a folder whose name occurs, whoever uses it. Misses: folders whose names
 //! are put together at run time or come from the environment, modules that are named without `.so` and lie in no
-//! named folder; a program that loads from a folder both what its configuration names and what it is told later.
+//! named folder; a program beyond [`TOLD_LATER`] that loads from a folder both what its configuration names and what it is
+//! told later.
 //! The folders that the loader searches do not count, its own and those of the objects' search paths (DT_RPATH,
 //! DT_RUNPATH), for they hold libraries and not modules; the C library's strings do not, for its rules are in
 //! [`crate::conventions`].
@@ -34,6 +35,44 @@ const MOST_FILES: usize = 2000;
 /// Folders that end like this hold configuration that is used only where a link elsewhere points into them.
 const STORE_ENDING: &str = "-available";
 
+/// Words of configurations that name modules without an ending, in lower case with `_` for `-`, each with the reason.
+const NAMINGS: [(&[&str], &str); 3] = [
+    (
+        &["extension", "zend_extension"],
+        "PHP adds the ending to a name without one (its manual, extension)",
+    ),
+    (
+        &["plugin_load", "plugin_load_add"],
+        "MariaDB and MySQL do (their manuals, --plugin-load-add)",
+    ),
+    (
+        &[
+            "shared_preload_libraries",
+            "session_preload_libraries",
+            "local_preload_libraries",
+        ],
+        "PostgreSQL does (its manual, shared library preloading)",
+    ),
+];
+
+/// Folders from which clients may have any module loaded, whatever the configuration names: by the parts that their
+/// paths end with.
+const TOLD_LATER: [(&[&str], &str); 4] = [
+    (
+        &["mysql", "plugin"],
+        "INSTALL SONAME and CREATE FUNCTION name them",
+    ),
+    (
+        &["mariadb", "plugin"],
+        "INSTALL SONAME and CREATE FUNCTION name them",
+    ),
+    (
+        &["postgresql", "*", "lib"],
+        "LOAD, CREATE FUNCTION and CREATE EXTENSION name them",
+    ),
+    (&["postgresql"], "the same, where the server is built from source"),
+];
+
 /// A module that may be opened.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Candidate {
@@ -52,7 +91,7 @@ pub fn candidates(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Ve
     let limited: BTreeSet<&str> = configured.keys().filter_map(|module| folder_of(module)).collect();
     let mut modules: BTreeMap<&str, String> = BTreeMap::new();
     for (folder, (named_by, paths)) in &by_folder {
-        if !limited.contains(folder.as_str()) {
+        if told_later(folder) || !limited.contains(folder.as_str()) {
             let why = format!("{named_by} names its folder {folder}");
             modules.extend(paths.iter().map(|path| (path.as_str(), why.clone())));
         }
@@ -208,10 +247,10 @@ impl Named {
             for word in text
                 .lines()
                 .filter(|line| !line.trim_start().starts_with(['#', ';']))
-                .flat_map(words)
+                .flat_map(|line| words(line).map(str::to_owned).chain(names_without_ending(line)))
             {
                 let places: Vec<String> = match word.starts_with('/') {
-                    true => vec![word.to_owned()],
+                    true => vec![word],
                     false => self
                         .folders
                         .keys()
@@ -348,9 +387,68 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
         .filter(|word| word.ends_with(".so") && word.len() < LONGEST_PATH)
 }
 
+/// The files of modules that a line names without their ending, by [`NAMINGS`].
+fn names_without_ending(line: &str) -> Vec<String> {
+    let Some((key, value)) = line.split_once('=') else {
+        return Vec::new();
+    };
+    let key = key.trim().to_lowercase().replace('-', "_");
+    if !NAMINGS.iter().any(|(keys, _)| keys.contains(&key.as_str())) {
+        return Vec::new();
+    }
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_-/.".contains(letter);
+    let names = value.split(|letter: char| !is_part(letter));
+    names
+        .filter(|name| !name.is_empty() && !name.ends_with(".so") && name.len() < LONGEST_PATH)
+        .map(|name| format!("{}.so", name.rsplit("$libdir/").next().unwrap_or(name)))
+        .collect()
+}
+
+/// Whether clients have modules of this folder loaded, by [`TOLD_LATER`].
+fn told_later(folder: &str) -> bool {
+    let parts: Vec<&str> = folder.split('/').collect();
+    TOLD_LATER.iter().any(|(ending, _)| {
+        let rest = parts
+            .len()
+            .checked_sub(ending.len())
+            .and_then(|from| parts.get(from..));
+        rest.is_some_and(|rest| {
+            rest.iter()
+                .zip(*ending)
+                .all(|(part, wanted)| *wanted == "*" || part == wanted)
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_without_an_ending_are_those_of_known_keys() {
+        for (line, expected) in [
+            ("extension=pdo_mysql", &["pdo_mysql.so"][..]),
+            ("zend_extension = \"opcache\"", &["opcache.so"]),
+            ("extension=pdo.so", &[]),
+            ("plugin-load-add = auth_gssapi", &["auth_gssapi.so"]),
+            ("shared_preload_libraries = 'one, two'", &["one.so", "two.so"]),
+            ("extension_dir = modules", &[]),
+        ] {
+            assert_eq!(names_without_ending(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn clients_name_modules_of_databases() {
+        for (folder, expected) in [
+            ("/usr/lib/mysql/plugin", true),
+            ("/usr/lib/postgresql/15/lib", true),
+            ("/usr/lib/php/20220829", false),
+            ("/lib", false),
+        ] {
+            assert_eq!(told_later(folder), expected, "{folder}");
+        }
+    }
 
     fn check_words(line: &str, expected: &[&str]) {
         assert_eq!(words(line).collect::<Vec<_>>(), expected);

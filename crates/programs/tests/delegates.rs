@@ -309,10 +309,10 @@ fn sshd() {
         )
         .file(
             "/etc/passwd",
-            "root:x:0:0::/root:/bin/bash\nx:x:1:1::/:/usr/bin/nologin\n",
+            "root:x:0:0::/home/it:/bin/bash\nx:x:1:1::/:/usr/bin/nologin\n",
         )
         .file("/etc/profile", "four\n")
-        .file("/root/.bashrc", "five\n");
+        .file("/home/it/.bashrc", "five\n");
     let open = "users may give their shell /bin/bash any command";
     check(&files, "sshd -D", "two three four five", &[open]);
     check(

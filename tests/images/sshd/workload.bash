@@ -2,8 +2,8 @@
 client() {
     local user=$1
     shift
-    inside sh -c 'umask 077; [ -e /root/.ssh/key ] || cat /etc/ssh/client_key >/root/.ssh/key'
-    timeout 30 $INSIDE ssh -q -i /root/.ssh/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+    inside sh -c 'umask 077; [ -e /tmp/client-key ] || cat /etc/ssh/client_key >/tmp/client-key'
+    timeout 30 $INSIDE ssh -q -i /tmp/client-key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
         -o BatchMode=yes "$user@127.0.0.1" "$@"
 }
 
@@ -17,7 +17,7 @@ traffic() {
     client limited anything
     client person 'sleep 0.1 & wait; exit 3' || echo "exit $?"
     inside sh -c 'printf "put /etc/hostname /tmp/copied\nls /tmp/copied\nrm /tmp/copied\n" >/tmp/batch'
-    inside sftp -q -i /root/.ssh/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -b /tmp/batch \
+    inside sftp -q -i /tmp/client-key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -b /tmp/batch \
         person@127.0.0.1 | tail -n 1
 }
 

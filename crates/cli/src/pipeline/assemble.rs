@@ -145,7 +145,7 @@ fn program(analysed: &AnalysedProgram, index: &BTreeMap<&str, usize>, scripts: &
             .open
             .iter()
             .map(|open| match linked.objects.get(open.object) {
-                Some(object) => languages::judge(open, &object.elf, scripts),
+                Some(object) => languages::judge(open, &object.elf, program, scripts),
                 None => open.assumption.clone(),
             }),
     );

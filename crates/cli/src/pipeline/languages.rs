@@ -28,11 +28,20 @@ struct Row {
 
 /// Perl: `syscall NUMBER, LIST` (perldoc -f syscall); the interpreter exports `perl_run` (perldoc perlembed), and
 /// its operator for this is the only code in it that makes calls by number.
-const TABLE: [Row; 1] = [Row {
-    export: "perl_run",
-    language: "Perl",
-    word: "syscall",
-}];
+/// Ruby: `Kernel#syscall` (ri Kernel#syscall); the interpreter exports `ruby_init` (its documentation, extension.rdoc),
+/// and that method is the only code in it that makes calls by number.
+const TABLE: [Row; 2] = [
+    Row {
+        export: "perl_run",
+        language: "Perl",
+        word: "syscall",
+    },
+    Row {
+        export: "ruby_init",
+        language: "Ruby",
+        word: "syscall",
+    },
+];
 
 /// The scripts that the container runs.
 pub struct ScriptTexts(Vec<confine_image::FileBytes>);
@@ -40,25 +49,39 @@ pub struct ScriptTexts(Vec<confine_image::FileBytes>);
 impl ScriptTexts {
     /// Reads the scripts that were found; one that cannot be read is as good as one that says anything.
     pub fn read(files: &dyn Files, found: &Programs) -> Self {
+        let scripts = found.scripts.iter();
         Self(
-            found
-                .scripts
-                .iter()
+            scripts
                 .filter_map(|script| files.read(&script.path).ok())
                 .collect(),
         )
     }
 
+    /// Whether a text has the word; as a part of a longer one, or between hyphens as in the name of a licence, it is none.
     fn mention(&self, word: &str) -> bool {
-        self.0
-            .iter()
-            .any(|text| text.windows(word.len()).any(|window| window == word.as_bytes()))
+        let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        self.0.iter().any(|text| {
+            let windows = text.windows(word.len()).enumerate();
+            windows
+                .filter(|(_, window)| *window == word.as_bytes())
+                .any(|(at, _)| {
+                    let before = at.checked_sub(1).and_then(|before| text.get(before));
+                    let after = text.get(at + word.len());
+                    let hyphened = before == Some(&b'-') && after == Some(&b'-');
+                    !before.is_some_and(is_letter) && !after.is_some_and(is_letter) && !hyphened
+                })
+        })
     }
 }
 
 /// The assumption about an open call that `object` makes, which does not widen the policy where the language's
-/// own scripts do not ask for such calls.
-pub fn judge(open: &OpenCall, object: &Object, scripts: &ScriptTexts) -> Assumption {
+/// own scripts do not ask for such calls. Of a language that is followed, the sources that the program comes to count.
+pub fn judge(
+    open: &OpenCall,
+    object: &Object,
+    program: &confine_programs::Program,
+    scripts: &ScriptTexts,
+) -> Assumption {
     let exports = |name: &str| {
         object
             .dynamic_symbols
@@ -66,8 +89,12 @@ pub fn judge(open: &OpenCall, object: &Object, scripts: &ScriptTexts) -> Assumpt
             .any(|symbol| symbol.defined && symbol.name == name)
     };
     let row = TABLE.iter().find(|row| exports(row.export));
+    let asks = |row: &Row| match program.interpreted.get(row.language) {
+        Some(reached) => reached.calls_by_number.is_some(),
+        None => scripts.mention(row.word),
+    };
     match row {
-        Some(row) if !scripts.mention(row.word) => Assumption {
+        Some(row) if !asks(row) => Assumption {
             effect: Effect::NotCovered,
             detail: format!(
                 "the number of this system call is given by the {} program that is interpreted; no script of the \
@@ -168,7 +195,8 @@ mod tests {
     fn a_word_counts_wherever_it_stands_in_a_script() {
         let scripts = ScriptTexts(vec!["print 1;".into(), "require 'x'; syscall(39);".into()]);
         assert!(scripts.mention("syscall"));
-        assert!(!scripts.mention("ioctl"));
+        assert!(!scripts.mention("ioctl") && !scripts.mention("call"));
+        assert!(!ScriptTexts(vec!["Linux-syscall-note".into()]).mention("syscall"));
         assert!(!ScriptTexts(Vec::new()).mention("syscall"));
     }
 }

@@ -23,8 +23,8 @@ use super::{AnalysedProgram, languages};
 pub struct Later {
     conventions: BTreeSet<Convention>,
     requests: BTreeSet<LateRequest>,
-    /// Of how many objects every candidate has been taken in for libraries by open names: a module that is loaded late
-    /// may name folders of modules itself, as an interpreter in a web server does.
+    /// How many objects there were when every candidate was taken in for libraries by open names: those that came since
+    /// may name more.
     candidates: usize,
     /// What stays open of the languages whose interpreters the program holds without being called like one.
     pub embedded: BTreeSet<Assumption>,

@@ -1,0 +1,172 @@
+//! Programs in the other languages with the modules and commands that they must lead to.
+#![allow(missing_docs)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use confine_image::MemoryFiles;
+use confine_languages::{Reached, Start, language};
+
+fn follow(files: &MemoryFiles, path: &str, arguments: &[&str]) -> Reached {
+    let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let start = Start {
+        files,
+        named: path,
+        path,
+        arguments: &arguments,
+        workdir: "/srv",
+        variables: &BTreeMap::new(),
+        input: None,
+        place: "Cmd",
+    };
+    language(name)
+        .map(|language| language.follow(&start))
+        .unwrap_or_default()
+}
+
+/// The modules by their paths, in order, and the commands.
+fn check(files: &MemoryFiles, path: &str, arguments: &[&str], modules: &[&str], commands: &[&str]) {
+    let reached = follow(files, path, arguments);
+    let found: Vec<&str> = reached.modules.keys().map(String::as_str).collect();
+    assert_eq!(found, modules, "{reached:#?}");
+    let words = reached.commands.iter().map(|command| command.words.join(" "));
+    let found: BTreeSet<String> = words.collect();
+    let expected: BTreeSet<String> = commands.iter().map(|command| (*command).to_owned()).collect();
+    assert_eq!(found, expected, "{reached:#?}");
+}
+
+#[test]
+fn node_follows_packages_and_takes_their_add_ons() {
+    let files = MemoryFiles::new()
+        .file("/srv/package.json", r#"{"main": "server"}"#)
+        .file(
+            "/srv/server.js",
+            "const a = require('addon');\nawait import('./more.mjs');",
+        )
+        .file(
+            "/srv/more.mjs",
+            "import { execFile } from 'node:child_process';\nexecFile('tool', ['-x']);",
+        )
+        .file(
+            "/srv/node_modules/addon/package.json",
+            r#"{"main": "lib/main.js"}"#,
+        )
+        .file(
+            "/srv/node_modules/addon/lib/main.js",
+            "require('child_process').execSync('inner | more');",
+        )
+        .file("/srv/node_modules/addon/build/Release/addon.node", "\x7fELF")
+        .file("/srv/unused.js", "require('child_process').execSync('never');");
+    let addon = "/srv/node_modules/addon/build/Release/addon.node";
+    check(
+        &files,
+        "/usr/bin/node",
+        &["."],
+        &[addon],
+        &["tool -x", "inner | more"],
+    );
+}
+
+#[test]
+fn ruby_follows_requires_and_takes_extensions() {
+    let files = MemoryFiles::new()
+        .file("/usr/bin/puma", "require 'puma/cli'\n")
+        .file(
+            "/usr/lib/ruby/vendor_ruby/puma/cli.rb",
+            "require_relative 'more'\n",
+        )
+        .file("/usr/lib/ruby/vendor_ruby/puma/more.rb", "x = `inner #{y}`\n")
+        .file(
+            "/usr/lib/x86_64-linux-gnu/ruby/vendor_ruby/3.1.0/fast.so",
+            "\x7fELF",
+        )
+        .file("/srv/config.ru", "require_relative 'shop'\nrun Shop\n")
+        .file("/srv/shop.rb", "system 'tool', '-x'\n");
+    let fast = "/usr/lib/x86_64-linux-gnu/ruby/vendor_ruby/3.1.0/fast.so";
+    check(
+        &files,
+        "/usr/bin/ruby3.1",
+        &["/usr/bin/puma"],
+        &[fast],
+        &["inner \u{FDD0}", "tool -x"],
+    );
+}
+
+#[test]
+fn php_takes_what_is_served() {
+    let files = MemoryFiles::new()
+        .file(
+            "/etc/nginx/sites-enabled/site",
+            "server {\n  root /data/site;\n}\n",
+        )
+        .file(
+            "/data/site/index.php",
+            "<?php include __DIR__ . '/../more.php'; echo `tool -x`; mail($a, $b, $c);",
+        )
+        .file("/data/more.php", "<?php shell_exec('inner');");
+    check(
+        &files,
+        "/usr/sbin/php-fpm8.2",
+        &[],
+        &[],
+        &["inner", "/usr/sbin/sendmail -t -i", "tool -x"],
+    );
+}
+
+#[test]
+fn java_takes_the_machine_and_constants_that_are_executables() {
+    let files = MemoryFiles::new()
+        .program("/bin/tool", "\x7fELF")
+        .file("/opt/java/lib/server/libjvm.so", "\x7fELF")
+        .program("/opt/java/lib/jspawnhelper", "\x7fELF")
+        .file("/usr/lib/x86_64-linux-gnu/jni/libfast.so", "\x7fELF")
+        .file("/srv/page.jsp", "<% new ProcessBuilder(\"/bin/tool\", \"x\") %>");
+    check(
+        &files,
+        "/opt/java/bin/java",
+        &["-jar", "x.jar"],
+        &[
+            "/opt/java/lib/server/libjvm.so",
+            "/usr/lib/x86_64-linux-gnu/jni/libfast.so",
+        ],
+        &["/opt/java/lib/jspawnhelper", "/bin/tool"],
+    );
+}
+
+#[test]
+fn erlang_takes_its_run_time_system() {
+    let files = MemoryFiles::new()
+        .program("/bin/df", "\x7fELF")
+        .program("/usr/lib/erlang/erts-13/bin/erlexec", "\x7fELF")
+        .program("/usr/lib/erlang/erts-13/bin/beam.smp", "\x7fELF")
+        .file("/usr/lib/erlang/lib/crypto-5/priv/lib/crypto.so", "\x7fELF")
+        .file(
+            "/usr/lib/erlang/lib/disk-1/ebin/disk.beam",
+            &b"FOR1\x03cmdk\0\x0a/bin/df -kx"[..],
+        );
+    check(
+        &files,
+        "/usr/lib/erlang/erts-13/bin/erlexec",
+        &[],
+        &["/usr/lib/erlang/lib/crypto-5/priv/lib/crypto.so"],
+        &[
+            "/usr/lib/erlang/erts-13/bin/beam.smp",
+            "/usr/lib/erlang/erts-13/bin/erlexec",
+            "/bin/df -k",
+            "/bin/df -kx",
+        ],
+    );
+}
+
+#[test]
+fn ruby_says_whether_it_calls_by_number() {
+    let calls = |text: &str| {
+        let files = MemoryFiles::new().file("/srv/x.rb", text.to_owned());
+        follow(&files, "/usr/bin/ruby", &["x.rb"])
+            .calls_by_number
+            .is_some()
+    };
+    assert!(calls("syscall 39"));
+    assert!(calls("send(:syscall, 39)"));
+    assert!(!calls("# syscall 39\nputs 'Linux-syscall-note'"));
+}
