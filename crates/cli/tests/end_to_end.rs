@@ -21,6 +21,8 @@ mod filters;
 mod harden;
 #[path = "end_to_end/image.rs"]
 mod image;
+#[path = "end_to_end/late.rs"]
+mod late;
 #[path = "end_to_end/open_numbers.rs"]
 mod open_numbers;
 #[path = "end_to_end/options.rs"]

@@ -14,7 +14,7 @@ pub struct Counts {
     pub denied: usize,
     /// Calls that the main program can make, of today's table.
     pub main_allowed: usize,
-    /// Calls of the published table that the main program cannot make.
+    /// Calls of the published table that the main program cannot make; 0 if the program was not found.
     pub main_denied: usize,
     /// Calls that are restricted by argument container-wide.
     pub restricted: usize,
@@ -50,7 +50,10 @@ pub fn count(report: &Value, main: &str) -> Counts {
         allowed: allowed.len(),
         denied: denied(allowed),
         main_allowed: main_calls.len(),
-        main_denied: denied(main_calls),
+        main_denied: match main_calls {
+            [] => 0,
+            calls => denied(calls),
+        },
         restricted: allowed
             .iter()
             .filter(|call| !list(call, "arguments").is_empty())

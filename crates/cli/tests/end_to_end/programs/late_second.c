@@ -1,0 +1,3 @@
+#include <unistd.h>
+
+int work(void) { return getpgid(77); }
