@@ -95,7 +95,7 @@ pub fn cve(arguments: &CveArguments) -> anyhow::Result<Outcome> {
     };
     match output {
         Output::Standard if arguments.format == CveFormat::Table => terminal::print(&text)?,
-        output => output.write(&terminal::plain_text(&text))?,
+        output => output.write(terminal::plain_text(&text))?,
     }
     Ok(Outcome::Done)
 }

@@ -98,7 +98,7 @@ pub fn diff(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
     };
     match output {
         Output::Standard if arguments.format == DiffFormat::Text => terminal::print(&text)?,
-        output => output.write(&terminal::plain_text(&text))?,
+        output => output.write(terminal::plain_text(&text))?,
     }
     let failed: Vec<&Gate> = arguments
         .fail_on
