@@ -145,19 +145,18 @@ fn supervisor() {
              [eventlistener:b]\ncommand = bash -c 'exec two \"$MODE\"'\n[fcgi-program:c]\ncommand=%(ENV_PORT)s\n",
         )
         .file("/etc/supervisor/conf.d/b.off", "[program:x]\ncommand=four\n");
-    let python = "a script of python3";
-    check(&files, "supervisord -n", "two three six", &[python]);
+    check(&files, "supervisord -n", "two three six", &[]);
     check(
         &files,
         "supervisord -c /etc/supervisor/supervisord.conf",
         "two three six",
-        &[python],
+        &[],
     );
     check(
         &files,
         "supervisord -c /none",
         "",
-        &[python, "its configuration /none is not in the image"],
+        &["its configuration /none is not in the image"],
     );
 }
 
