@@ -178,7 +178,7 @@ fn a_denied_call_that_changes_nothing_fails_unless_it_is_tolerated() {
         return;
     };
     let profile = service.profile_without(&["chmod"]).display().to_string();
-    let flags = ["--runs", "1", "--policy", profile.as_str()];
+    let flags = ["--runs", "1", "--env", "STEADY=yes", "--policy", profile.as_str()];
     let mut tolerant = service.check(&flags);
     let found = findings(0, tolerant.arg("--tolerate-denied"));
     let verdict = &found["verdicts"][0];
@@ -201,7 +201,16 @@ fn an_archive_is_taken_in_and_taken_back() {
     };
     let archive = service.image.archive(None, None);
     let before = docker(&["images", "--all", "--quiet", "little"]).1;
-    let mut command = confine(&["check", "--quiet", "--runs", "1", "--workload", ASK]);
+    let mut command = confine(&[
+        "check",
+        "--quiet",
+        "--runs",
+        "1",
+        "--env",
+        "STEADY=yes",
+        "--workload",
+        ASK,
+    ]);
     let (text, _) = ends_with(0, command.arg(&archive));
     assert!(
         text.contains("no difference, no denied call") || text.contains("could not be seen"),

@@ -26,7 +26,7 @@ pub fn ends_with(code: i32, command: &mut Command) -> (String, String) {
     } = command.output().unwrap();
     let texts = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     let [stdout, stderr] = texts;
-    assert_eq!(status.code(), Some(code), "{command:?}: {stderr}");
+    assert_eq!(status.code(), Some(code), "{command:?}: {stderr}\n{stdout}");
     (stdout, stderr)
 }
 

@@ -20,7 +20,8 @@ int main(void) {
     signal(SIGTERM, stop);
     setvbuf(stdout, NULL, _IONBF, 0);
     printf("node n%ld of the cluster joined\n", now.tv_nsec);
-    if (now.tv_nsec / 1000 % 2) {
+    // What varies by itself can only be told from a difference by several lives.
+    if (!getenv("STEADY") && now.tv_nsec / 1000 % 2) {
         printf("the disk is slow today\n");
     }
     int listening = socket(AF_INET, SOCK_STREAM, 0);
