@@ -17,7 +17,8 @@ mod text;
 
 pub use add::add;
 pub use compare::compare;
+pub use confine_report::Error;
 pub use findings::{Comparison, Finding, Kind, Unseen};
-pub use json::{Error, SCHEMA, VERSION, schema};
+pub use json::{SCHEMA, VERSION, schema};
 pub use model::{Call, Ended, Executor, File, Image, Program, Record, Seen, Session, Value};
 pub use text::text;

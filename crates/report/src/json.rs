@@ -1,8 +1,7 @@
 //! A report as JSON, and back.
 
-use schemars::generate::SchemaSettings;
-
 use crate::Report;
+use crate::document::{Error, Form, within};
 
 /// What a report calls itself.
 pub const SCHEMA: &str = "confine-report";
@@ -10,31 +9,11 @@ pub const SCHEMA: &str = "confine-report";
 /// The version of the schema that this crate writes and reads.
 pub const VERSION: u32 = 3;
 
-/// Why a text is no report.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// It is not JSON, or not of a report's shape.
-    #[error("not a report of confine: {0}")]
-    Malformed(#[from] serde_json::Error),
-    /// It calls itself something else.
-    #[error("expected the schema \"{SCHEMA}\", found \"{0}\"")]
-    Schema(String),
-    /// It is of another version.
-    #[error(
-        "expected version {VERSION} of the report's schema, found {0}: read it with the confine that wrote it"
-    )]
-    Version(u32),
-    /// It points to an object or a program that it does not list.
-    #[error("it lists {count} {what}, but points to the one of index {index}")]
-    Dangling {
-        /// What is pointed to: `objects` or `programs`.
-        what: &'static str,
-        /// How many there are.
-        count: usize,
-        /// The index that is too large.
-        index: usize,
-    },
-}
+const FORM: Form = Form {
+    word: "report",
+    schema: SCHEMA,
+    version: VERSION,
+};
 
 impl Report {
     /// The report as JSON, indented, with a line feed at its end; the same bytes for the same report.
@@ -42,9 +21,7 @@ impl Report {
     /// # Errors
     /// None that a report can cause; JSON writers just may fail.
     pub fn to_json(&self) -> Result<String, Error> {
-        let mut text = serde_json::to_string_pretty(self)?;
-        text.push('\n');
-        Ok(text)
+        FORM.write(self)
     }
 
     /// Reads a report that [`Report::to_json`] wrote.
@@ -52,20 +29,7 @@ impl Report {
     /// # Errors
     /// When the text is no report, is one of another version, or contradicts itself.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        /// What is looked at first, so that another version is named as such whatever else has changed.
-        #[derive(serde::Deserialize)]
-        struct Header {
-            schema: String,
-            version: u32,
-        }
-        let header: Header = serde_json::from_str(text)?;
-        if header.schema != SCHEMA {
-            return Err(Error::Schema(header.schema));
-        }
-        if header.version != VERSION {
-            return Err(Error::Version(header.version));
-        }
-        let report: Self = serde_json::from_str(text)?;
+        let report: Self = FORM.read(text)?;
         report.check_indices()?;
         Ok(report)
     }
@@ -87,24 +51,12 @@ impl Report {
     }
 }
 
-fn within(what: &'static str, count: usize, mut indices: impl Iterator<Item = usize>) -> Result<(), Error> {
-    match indices.find(|index| *index >= count) {
-        Some(index) => Err(Error::Dangling { what, count, index }),
-        None => Ok(()),
-    }
-}
-
 /// The JSON schema of a report, as JSON with a line feed at its end.
 ///
 /// # Errors
 /// None that a caller can cause; JSON writers just may fail.
 pub fn schema() -> Result<String, Error> {
-    let schema = SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<Report>();
-    let mut text = serde_json::to_string_pretty(&schema)?;
-    text.push('\n');
-    Ok(text)
+    FORM.schema::<Report>()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 
 mod canonical;
 mod combination;
+pub mod document;
 mod inspect;
 mod json;
 mod model;
@@ -20,8 +21,9 @@ mod ways;
 mod why;
 mod word;
 
+pub use document::Error;
 pub use inspect::inspect;
-pub use json::{Error, SCHEMA, VERSION, schema};
+pub use json::{SCHEMA, VERSION, schema};
 pub use model::{
     Allowed, Call, Coarser, Combination, Found, Image, LoadedObject, Object, ObjectKind, Observed, Program,
     Report, Restriction, RuntimeCall, Script, Step, Widened,
