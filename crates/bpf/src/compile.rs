@@ -13,7 +13,7 @@ use confine_policy::{Architecture, Policy, Rule};
 
 use crate::check::Invalid;
 use crate::data::{ARCHITECTURE, AUDIT_ARCH_X86_64, NUMBER, X32};
-use crate::graph::{Comparison, Content, Graph, NodeId, Test};
+use crate::graph::{Content, Graph, NodeId};
 use crate::tree::Case;
 use crate::{Action, Filter, Instruction, MAXIMUM_INSTRUCTIONS, Weights, emit, rule, split, tree};
 
@@ -140,13 +140,7 @@ impl Share {
         }
         let cases = cases(&targets, others, &options.weights);
         let by_number = tree::choose(&mut graph, Content::word(NUMBER), &cases);
-        let root = graph.test(Test {
-            content: Content::word(ARCHITECTURE),
-            comparison: Comparison::Equal,
-            operand: AUDIT_ARCH_X86_64,
-            yes: by_number,
-            no: denied,
-        });
+        let root = graph.equal(Content::word(ARCHITECTURE), AUDIT_ARCH_X86_64, by_number, denied);
         emit::emit(&graph, root)
     }
 

@@ -81,6 +81,33 @@ impl Graph {
         self.intern(Node::Test(test))
     }
 
+    /// The node of a test for one value.
+    pub(crate) fn equal(&mut self, content: Content, operand: u32, yes: NodeId, no: NodeId) -> NodeId {
+        self.compare(content, Comparison::Equal, operand, yes, no)
+    }
+
+    /// The node of a test for all values from one on.
+    pub(crate) fn at_least(&mut self, content: Content, operand: u32, yes: NodeId, no: NodeId) -> NodeId {
+        self.compare(content, Comparison::AtLeast, operand, yes, no)
+    }
+
+    fn compare(
+        &mut self,
+        content: Content,
+        comparison: Comparison,
+        operand: u32,
+        yes: NodeId,
+        no: NodeId,
+    ) -> NodeId {
+        self.test(Test {
+            content,
+            comparison,
+            operand,
+            yes,
+            no,
+        })
+    }
+
     /// A node of this graph.
     pub(crate) fn node(&self, id: NodeId) -> Node {
         // Ids only come from this graph, whose nodes never go; an answer of 0 ends the thread.

@@ -5,7 +5,7 @@ use confine_policy::{Architecture, Conjunction, Policy};
 
 use crate::compile::{Error, Options};
 use crate::data::{ARCHITECTURE, AUDIT_ARCH_X86_64, NUMBER, X32};
-use crate::graph::{Comparison, Content, Graph, NodeId, Test};
+use crate::graph::{Content, Graph, NodeId};
 use crate::rule::halves;
 use crate::{Action, Filter, emit};
 
@@ -32,15 +32,9 @@ pub fn linear(policy: &Policy, options: &Options) -> Result<Filter, Error> {
             .fold(otherwise, |otherwise, alternative| {
                 all(&mut graph, alternative, allowed, otherwise)
             });
-        next = equal(&mut graph, Content::word(NUMBER), number, yes, next);
+        next = graph.equal(Content::word(NUMBER), number, yes, next);
     }
-    let root = equal(
-        &mut graph,
-        Content::word(ARCHITECTURE),
-        AUDIT_ARCH_X86_64,
-        next,
-        denied,
-    );
+    let root = graph.equal(Content::word(ARCHITECTURE), AUDIT_ARCH_X86_64, next, denied);
     Ok(Filter::new(emit::emit(&graph, root))?)
 }
 
@@ -48,16 +42,6 @@ pub fn linear(policy: &Policy, options: &Options) -> Result<Filter, Error> {
 fn all(graph: &mut Graph, alternative: &Conjunction, allowed: NodeId, otherwise: NodeId) -> NodeId {
     let halves = halves(alternative);
     halves.into_iter().rev().fold(allowed, |next, half| {
-        equal(graph, half.content, half.value, next, otherwise)
-    })
-}
-
-fn equal(graph: &mut Graph, content: Content, operand: u32, yes: NodeId, no: NodeId) -> NodeId {
-    graph.test(Test {
-        content,
-        comparison: Comparison::Equal,
-        operand,
-        yes,
-        no,
+        graph.equal(half.content, half.value, next, otherwise)
     })
 }

@@ -12,7 +12,7 @@
 //! their own (Anderson, Kannan, Karloff, Ladner 2002); where targets repeat, the second clause covers what that leaves
 //! out most often. So the tree is near the best of all, not proved to be it. What it decides does not depend on that.
 
-use crate::graph::{Comparison, Content, Graph, NodeId, Test};
+use crate::graph::{Content, Graph, NodeId};
 
 /// How many single values are compared for equality in the order of weights.
 const MAXIMUM_PICKED: usize = 8;
@@ -77,7 +77,7 @@ fn halve(graph: &mut Graph, content: Content, cases: &[Case]) -> NodeId {
         let (before, behind) = cases.split_at(index);
         let others = [before, behind.get(1..).unwrap_or_default()].concat();
         let no = halve(graph, content, &merged(&others));
-        return equal(graph, content, case.first, case.target, no);
+        return graph.equal(content, case.first, case.target, no);
     }
     // Where half of the weight is, unless that leaves next to nothing on one side.
     let mut before = 0;
@@ -91,27 +91,7 @@ fn halve(graph: &mut Graph, content: Content, cases: &[Case]) -> NodeId {
     let at = right.first().map_or(0, |case| case.first);
     let no = halve(graph, content, left);
     let yes = halve(graph, content, right);
-    at_least(graph, content, at, yes, no)
-}
-
-fn at_least(graph: &mut Graph, content: Content, operand: u32, yes: NodeId, no: NodeId) -> NodeId {
-    graph.test(Test {
-        content,
-        comparison: Comparison::AtLeast,
-        operand,
-        yes,
-        no,
-    })
-}
-
-fn equal(graph: &mut Graph, content: Content, operand: u32, yes: NodeId, no: NodeId) -> NodeId {
-    graph.test(Test {
-        content,
-        comparison: Comparison::Equal,
-        operand,
-        yes,
-        no,
-    })
+    graph.at_least(content, at, yes, no)
 }
 
 /// The cases from `first` up to before `end`, without the `picked` heaviest of their single values.
@@ -184,7 +164,7 @@ impl<'a> Search<'a> {
                 // Built from the last test to the first, so the lightest first.
                 let islands = self.islands(&left, main).into_iter().rev();
                 islands.fold(rest, |next, island| {
-                    equal(graph, content, island.first, island.target, next)
+                    graph.equal(content, island.first, island.target, next)
                 })
             }
             Decision::Pick => {
@@ -193,14 +173,14 @@ impl<'a> Search<'a> {
                     return rest;
                 };
                 let next = self.node(graph, content, part.with_next_picked());
-                equal(graph, content, case.first, case.target, next)
+                graph.equal(content, case.first, case.target, next)
             }
             Decision::Split(at, picked) => {
                 let (below, above) = part.split(at, picked);
                 let no = self.node(graph, content, below);
                 let yes = self.node(graph, content, above);
                 let operand = self.cases.get(at).map_or(0, |case| case.first);
-                at_least(graph, content, operand, yes, no)
+                graph.at_least(content, operand, yes, no)
             }
         }
     }

@@ -3,29 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use confine_kernel::DOCKER_CAPABILITIES;
 use serde_json::{Value, json};
 
 use crate::command::Invocation;
 use crate::container::{Seccomp, StartOptions};
 use crate::error::Error;
-
-/// The capabilities that Docker leaves to a container.
-const CAPABILITIES: [&str; 14] = [
-    "CAP_AUDIT_WRITE",
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_MKNOD",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_RAW",
-    "CAP_SETFCAP",
-    "CAP_SETGID",
-    "CAP_SETPCAP",
-    "CAP_SETUID",
-    "CAP_SYS_CHROOT",
-];
 
 /// The part of an image's configuration that decides how its container starts and stops.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -237,7 +220,7 @@ fn configuration(rootfs: &Path, image: &ImageConfig, options: &StartOptions) -> 
     environment.reverse();
 
     // A user other than root keeps what Docker leaves to it: nothing beyond the bounding set.
-    let held: &[&str] = if user.id == 0 { &CAPABILITIES } else { &[] };
+    let held: &[&str] = if user.id == 0 { &DOCKER_CAPABILITIES } else { &[] };
     let folder = match options.folder.as_deref().unwrap_or(&image.folder) {
         "" => "/",
         folder => folder,
@@ -250,7 +233,7 @@ fn configuration(rootfs: &Path, image: &ImageConfig, options: &StartOptions) -> 
             "args": image.command_line(options),
             "env": environment,
             "cwd": folder,
-            "capabilities": { "bounding": CAPABILITIES, "effective": held, "permitted": held },
+            "capabilities": { "bounding": DOCKER_CAPABILITIES, "effective": held, "permitted": held },
             "noNewPrivileges": options.no_new_privileges,
         },
         "root": { "path": "rootfs", "readonly": false },
