@@ -1,10 +1,8 @@
 //! Super-servers: a line or a block for each service (inetd.conf(5), xinetd.conf(5)).
 
 use super::words::{self, fields};
-use super::{Call, Reader, from_workdir, numbered, option};
+use super::{Call, Reader, from_workdir, numbered, option, with_included};
 use crate::lookup::base_name;
-
-const MAX_FILES: usize = 256;
 
 /// inetd: the servers of its configuration.
 pub fn inetd(call: &Call<'_>, reader: &mut Reader<'_>) {
@@ -46,19 +44,7 @@ pub fn inetd(call: &Call<'_>, reader: &mut Reader<'_>) {
 /// xinetd: the servers of its configuration and of the folders that it includes.
 pub fn xinetd(call: &Call<'_>, reader: &mut Reader<'_>) {
     let main = option(call.arguments, "-f", "").unwrap_or("/etc/xinetd.conf");
-    let mut files = vec![from_workdir(call, main)];
-    let mut index = 0;
-    while let Some(path) = files.get(index).cloned() {
-        index += 1;
-        let Some(text) = reader.named_text(&path) else {
-            continue;
-        };
-        for included in services(&path, &text, reader) {
-            if files.len() < MAX_FILES && !files.contains(&included) {
-                files.push(included);
-            }
-        }
-    }
+    with_included(from_workdir(call, main), reader, services);
 }
 
 /// The servers of a file; the files that it includes.

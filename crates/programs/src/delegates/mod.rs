@@ -328,6 +328,31 @@ pub fn follow(files: &dyn Files, call: &Call<'_>) -> Option<(Vec<Finding>, &'sta
     Some((reader.findings, row.reason))
 }
 
+/// How many files a configuration may consist of.
+const MAX_FILES: usize = 256;
+
+/// Reads a configuration's first file and every file that those before include, each once. `read` is given a file's path and
+/// text, and returns what that includes.
+fn with_included(
+    first: String,
+    reader: &mut Reader<'_>,
+    mut read: impl FnMut(&str, &str, &mut Reader<'_>) -> Vec<String>,
+) {
+    let mut files = vec![first];
+    let mut index = 0;
+    while let Some(path) = files.get(index).cloned() {
+        index += 1;
+        let Some(text) = reader.named_text(&path) else {
+            continue;
+        };
+        for included in read(&path, &text, reader) {
+            if files.len() < MAX_FILES && !files.contains(&included) {
+                files.push(included);
+            }
+        }
+    }
+}
+
 /// The value of an option: `-c FILE`, `-cFILE`, `--long FILE` or `--long=FILE`.
 fn option<'a>(arguments: &'a [String], short: &str, long: &str) -> Option<&'a str> {
     for (index, argument) in arguments.iter().enumerate() {

@@ -1,10 +1,9 @@
 //! monit's control file: what starts, stops, checks and answers (monit(1)).
 
 use super::words;
-use super::{Call, Reader, folder_of, from_workdir, option};
+use super::{Call, Reader, folder_of, from_workdir, option, with_included};
 
 const PLACES: &[&str] = &["/etc/monit/monitrc", "/etc/monitrc"];
-const MAX_FILES: usize = 256;
 
 /// monit: every command that its control file names.
 pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
@@ -17,25 +16,14 @@ pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
         reader.open("its control file is not in the image".to_owned());
         return;
     };
-    let mut files = vec![main];
-    let mut index = 0;
-    while let Some(path) = files.get(index).cloned() {
-        index += 1;
-        let Some(text) = reader.named_text(&path) else {
-            continue;
-        };
-        for pattern in control_file(&path, &text, reader) {
-            let pattern = match pattern.starts_with('/') {
-                true => pattern,
-                false => format!("{}/{pattern}", folder_of(&path)),
-            };
-            for path in reader.glob(&pattern) {
-                if files.len() < MAX_FILES && !files.contains(&path) {
-                    files.push(path);
-                }
-            }
-        }
-    }
+    with_included(main, reader, |path, text, reader| {
+        let patterns = control_file(path, text, reader).into_iter();
+        let patterns = patterns.map(|pattern| match pattern.starts_with('/') {
+            true => pattern,
+            false => format!("{}/{pattern}", folder_of(path)),
+        });
+        patterns.flat_map(|pattern| reader.glob(&pattern)).collect()
+    });
 }
 
 /// Finds commands; what the file includes.

@@ -3,7 +3,7 @@
 //! What a client asks for is not in the image: it stays open, with the shells of all users taken in.
 
 use super::words;
-use super::{Call, Reader, accounts, from_workdir, numbered, option};
+use super::{Call, Reader, accounts, from_workdir, numbered, option, with_included};
 use crate::pattern::ANY;
 
 const CONFIGURATION: &str = "/etc/ssh/sshd_config";
@@ -13,26 +13,16 @@ const FOLDER: &str = "/etc/ssh";
 const SYSTEM_SCRIPT: &str = "/etc/ssh/sshrc";
 /// What sets up the display where it is forwarded, if the image has it.
 const DISPLAY: &str = "/usr/bin/xauth";
-const MAX_FILES: usize = 256;
 
 /// sshd: what its configuration and the users' accounts have started.
 pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
     let main = option(call.arguments, "-f", "").unwrap_or(CONFIGURATION);
-    let mut files = vec![from_workdir(call, main)];
-    let mut index = 0;
-    while let Some(path) = files.get(index).cloned() {
-        index += 1;
-        let Some(text) = reader.named_text(&path) else {
-            continue;
-        };
-        for (line, text) in numbered(&text) {
-            for included in setting(&path, line, text, reader) {
-                if files.len() < MAX_FILES && !files.contains(&included) {
-                    files.push(included);
-                }
-            }
-        }
-    }
+    with_included(from_workdir(call, main), reader, |path, text, reader| {
+        let lines = numbered(text);
+        lines
+            .flat_map(|(line, text)| setting(path, line, text, reader))
+            .collect()
+    });
     for (index, argument) in call.arguments.iter().enumerate() {
         if argument == "-o"
             && let Some(text) = call.arguments.get(index + 1)

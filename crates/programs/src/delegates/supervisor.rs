@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::ini::{self, Continued, Section};
 use super::words;
-use super::{Call, Reader, folder_of, from_workdir, option};
+use super::{Call, MAX_FILES, Reader, folder_of, from_workdir, option};
 use crate::lookup::base_name;
 use crate::pattern::{self, ANY};
 
@@ -19,9 +19,6 @@ const PLACES: &[&str] = &[
     "/etc/supervisord.conf",
     "/etc/supervisor/supervisord.conf",
 ];
-
-/// How many files the configuration may include.
-const MAX_FILES: usize = 256;
 
 /// supervisord: every program of its configuration.
 pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
