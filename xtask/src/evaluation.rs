@@ -125,15 +125,8 @@ impl Evaluation<'_> {
     fn build(&self, target: &Target) -> anyhow::Result<String> {
         let images = self.root.join("tests/images");
         let reference = target.reference();
-        build::image(
-            &self.docker,
-            &self.interrupt,
-            &images,
-            &target.base,
-            &target.folder,
-            &reference,
-        )
-        .with_context(|| format!("cannot build {}", target.name))?;
+        build::of_target(&self.docker, &self.interrupt, &images, target)
+            .with_context(|| format!("cannot build {}", target.name))?;
         Ok(self.docker.image_id(&reference)?)
     }
 
@@ -193,7 +186,7 @@ impl Evaluation<'_> {
             format!(
                 "PORT=$HOST_PORT LC_ALL=C.UTF-8 '{}/run-step' {} {step}",
                 images.display(),
-                target.recipe_name
+                target.workload()
             )
         };
         let workload = format!(

@@ -445,7 +445,7 @@ impl Runner {
         let folder = image.output.join("scratch").join(label);
         let place = Place {
             images: &self.images,
-            recipe: &image.target.recipe_name,
+            recipe: image.target.workload(),
             interrupt: &self.interrupt,
         };
         let outcome = trial::lead(&place, || {

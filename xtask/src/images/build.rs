@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use confine_engine::{Docker, ImageConfig, Interrupt, Invocation, Rootfs};
+use tempfile::TempDir;
 
 use super::recipe::{Target, hash};
 
@@ -28,15 +29,8 @@ pub fn build(
     target: &Target,
     output: &Path,
 ) -> anyhow::Result<Built> {
+    of_target(docker, interrupt, images, target)?;
     let reference = target.reference();
-    image(
-        docker,
-        interrupt,
-        images,
-        &target.base,
-        &target.folder,
-        &reference,
-    )?;
     let archive = output.join("image.tar");
     let rootfs = unpacked(docker, &reference, output, || {
         Ok(docker.save(&reference, &archive)?)
@@ -46,6 +40,41 @@ pub fn build(
         rootfs,
         config: docker.config(&reference)?,
     })
+}
+
+/// Builds a target's image, unless it is there already.
+pub fn of_target(
+    docker: &Docker,
+    interrupt: &Interrupt,
+    images: &Path,
+    target: &Target,
+) -> anyhow::Result<()> {
+    let gathered = target.like.as_deref().map(|like| gather(&[like, &target.folder]));
+    let gathered = gathered.transpose()?;
+    let folder = gathered.as_ref().map_or(target.folder.as_path(), TempDir::path);
+    image(
+        docker,
+        interrupt,
+        images,
+        &target.base,
+        folder,
+        &target.reference(),
+    )
+}
+
+/// The files of several folders in one; of files of one name, that of the last folder.
+fn gather(folders: &[&Path]) -> anyhow::Result<TempDir> {
+    let all = tempfile::tempdir().context("cannot create a temporary folder")?;
+    for folder in folders {
+        let entries =
+            std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            std::fs::copy(entry.path(), all.path().join(entry.file_name()))
+                .with_context(|| format!("cannot copy {}", entry.path().display()))?;
+        }
+    }
+    Ok(all)
 }
 
 /// Builds the image of a folder with a Dockerfile on a Debian release's base image, unless it is there already.

@@ -73,7 +73,7 @@ pub fn life(
 
 /// Every step of the workload, a restart, and the first steps again; a restart gives the port another number.
 fn workload(images: &Path, target: &Target) -> String {
-    let step = format!("{} {}", images.join("run-step").display(), target.recipe_name);
+    let step = format!("{} {}", images.join("run-step").display(), target.workload());
     let port = target.recipe.port;
     format!(
         "set -e; export PORT=$HOST_PORT LC_ALL=C.UTF-8

@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 pub struct Recipe {
     /// The Debian releases that it is built on; the first gives the image its plain name.
     pub bases: Vec<String>,
+    /// Another recipe, which has the files that the own folder lacks.
+    pub like: Option<String>,
     /// The port on which its server listens.
     pub port: u16,
     /// Another user than the image's own that it can run as.
@@ -56,12 +58,25 @@ pub struct Target {
     pub recipe: Recipe,
     /// The recipe's folder.
     pub folder: PathBuf,
+    /// The folder of the recipe that has what the own folder lacks.
+    pub like: Option<PathBuf>,
 }
+
+/// What leads the container through its life, in a recipe's folder.
+const WORKLOAD: &str = "workload.bash";
 
 impl Target {
     /// The image's reference on the engine.
     pub fn reference(&self) -> String {
         format!("confine-test/{}:{}", self.recipe_name, self.base)
+    }
+
+    /// The recipe that has the workload, as `run-step` is told it.
+    pub fn workload(&self) -> &str {
+        match &self.recipe.like {
+            Some(other) if !self.folder.join(WORKLOAD).is_file() => other,
+            _ => &self.recipe_name,
+        }
     }
 }
 
@@ -89,6 +104,7 @@ pub fn all(images: &Path) -> anyhow::Result<Vec<Target>> {
                 name,
                 recipe_name: recipe_name.to_owned(),
                 base: base.clone(),
+                like: recipe.like.as_ref().map(|other| images.join(other)),
                 recipe: recipe.clone(),
                 folder: folder.clone(),
             });
@@ -126,7 +142,7 @@ pub fn hash(folder: &Path, more: &str) -> anyhow::Result<String> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
-    let only_read_by_the_runner = ["recipe.toml", "workload.bash", "suites", "archive"];
+    let only_read_by_the_runner = ["recipe.toml", WORKLOAD, "suites", "archive"];
     paths.retain(|path| !only_read_by_the_runner.iter().any(|name| path.ends_with(name)));
     paths.sort();
     let mut hasher = Sha256::new();
@@ -164,6 +180,23 @@ mod tests {
         assert_eq!(names(true, &[]), ["nginx", "node-exporter", "redis", "static"]);
         assert!(names(false, &[]).contains(&"postgres-trixie".to_owned()));
         assert_eq!(names(true, &["postgres"]), ["postgres"]);
+    }
+
+    #[test]
+    fn what_a_recipe_lacks_another_one_has() {
+        let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/images");
+        for target in all(&images).unwrap() {
+            let has = |folder: &Path, name: &str| folder.join(name).is_file();
+            for name in ["Dockerfile", WORKLOAD] {
+                let other = target.like.as_deref().is_some_and(|like| has(like, name));
+                assert!(has(&target.folder, name) || other, "{}: {name}", target.name);
+            }
+            assert!(
+                images.join(target.workload()).join(WORKLOAD).is_file(),
+                "{}",
+                target.name
+            );
+        }
     }
 
     #[test]
