@@ -1,23 +1,17 @@
 //! Where filters come from: an image, a report, a profile, or a filter itself.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use confine_bpf::{Action, Filter, Options, Weights};
-use confine_kernel::DOCKER_CAPABILITIES;
 use confine_profile::Reading;
 use confine_report::Report;
 
 use crate::arguments::{AnalysisArguments, CompilerArguments, FilterInput};
-use crate::{analysis, policy, terminal};
-
-/// What is read of a file that is no image, so that one without an end does not fill the memory.
-const MAXIMUM_BYTES: u64 = 1 << 30;
-
-/// How much of a file tells what it is.
-const HEAD: u64 = 4096;
+use crate::subject::{Place, Subject};
+use crate::{policy, terminal};
 
 /// What is not spoken of says EPERM where a profile names no number (libseccomp's users do so).
 const DEFAULT_ERRNO: u16 = 1;
@@ -42,34 +36,26 @@ pub fn options(arguments: &CompilerArguments) -> anyhow::Result<Options> {
 pub fn filters(input: &FilterInput) -> anyhow::Result<Vec<Filter>> {
     let mut options = options(&input.compiler)?;
     let analysis = &input.analysis;
-    let Some(content) = content(&analysis.image)? else {
-        let report = analysis::run(analysis)?;
-        return compile(&policy::whole(&report), &options);
-    };
     let name = &analysis.image;
-    if !content.trim_ascii_start().starts_with(b"{") {
-        let filter = Filter::from_bytes(&content).with_context(|| format!("{name}: not a filter"))?;
+    let place = Place::of(name)?;
+    if let Some(filter) = place.file().map(raw).transpose()?.flatten() {
+        let filter = Filter::from_bytes(&filter).with_context(|| format!("{name}: not a filter"))?;
         return Ok(vec![filter]);
     }
-    let text = String::from_utf8(content).with_context(|| format!("{name}: not JSON"))?;
-    let value: serde_json::Value =
-        serde_json::from_str(&text).with_context(|| format!("{name}: not JSON"))?;
-    if value.get("schema").is_some() {
-        let report = Report::from_json(&text).with_context(|| name.clone())?;
-        return compile(&of_report(&report, analysis)?, &options);
-    }
-    let reading = confine_profile::read_oci(&text, &DOCKER_CAPABILITIES).with_context(|| name.clone())?;
+    let subject = place.load(analysis, &[])?;
+    let reading = match &subject {
+        Subject::Image(report) => return compile(&policy::whole(report), &options),
+        Subject::Report(report) => return compile(&of_report(report, analysis)?, &options),
+        Subject::Profile(reading) => reading,
+    };
     if !analysis.quiet {
-        reading
-            .notes
-            .iter()
-            .for_each(|note| terminal::warning(&note.to_string()));
+        subject.notes().iter().for_each(|note| terminal::warning(note));
     }
     if reading.permissive {
         bail!("{name}: expected a profile that denies what it does not name: no filter of ours allows that");
     }
     if input.compiler.denied.is_none() {
-        options.denied = default_action(&reading)?;
+        options.denied = default_action(reading)?;
     }
     compile(&reading.policy, &options)
 }
@@ -78,40 +64,17 @@ fn compile(policy: &confine_policy::Policy, options: &Options) -> anyhow::Result
     confine_bpf::compile(policy, options).context("cannot compile the policy to a filter")
 }
 
-/// What is behind a name, if that is a file or the standard input and no image.
-fn content(name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+/// The longest filter that the kernel takes, and a bit more, so that a longer one is told.
+const LONGEST: u64 = 2 * 8 * confine_bpf::MAXIMUM_INSTRUCTIONS as u64;
+
+/// The bytes of a raw filter, if a file is one: it begins by loading a word or by its answer; JSON begins with a brace,
+/// archives begin with a file's name or the mark of a compression.
+fn raw(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    if name == "-" {
-        io::stdin()
-            .take(MAXIMUM_BYTES)
-            .read_to_end(&mut bytes)
-            .context("cannot read the standard input")?;
-        return Ok(Some(bytes));
-    }
-    let path = Path::new(name);
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let mut read = || -> io::Result<()> {
-        let mut file = File::open(path)?;
-        file.by_ref().take(HEAD).read_to_end(&mut bytes)?;
-        if is_text(&bytes) || is_filter(&bytes) {
-            file.take(MAXIMUM_BYTES).read_to_end(&mut bytes)?;
-        }
-        Ok(())
-    };
-    read().with_context(|| format!("cannot read {name}"))?;
-    Ok((is_text(&bytes) || is_filter(&bytes)).then_some(bytes))
-}
-
-/// JSON as reports and profiles are; no archive begins like this.
-fn is_text(head: &[u8]) -> bool {
-    head.trim_ascii_start().starts_with(b"{")
-}
-
-/// A filter begins by loading a word or by its answer; archives begin with a file's name or the mark of a compression.
-fn is_filter(head: &[u8]) -> bool {
-    head.starts_with(&[0x20, 0, 0, 0]) || head.starts_with(&[0x06, 0, 0, 0])
+    let read = |bytes| File::open(path)?.take(LONGEST).read_to_end(bytes);
+    read(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+    let is_filter = bytes.starts_with(&[0x20, 0, 0, 0]) || bytes.starts_with(&[0x06, 0, 0, 0]);
+    Ok(is_filter.then_some(bytes))
 }
 
 /// The container's policy, or that of the program that is asked for.
@@ -119,20 +82,7 @@ fn of_report(report: &Report, arguments: &AnalysisArguments) -> anyhow::Result<c
     let Some(wanted) = &arguments.program else {
         return Ok(policy::whole(report));
     };
-    let mut programs = report.programs.iter();
-    let Some(index) =
-        programs.position(|program| program.path == *wanted || program.invoked.contains(wanted))
-    else {
-        let paths: Vec<&str> = report
-            .programs
-            .iter()
-            .map(|program| program.path.as_str())
-            .collect();
-        bail!(
-            "the report has no program {wanted}: expected one of {}",
-            paths.join(", ")
-        );
-    };
+    let index = policy::named_program(report, wanted)?;
     Ok(policy::starting(report, index))
 }
 

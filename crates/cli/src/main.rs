@@ -11,6 +11,7 @@ mod check;
 mod commands;
 mod filter_source;
 mod harden;
+mod input;
 mod options;
 mod output;
 mod overrides;

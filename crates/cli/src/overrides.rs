@@ -25,6 +25,12 @@ pub fn configuration(image: &Image, arguments: &AnalysisArguments) -> anyhow::Re
     Ok(config)
 }
 
+/// The words of a flag's value, as a shell reads them.
+pub fn words(flag: &str, line: &str) -> anyhow::Result<Vec<String>> {
+    shlex::split(line)
+        .with_context(|| format!("{flag}: expected words as a shell reads them, found an open quote: {line}"))
+}
+
 fn apply(mut config: Config, arguments: &AnalysisArguments) -> anyhow::Result<Config> {
     if let Some(program) = &arguments.program {
         config.entrypoint = vec![program.clone()];
@@ -39,9 +45,7 @@ fn apply(mut config: Config, arguments: &AnalysisArguments) -> anyhow::Result<Co
         config.cmd.clear();
     }
     if let Some(command) = &arguments.command {
-        config.cmd = shlex::split(command).with_context(|| {
-            format!("--command: expected words as a shell reads them, found an open quote: {command}")
-        })?;
+        config.cmd = words("--command", command)?;
     }
     config.env.extend(arguments.environment.iter().cloned());
     if let Some(user) = &arguments.user {

@@ -12,12 +12,7 @@ use crate::arguments::Within;
 
 /// The policy that the user asked for, of at most so many alternatives: for the whole container, or for one program, within
 /// a bound where there is one.
-pub fn wanted(
-    report: &Report,
-    only: Option<&Program>,
-    within: Option<Within>,
-    alternatives: usize,
-) -> Policy {
+pub fn wanted(report: &Report, only: Option<usize>, within: Option<Within>, alternatives: usize) -> Policy {
     let policy = match only {
         None => container(report, alternatives),
         Some(only) => program(report, only, alternatives),
@@ -60,10 +55,7 @@ pub fn starting(report: &Report, index: usize) -> Policy {
     let members = under(report, index);
     let programs = || members.iter().filter_map(|member| report.programs.get(*member));
     let mut policy = Policy::new();
-    for call in programs().flat_map(|program| &program.calls) {
-        let combinations = call.arguments.iter().map(|one| one.restrictions.as_slice());
-        policy.allow(Architecture::X86_64, call.number, &any_of(combinations));
-    }
+    allow_calls(&mut policy, programs());
     for observed in &report.observed {
         let call =
             call_named(&observed.name).filter(|_| programs().any(|program| program.path == observed.by));
@@ -71,10 +63,6 @@ pub fn starting(report: &Report, index: usize) -> Policy {
             policy.allow(Architecture::X86_64, call.number, &rule(&observed.arguments));
         }
     }
-    let needed = report.runtime_calls.iter();
-    let needed = needed
-        .filter(|call| call.requester == KERNEL)
-        .map(|call| &call.name);
     // What is no program's own is an assumption about commands, and concerns whoever it leads to.
     let of_programs: BTreeSet<_> = report
         .programs
@@ -86,17 +74,7 @@ pub fn starting(report: &Report, index: usize) -> Policy {
         .iter()
         .filter(|assumption| !of_programs.contains(assumption));
     let own = programs().flat_map(|program| &program.assumptions);
-    let is_widened = own
-        .chain(others)
-        .any(|assumption| assumption.effect == Effect::WidenedToDefault);
-    let widened = report
-        .widened
-        .iter()
-        .filter(|_| is_widened)
-        .map(|call| &call.name);
-    for call in needed.chain(widened).filter_map(|name| call_named(name)) {
-        policy.allow(Architecture::X86_64, call.number, &Rule::any());
-    }
+    allow_needed(&mut policy, report, widens(own.chain(others)));
     policy
 }
 
@@ -125,35 +103,49 @@ pub fn under(report: &Report, index: usize) -> BTreeSet<usize> {
     members
 }
 
-/// The policy for one program of the report alone, without the container runtime's own calls; likewise.
-pub fn program(report: &Report, program: &Program, alternatives: usize) -> Policy {
+/// The policy for one program of the report alone, given by its index, without the container runtime's own calls; likewise.
+pub fn program(report: &Report, index: usize, alternatives: usize) -> Policy {
     let mut policy = Policy::new();
-    for call in &program.calls {
-        let combinations = call.arguments.iter().map(|one| one.restrictions.as_slice());
-        policy.allow(Architecture::X86_64, call.number, &any_of(combinations));
-    }
-    let kernel = report
-        .runtime_calls
-        .iter()
-        .filter(|call| call.requester == KERNEL);
-    let widens = |assumption: &Assumption| assumption.effect == Effect::WidenedToDefault;
-    let widened = match program.assumptions.iter().any(widens) {
-        true => report.widened.as_slice(),
-        false => &[],
-    };
-    let others = kernel
-        .map(|call| &call.name)
-        .chain(widened.iter().map(|call| &call.name));
-    for call in others.filter_map(|name| call_named(name)) {
-        policy.allow(Architecture::X86_64, call.number, &Rule::any());
-    }
+    let program = report.programs.get(index);
+    allow_calls(&mut policy, program.into_iter());
+    let own = program.iter().flat_map(|program| &program.assumptions);
+    allow_needed(&mut policy, report, widens(own));
     policy.coarsened(alternatives)
 }
 
-/// The report's program of that path or name.
-pub fn named_program<'a>(report: &'a Report, name: &str) -> anyhow::Result<&'a Program> {
-    let named = |program: &&Program| program.path == name || program.invoked.iter().any(|one| one == name);
-    report.programs.iter().find(named).with_context(|| {
+/// Allows what programs call.
+fn allow_calls<'a>(policy: &mut Policy, programs: impl Iterator<Item = &'a Program>) {
+    for call in programs.flat_map(|program| &program.calls) {
+        let combinations = call.arguments.iter().map(|one| one.restrictions.as_slice());
+        policy.allow(Architecture::X86_64, call.number, &any_of(combinations));
+    }
+}
+
+/// Allows what the kernel needs, and what something unresolved widens the policy to, if it does.
+fn allow_needed(policy: &mut Policy, report: &Report, is_widened: bool) {
+    let needed = report.runtime_calls.iter();
+    let needed = needed
+        .filter(|call| call.requester == KERNEL)
+        .map(|call| &call.name);
+    let widened = report
+        .widened
+        .iter()
+        .filter(|_| is_widened)
+        .map(|call| &call.name);
+    for call in needed.chain(widened).filter_map(|name| call_named(name)) {
+        policy.allow(Architecture::X86_64, call.number, &Rule::any());
+    }
+}
+
+/// Whether one of these widens a policy.
+fn widens<'a>(mut assumptions: impl Iterator<Item = &'a Assumption>) -> bool {
+    assumptions.any(|assumption| assumption.effect == Effect::WidenedToDefault)
+}
+
+/// The index of the report's program of that path or name.
+pub fn named_program(report: &Report, name: &str) -> anyhow::Result<usize> {
+    let named = |program: &Program| program.path == name || program.invoked.iter().any(|one| one == name);
+    report.programs.iter().position(named).with_context(|| {
         let paths: Vec<&str> = report
             .programs
             .iter()

@@ -1,7 +1,6 @@
 //! From what was counted in the kernel to a record, and records and reports from files.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
@@ -11,6 +10,8 @@ use confine_observe::{CallCount, Observation, Pair};
 use confine_record::{Call, Ended, Executor, File, Image, Program, Record, SCHEMA, Seen, VERSION, Value};
 use confine_report::{Report, Word};
 use sha2::{Digest, Sha256};
+
+use crate::input;
 
 /// Where the kernel says which release it is.
 const RELEASE: &str = "/proc/sys/kernel/osrelease";
@@ -98,24 +99,14 @@ pub fn record(observation: &Observation, about: &About<'_>) -> Record {
 
 /// Reads a record; `-` is the standard input.
 pub fn read(path: &Path) -> anyhow::Result<Record> {
-    let text = text(path)?;
+    let text = input::text(path)?;
     Record::from_json(&text).with_context(|| path.display().to_string())
 }
 
 /// Reads a report; `-` is the standard input.
 pub fn read_report(path: &Path) -> anyhow::Result<Report> {
-    let text = text(path)?;
+    let text = input::text(path)?;
     Report::from_json(&text).with_context(|| path.display().to_string())
-}
-
-fn text(path: &Path) -> anyhow::Result<String> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        let read = std::io::stdin().read_to_string(&mut text);
-        read.context("cannot read the standard input")?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn session(about: &About<'_>) -> confine_record::Session {

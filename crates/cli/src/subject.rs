@@ -5,15 +5,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 use confine_kernel::DOCKER_CAPABILITIES;
 use confine_profile::{Note, Reading};
 use confine_report::Report;
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 
-use crate::analysis;
 use crate::arguments::AnalysisArguments;
+use crate::{analysis, input};
 
 /// What was given, read.
 pub enum Subject {
@@ -78,43 +78,68 @@ fn profile_notes(reading: &Reading) -> Vec<String> {
     notes
 }
 
-/// How large a file of JSON may be: reports of the largest images have some tens of megabytes.
-const MAXIMUM_BYTES: u64 = 1 << 30;
+/// Where a subject lies. The standard input is put aside, so that it can be looked at more than once.
+pub struct Place {
+    /// What the user wrote.
+    named: String,
+    /// What is opened for it.
+    opened: String,
+    _spool: Option<NamedTempFile>,
+}
 
-/// Reads a report or a profile, or analyses an image; `-` is any of them on the standard input. Profiles count as for a
-/// container with these capabilities besides those that Docker gives.
+impl Place {
+    /// The place that a reference names; `-` is the standard input.
+    pub fn of(reference: &str) -> anyhow::Result<Self> {
+        let spool = (reference == STANDARD).then(spool).transpose();
+        let spool = spool.context("cannot read the standard input")?;
+        let opened = spool
+            .as_ref()
+            .map(|file| file.path().to_string_lossy().into_owned());
+        Ok(Self {
+            named: reference.to_owned(),
+            opened: opened.unwrap_or_else(|| reference.to_owned()),
+            _spool: spool,
+        })
+    }
+
+    /// The file there, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        Some(Path::new(&self.opened)).filter(|path| path.is_file())
+    }
+
+    /// Reads a report or a profile, or analyses an image. Profiles count as for a container with these capabilities besides
+    /// those that Docker gives.
+    pub fn load(&self, arguments: &AnalysisArguments, capabilities: &[String]) -> anyhow::Result<Subject> {
+        let Self { named, opened, .. } = self;
+        if let Some(path) = self.file()
+            && begins_as_json(path).with_context(|| named.clone())?
+        {
+            let text = input::text(path)?;
+            return parse(&text, capabilities).with_context(|| named.clone());
+        }
+        let arguments = AnalysisArguments {
+            image: opened.clone(),
+            ..arguments.clone()
+        };
+        let mut report = analysis::run(&arguments)?;
+        if named == STANDARD {
+            named.clone_into(&mut report.image.reference);
+        }
+        Ok(Subject::Image(Box::new(report)))
+    }
+}
+
+/// The reference of the standard input.
+const STANDARD: &str = "-";
+
+/// Reads a report or a profile, or analyses an image; `-` is any of them on the standard input. Capabilities as for
+/// [`Place::load`].
 pub fn load(
     reference: &str,
     arguments: &AnalysisArguments,
     capabilities: &[String],
 ) -> anyhow::Result<Subject> {
-    if reference == "-" {
-        let spool = spool().context("cannot read the standard input")?;
-        let path = spool.path().to_string_lossy().into_owned();
-        let mut subject = load_file(&path, arguments, capabilities).context("-")?;
-        if let Subject::Image(report) = &mut subject {
-            "-".clone_into(&mut report.image.reference);
-        }
-        return Ok(subject);
-    }
-    load_file(reference, arguments, capabilities)
-}
-
-fn load_file(
-    reference: &str,
-    arguments: &AnalysisArguments,
-    capabilities: &[String],
-) -> anyhow::Result<Subject> {
-    let path = Path::new(reference);
-    if path.is_file() && begins_as_json(path).with_context(|| reference.to_owned())? {
-        let text = read(path).with_context(|| format!("cannot read {reference}"))?;
-        return parse(&text, capabilities).with_context(|| reference.to_owned());
-    }
-    let arguments = AnalysisArguments {
-        image: reference.to_owned(),
-        ..arguments.clone()
-    };
-    Ok(Subject::Image(Box::new(analysis::run(&arguments)?)))
+    Place::of(reference)?.load(arguments, capabilities)
 }
 
 fn parse(text: &str, capabilities: &[String]) -> anyhow::Result<Subject> {
@@ -125,23 +150,22 @@ fn parse(text: &str, capabilities: &[String]) -> anyhow::Result<Subject> {
         default_action: Option<serde_json::Value>,
     }
     let known: Known =
-        serde_json::from_str(text).context("neither a report of confine nor a seccomp profile")?;
+        serde_json::from_str(text).context("neither a report of confine nor a seccomp profile: not JSON")?;
     if known.schema.is_some() {
         return Ok(Subject::Report(Box::new(Report::from_json(text)?)));
-    }
-    if known.default_action.is_none() {
-        bail!(
-            "neither a report of confine, which has a member \"schema\", nor a seccomp profile, which has \"defaultAction\""
-        );
     }
     let capabilities: Vec<&str> = DOCKER_CAPABILITIES
         .into_iter()
         .chain(capabilities.iter().map(String::as_str))
         .collect();
-    Ok(Subject::Profile(Box::new(confine_profile::read_oci(
-        text,
-        &capabilities,
-    )?)))
+    let reading = confine_profile::read_oci(text, &capabilities);
+    if known.default_action.is_some() {
+        return Ok(Subject::Profile(Box::new(reading?)));
+    }
+    let reading = reading.context(
+        "neither a report of confine, which has a member \"schema\", nor a seccomp profile, which has \"defaultAction\"",
+    )?;
+    Ok(Subject::Profile(Box::new(reading)))
 }
 
 /// No image begins with a brace, whatever white space before it.
@@ -153,18 +177,6 @@ fn begins_as_json(path: &Path) -> io::Result<bool> {
         .take(count)
         .skip_while(|byte| byte.is_ascii_whitespace());
     Ok(bytes.next() == Some(&b'{'))
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    let file = File::open(path)?;
-    let bytes = file.metadata()?.len();
-    ensure!(
-        bytes <= MAXIMUM_BYTES,
-        "it has {bytes} bytes, expected at most {MAXIMUM_BYTES}"
-    );
-    let mut text = String::new();
-    file.take(MAXIMUM_BYTES).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 fn spool() -> io::Result<NamedTempFile> {

@@ -12,6 +12,7 @@ use confine_engine::{
 use confine_image::Location;
 
 use crate::arguments::{AnalysisArguments, EngineName, RunningArguments};
+use crate::overrides::words;
 
 /// How long a container is left alone where nothing tells when it is ready.
 const SETTLED: Duration = Duration::from_secs(3);
@@ -28,18 +29,11 @@ pub struct Premises {
 
 impl Premises {
     /// Finds the engine and hands it the image.
-    pub fn new(
-        analysis: &AnalysisArguments,
-        running: &RunningArguments,
-        prefix: &str,
-        interrupt: &Interrupt,
-    ) -> anyhow::Result<Self> {
-        let (engine, version) = engine(running.engine, interrupt)?;
-        let source = source(analysis, running.engine)?;
+    pub fn new(image: &str, name: EngineName, prefix: &str, interrupt: &Interrupt) -> anyhow::Result<Self> {
+        let (engine, version) = engine(name, interrupt)?;
+        let source = source(image, name)?;
         let mut archive = None;
-        if let (EngineName::Podman, Engine::Docker(podman), Source::Held(name)) =
-            (running.engine, &engine, &source)
-        {
+        if let (EngineName::Podman, Engine::Docker(podman), Source::Held(held)) = (name, &engine, &source) {
             let file = tempfile::Builder::new()
                 .prefix(prefix)
                 .suffix(".tar")
@@ -47,7 +41,7 @@ impl Premises {
                 .context("cannot create a temporary file")?;
             // podman writes no file that is there already.
             fs::remove_file(file.path()).context("cannot remove a temporary file")?;
-            podman.save(name, file.path())?;
+            podman.save(held, file.path())?;
             archive = Some(file);
         }
         let installed = Installed::new(engine, source, prefix, interrupt)?;
@@ -56,6 +50,14 @@ impl Premises {
             engine: version,
             archive,
         })
+    }
+
+    /// What the image is read by, which the user has called so.
+    pub fn place(&self, image: &str) -> String {
+        match &self.archive {
+            Some(archive) => format!("docker-archive:{}", archive.path().display()),
+            None => image.to_owned(),
+        }
     }
 }
 
@@ -82,8 +84,8 @@ fn engine(name: EngineName, interrupt: &Interrupt) -> anyhow::Result<(Engine, St
 }
 
 /// What the engine is handed.
-fn source(analysis: &AnalysisArguments, engine: EngineName) -> anyhow::Result<Source> {
-    Ok(match confine_image::locate(&analysis.image)? {
+fn source(image: &str, engine: EngineName) -> anyhow::Result<Source> {
+    Ok(match confine_image::locate(image)? {
         Location::Engine(name) => Source::Held(name),
         Location::Archive(path, name) => Source::Archive(path, name),
         Location::Folder(path) => {
@@ -159,9 +161,4 @@ pub fn options(analysis: &AnalysisArguments, ports: &[u16]) -> anyhow::Result<St
 /// A script's text: read once, so that every life has the same.
 fn script(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn words(flag: &str, line: &str) -> anyhow::Result<Vec<String>> {
-    shlex::split(line)
-        .with_context(|| format!("{flag}: expected words as a shell reads them, found an open quote: {line}"))
 }

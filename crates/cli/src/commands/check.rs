@@ -47,7 +47,7 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
         .prefix(&prefix)
         .tempdir()
         .context("cannot create a temporary folder")?;
-    let premises = Premises::new(analysis, running, &prefix, interrupt)?;
+    let premises = Premises::new(&analysis.image, running.engine, &prefix, interrupt)?;
     let mut ports = running.ports.clone();
     ports.extend(
         premises
@@ -115,7 +115,7 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
 fn report(arguments: &CheckArguments, premises: &Premises) -> anyhow::Result<Option<Report>> {
     let mut analysis = arguments.analysis.clone();
     analysis.also.extend(arguments.running.executed.iter().cloned());
-    analysis.image = place(&analysis, premises);
+    analysis.image = premises.place(&analysis.image);
     match analysis::run(&analysis) {
         Ok(report) => Ok(Some(report)),
         Err(error) if !arguments.policy.is_empty() => {
@@ -126,21 +126,13 @@ fn report(arguments: &CheckArguments, premises: &Premises) -> anyhow::Result<Opt
     }
 }
 
-/// Where the analysis reads the image.
-fn place(analysis: &AnalysisArguments, premises: &Premises) -> String {
-    match &premises.archive {
-        Some(archive) => format!("docker-archive:{}", archive.path().display()),
-        None => analysis.image.clone(),
-    }
-}
-
 /// The image once more, for names of functions.
 fn image(analysis: &AnalysisArguments, premises: &Premises) -> Option<confine_image::Image> {
     let open = OpenOptions {
         platform: analysis.platform.clone(),
         ..OpenOptions::default()
     };
-    confine_image::open(&place(analysis, premises), &open).ok()
+    confine_image::open(&premises.place(&analysis.image), &open).ok()
 }
 
 /// A container that does not live without a policy tells nothing about one.

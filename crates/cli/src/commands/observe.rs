@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
-use confine_engine::{
-    Container, Docker, ImageConfig, Interrupt, Rootfs, Runtime, Seccomp, Session, StartOptions, Visit,
-};
+use anyhow::{Context, ensure};
+use confine_engine::{ImageConfig, Interrupt, Seccomp, Session, StartOptions, Visit};
 use confine_image::OpenOptions;
 use confine_observe::Observer;
 use confine_record::Record;
 
-use crate::arguments::{EngineName, ObserveArguments, SeccompChoice};
+use crate::arguments::{ObserveArguments, SeccompChoice};
+use crate::check::Premises;
 use crate::output::Output;
+use crate::overrides::words;
 use crate::progress::Bar;
 use crate::recording::{self, About};
 use crate::{Outcome, terminal};
@@ -39,13 +39,15 @@ pub fn observe(arguments: &ObserveArguments) -> anyhow::Result<Outcome> {
     };
 
     say("reading the image");
-    let source = Source::find(arguments, &interrupt)?;
+    ensure_command(arguments)?;
+    let prefix = format!("confine-observe-{}-", std::process::id());
+    let premises = Premises::new(&arguments.image, arguments.engine, &prefix, &interrupt)?;
     let bar = Bar::new(arguments.quiet);
     let open = OpenOptions {
         progress: Some(bar.opening()),
         ..OpenOptions::default()
     };
-    let opened = confine_image::open(&source.reference, &open);
+    let opened = confine_image::open(&premises.place(&arguments.image), &open);
     bar.clear();
     let image = opened?;
 
@@ -57,8 +59,8 @@ pub fn observe(arguments: &ObserveArguments) -> anyhow::Result<Outcome> {
         duration: arguments.duration,
         patience: PATIENCE,
     };
-    let options = start_options(arguments, &source.config)?;
-    let mut container = source.create(arguments.engine, &options, &interrupt)?;
+    let options = start_options(arguments, &premises.installed.config)?;
+    let mut container = premises.installed.create(&options)?;
     let observer = Observer::attach(&container.host_name()?)?;
     say("observing; the container is removed in the end");
     let visit = session.lead(container.as_mut(), &interrupt)?;
@@ -108,118 +110,14 @@ fn summary(record: &Record) -> String {
     )
 }
 
-/// An image as an engine or a runtime starts it.
-struct Source {
-    /// What opens it for reading.
-    reference: String,
-    /// The name that the engine has for it; empty where there is none.
-    name: String,
-    /// Its configuration.
-    config: ImageConfig,
-    /// Its unpacked files, where a runtime is to start it.
-    rootfs: Option<Rootfs>,
-    /// Where all that lies; removed in the end.
-    scratch: tempfile::TempDir,
-}
-
-impl Source {
-    fn find(arguments: &ObserveArguments, interrupt: &Interrupt) -> anyhow::Result<Self> {
-        let scratch = tempfile::Builder::new().prefix("confine-observe-").tempdir();
-        let scratch = scratch.context("cannot create a temporary folder")?;
-        let is_runtime = matches!(arguments.engine, EngineName::Runc | EngineName::Crun);
-        if let Some(folder) = arguments.image.strip_prefix(FOLDER) {
-            ensure!(
-                is_runtime,
-                "{}: only runc and crun start a folder: choose one by --engine",
-                arguments.image
-            );
-            ensure!(
-                arguments.command.is_some() || arguments.entrypoint.is_some(),
-                "{}: it has no configuration: tell what it runs by --command 'CMD ARGS' or --entrypoint PROGRAM",
-                arguments.image
-            );
-            let folder = std::fs::canonicalize(folder).with_context(|| format!("cannot open {folder}"))?;
-            return Ok(Self {
-                reference: arguments.image.clone(),
-                name: String::new(),
-                config: ImageConfig::default(),
-                rootfs: Some(Rootfs::existing(&folder)),
-                scratch,
-            });
-        }
-        let engine = match arguments.engine {
-            EngineName::Podman => Docker::podman(interrupt),
-            _ => Docker::new(interrupt),
-        };
-        let engine_name = match arguments.engine {
-            EngineName::Podman => "podman",
-            _ => "docker",
-        };
-        engine
-            .version()
-            .with_context(|| format!("no engine answers to `{engine_name}`"))?;
-        let name = arguments.image.strip_prefix("docker-daemon:");
-        let name = name.unwrap_or(&arguments.image).to_owned();
-        let config = engine.config(&name).with_context(|| {
-            format!(
-                "{engine_name} has no image {name}: `{engine_name} pull` or `{engine_name} load` it first"
-            )
-        })?;
-        let reference = match arguments.engine {
-            EngineName::Podman => {
-                let archive = scratch.path().join("image.tar");
-                engine.save(&name, &archive)?;
-                format!("docker-archive:{}", archive.display())
-            }
-            _ => format!("docker-daemon:{name}"),
-        };
-        let rootfs = match is_runtime {
-            false => None,
-            true => {
-                let archive = scratch.path().join("flat.tar");
-                engine.export(&name, &archive)?;
-                let rootfs = Rootfs::unpack(&archive, &scratch.path().join("rootfs"))?;
-                std::fs::remove_file(&archive).context("cannot remove an archive of our own")?;
-                Some(rootfs)
-            }
-        };
-        Ok(Self {
-            reference,
-            name,
-            config,
-            rootfs,
-            scratch,
-        })
-    }
-
-    fn create(
-        &self,
-        engine: EngineName,
-        options: &StartOptions,
-        interrupt: &Interrupt,
-    ) -> anyhow::Result<Box<dyn Container>> {
-        let runtime = match engine {
-            EngineName::Docker => {
-                return Ok(Box::new(Docker::new(interrupt).create(&self.name, options)?));
-            }
-            EngineName::Podman => {
-                return Ok(Box::new(Docker::podman(interrupt).create(&self.name, options)?));
-            }
-            EngineName::Runc => Runtime::Runc,
-            EngineName::Crun => Runtime::Crun,
-        };
-        let Some(rootfs) = &self.rootfs else {
-            bail!("{}: its files were not unpacked", self.name);
-        };
-        let folder = self.scratch.path().join("container");
-        Ok(Box::new(runtime.create(
-            &folder,
-            rootfs,
-            &self.config,
-            options,
-            interrupt,
-        )?))
-    }
+/// A folder has no configuration that would say what it runs.
+fn ensure_command(arguments: &ObserveArguments) -> anyhow::Result<()> {
+    ensure!(
+        !arguments.image.starts_with(FOLDER) || arguments.command.is_some() || arguments.entrypoint.is_some(),
+        "{}: it has no configuration: tell what it runs by --command 'CMD ARGS' or --entrypoint PROGRAM",
+        arguments.image
+    );
+    Ok(())
 }
 
 fn start_options(arguments: &ObserveArguments, config: &ImageConfig) -> anyhow::Result<StartOptions> {
@@ -230,12 +128,9 @@ fn start_options(arguments: &ObserveArguments, config: &ImageConfig) -> anyhow::
     };
     let command = match &arguments.command {
         None => Vec::new(),
-        Some(line) => shlex::split(line).with_context(|| {
-            format!("--command: expected words as a shell reads them, found an open quote: {line}")
-        })?,
+        Some(line) => words("--command", line)?,
     };
     let environment = arguments.environment.iter();
-    let name = format!("confine-observe-{}", std::process::id());
     Ok(StartOptions {
         user: arguments.user.clone(),
         environment: environment
@@ -247,7 +142,7 @@ fn start_options(arguments: &ObserveArguments, config: &ImageConfig) -> anyhow::
             [] => config.ports.clone(),
             given => given.to_vec(),
         },
-        ..StartOptions::new(&name, seccomp)
+        ..StartOptions::new("observed", seccomp)
     })
 }
 

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::harden::write_file;
 use crate::arguments::{AnalysisArguments, Arguments, Command as Subcommand, RunArguments};
-use crate::{Outcome, analysis, policy};
+use crate::{Outcome, analysis, input, policy};
 
 /// Variables that decide which libraries a program loads.
 const LOADER_VARIABLES: [&str; 3] = ["LD_LIBRARY_PATH", "LD_PRELOAD", "PATH"];
@@ -72,7 +72,7 @@ fn find(name: &OsString) -> anyhow::Result<PathBuf> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Policy> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = input::text(path)?;
     let reading = confine_profile::read_oci(&text, &[]).with_context(|| path.display().to_string())?;
     Ok(reading.policy)
 }

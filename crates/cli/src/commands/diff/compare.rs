@@ -137,10 +137,10 @@ impl Side {
                     None,
                 ),
                 Some(program) => {
-                    let found = policy::named_program(&report, program).with_context(|| name.to_owned())?;
-                    let path = found.path.clone();
-                    let policy = policy::program(&report, found, MAXIMUM_CONDITIONAL);
-                    (policy, Some(report), Some(path))
+                    let index = policy::named_program(&report, program).with_context(|| name.to_owned())?;
+                    let path = report.programs.get(index).map(|found| found.path.clone());
+                    let policy = policy::program(&report, index, MAXIMUM_CONDITIONAL);
+                    (policy, Some(report), path)
                 }
             },
         };
