@@ -121,13 +121,13 @@ impl<'p, 'a> Tracer<'p, 'a> {
         self.follow(questions, false)
     }
 
-    /// The same, and calls of one function that pass the same value are told apart.
+    /// The same, and ways by which the same value comes are told apart.
     pub(crate) fn trace_each_call(&mut self, questions: Vec<Question>) -> Vec<Answer> {
         self.follow(questions, true)
     }
 
     fn follow(&mut self, questions: Vec<Question>, each_call: bool) -> Vec<Answer> {
-        type Asked = (Node, Value, (Node, Address), Option<(Node, Address)>);
+        type Asked = (Node, Value, (Node, Address), Vec<(Node, Address)>);
         let mut answers = Vec::new();
         let mut asked: FxHashSet<Asked> = FxHashSet::default();
         let mut pending = questions;
@@ -159,8 +159,11 @@ impl<'p, 'a> Tracer<'p, 'a> {
                 .collect();
             pending.retain(|question| {
                 let last = question.path.last().copied().unwrap_or((question.node, 0));
-                let first = question.path.first().copied().filter(|_| each_call);
-                asked.insert((question.node, question.value.clone(), last, first))
+                let way = match each_call {
+                    true => question.path.clone(),
+                    false => Vec::new(),
+                };
+                asked.insert((question.node, question.value.clone(), last, way))
             });
             if pending.is_empty() {
                 return answers;
