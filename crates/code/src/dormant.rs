@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use confine_elf::{Address, Object, Placement};
-use confine_isa::{Condition, Operand, Operation, Width};
+use confine_isa::{Operand, Operation, Width};
 
 use crate::evaluate;
 use crate::facts::Facts;
@@ -52,14 +52,14 @@ fn gaps(code: &Range<Address>, ranges: &[Range<Address>]) -> Vec<Range<Address>>
     gaps
 }
 
-/// Whether the flags are those of a comparison of `entry` with something that is not known.
-pub(crate) fn compares(operations: &[Operation], state: &State, object: &Object, entry: Address) -> bool {
-    let Some(Operation::Compare {
+/// Whether an operation compares `entry` with something that is not known.
+pub(crate) fn compares(operation: &Operation, state: &State, object: &Object, entry: Address) -> bool {
+    let Operation::Compare {
         left,
         right,
         width: Width::Quad,
         test: false,
-    }) = operations.last()
+    } = operation
     else {
         return false;
     };
@@ -68,16 +68,6 @@ pub(crate) fn compares(operations: &[Operation], state: &State, object: &Object,
         _ => false,
     };
     is_entry(left) != is_entry(right)
-}
-
-/// What a branch's condition becomes where the two sides of the comparison are known to differ: whether it is met, if that
-/// follows.
-pub(crate) fn met_by_difference(condition: Condition) -> Option<bool> {
-    match condition {
-        Condition::Equal => Some(false),
-        Condition::NotEqual => Some(true),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

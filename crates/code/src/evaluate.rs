@@ -81,8 +81,6 @@ struct Interpreter<'a> {
     /// An address that nothing else equals; if there is one, the instructions that were come to are noted.
     never: Option<Address>,
     ran: BTreeSet<(Address, Address)>,
-    /// Behind an instruction that compares it.
-    differ: Option<Address>,
 }
 
 /// What happens at one instruction, told to whoever walks.
@@ -126,7 +124,6 @@ impl<'a> Interpreter<'a> {
             steps: 0,
             never: None,
             ran: BTreeSet::new(),
-            differ: None,
         };
         interpreter.find_leaders();
         interpreter
@@ -273,14 +270,15 @@ impl<'a> Interpreter<'a> {
         let at = step.address;
         match step.flow {
             Flow::Next => {
-                if let Some(never) = self.never
-                    && dormant::compares(self.body.operations(step), state, self.object, never)
-                {
-                    self.differ = Some(step.end);
-                }
                 for operation in self.body.operations(step) {
+                    let differs = self
+                        .never
+                        .is_some_and(|never| dormant::compares(operation, state, self.object, never));
                     tell_store(at, operation, state, self.object, tell);
                     apply(operation, state, self.object);
+                    if differs {
+                        state.note_difference();
+                    }
                 }
                 true
             }
@@ -293,21 +291,16 @@ impl<'a> Interpreter<'a> {
                 for operation in self.body.operations(step) {
                     apply(operation, state, self.object);
                 }
-                let met = (self.differ == Some(at))
-                    .then(|| dormant::met_by_difference(condition))
-                    .flatten();
-                if met != Some(false)
-                    && let Some(mut taken) = state.assume(condition)
-                {
+                if let Some(mut taken) = state.assume(condition) {
                     self.go(at, target, &mut taken, tell);
                     self.given_away.extend(taken.given_away());
                 }
                 match state.assume(condition.negated()) {
-                    Some(other) if met != Some(true) => {
+                    Some(other) => {
                         *state = other;
                         true
                     }
-                    _ => false,
+                    None => false,
                 }
             }
             Flow::Call(target) => {

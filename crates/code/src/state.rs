@@ -41,7 +41,16 @@ pub(crate) struct State {
     /// register is ever read.
     hidden: BTreeSet<(Register, Address)>,
     callable: Callable,
-    flags: Option<Compare>,
+    flags: Option<Flags>,
+}
+
+/// What the flags tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flags {
+    /// How a register compares with a constant.
+    Compared(Compare),
+    /// That two values were compared which are known to differ.
+    Differ,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +134,7 @@ impl State {
     }
 
     pub(crate) fn set_register(&mut self, register: Register, value: Value) {
-        if self.flags.is_some_and(|flags| flags.left == register) {
+        if matches!(self.flags, Some(Flags::Compared(compare)) if compare.left == register) {
             self.flags = None;
         }
         if !self.hidden.is_empty() {
@@ -215,7 +224,7 @@ impl State {
     }
 
     pub(crate) fn compare(&mut self, left: &Operand, right: &Operand, width: Width, test: bool) {
-        self.flags = match (left, right) {
+        let compare = match (left, right) {
             (Operand::Register(left), Operand::Constant(right)) if !test => Some(Compare {
                 left: *left,
                 right: right & width.mask(),
@@ -228,6 +237,12 @@ impl State {
             }),
             _ => None,
         };
+        self.flags = compare.map(Flags::Compared);
+    }
+
+    /// The flags are those of a comparison of two values that are known to differ.
+    pub(crate) fn note_difference(&mut self) {
+        self.flags = Some(Flags::Differ);
     }
 
     pub(crate) fn forget_flags(&mut self) {
@@ -236,11 +251,10 @@ impl State {
 
     /// The state where the last compare came out as `condition` says; `None` if it cannot have.
     pub(crate) fn assume(&self, condition: Condition) -> Option<Self> {
-        let Some(Compare {
-            left, right, width, ..
-        }) = self.flags
-        else {
-            return Some(self.clone());
+        let Compare { left, right, width } = match self.flags {
+            Some(Flags::Compared(compare)) => compare,
+            Some(Flags::Differ) if condition == Condition::Equal => return None,
+            Some(Flags::Differ) | None => return Some(self.clone()),
         };
         let value = self.register(left);
         let fits = |value: &Value| match value {
@@ -290,5 +304,30 @@ impl State {
             changed = true;
         }
         changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_holds_until_other_flags_come_in() {
+        let unknown = State::unknown(&Callable::default());
+        let mut different = unknown.clone();
+        different.note_difference();
+        assert!(different.assume(Condition::Equal).is_none());
+        assert!(different.assume(Condition::NotEqual).is_some());
+        assert!(different.assume(Condition::Below).is_some());
+
+        let mut joined = different.clone();
+        assert!(
+            joined.join(&unknown),
+            "what another way brings is not known to differ"
+        );
+        assert!(joined.assume(Condition::Equal).is_some());
+        let mut forgotten = different.clone();
+        forgotten.forget_flags();
+        assert!(forgotten.assume(Condition::Equal).is_some());
     }
 }
