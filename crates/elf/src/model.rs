@@ -265,6 +265,36 @@ impl Object {
         self.interpreter.is_none() && self.dynamic.needed.is_empty() && self.entry != 0
     }
 
+    /// Whether nothing writes the bytes from `address` on once the loader is done, and none of the object's code runs before.
+    #[must_use]
+    pub fn never_changes(&self, address: Address, bytes: u64) -> bool {
+        let read_only = |segment: &Segment| segment.readable && !segment.writable;
+        self.segment_at(address).is_some_and(read_only)
+            || !self.relocates_itself() && self.is_protected_later(address, bytes)
+    }
+
+    /// Whether the bytes from `address` on can only be read once the object has been relocated (PT_GNU_RELRO).
+    #[must_use]
+    pub fn is_protected_later(&self, address: Address, bytes: u64) -> bool {
+        let end = address.saturating_add(bytes);
+        let range = self.read_only_after_relocation.as_ref();
+        range.is_some_and(|range| range.start <= address && end <= range.end)
+    }
+
+    /// The first relocation that the loader writes some of the bytes from `address` on by.
+    #[must_use]
+    pub fn relocation_over(&self, address: Address, bytes: u64) -> Option<&Relocation> {
+        /// What a relocation writes at most.
+        const WORD: u64 = 8;
+        let from = self
+            .relocations
+            .partition_point(|relocation| relocation.at.saturating_add(WORD) <= address);
+        let end = address.saturating_add(bytes);
+        self.relocations
+            .get(from)
+            .filter(|relocation| relocation.at < end)
+    }
+
     /// The segment that holds `address`.
     #[must_use]
     pub fn segment_at(&self, address: Address) -> Option<&Segment> {

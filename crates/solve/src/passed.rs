@@ -288,17 +288,10 @@ fn words_at(
 
 /// A word of the list that a call passes, in terms of the caller's entry.
 fn word(program: &Program<'_>, caller: Node, call: &CallEffect, list: List, index: usize) -> Value {
-    let place = |argument: usize| match argument_register(argument) {
-        Some(register) => Some(Location::Register(register)),
-        None => {
-            let beyond = u16::try_from(argument.checked_sub(REGISTERS.len())?).ok()?;
-            Some(Location::Stack(8 + 8 * beyond))
-        }
-    };
     match list {
-        List::Rest(first) => place(first + index).map_or(Value::Any, |place| call.value(place)),
+        List::Rest(first) => location(first + index).map_or(Value::Any, |place| call.value(place)),
         List::Array(argument) => {
-            let Some(location) = place(argument) else {
+            let Some(location) = location(argument) else {
                 return Value::Any;
             };
             let offset = POINTER * index as u64;
@@ -322,31 +315,17 @@ fn word(program: &Program<'_>, caller: Node, call: &CallEffect, list: List, inde
 /// A pointer in data of the function's object that never changes.
 fn constant_pointer(program: &Program<'_>, node: Node, address: Address) -> Value {
     let elf = program.elf(program.locate(node).0);
-    let end = address.saturating_add(POINTER);
-    let fixed = elf
-        .segment_at(address)
-        .is_some_and(|segment| segment.readable && !segment.writable);
-    let fixed = fixed
-        || elf
-            .read_only_after_relocation
-            .as_ref()
-            .is_some_and(|range| range.start <= address && end <= range.end);
-    if !fixed {
+    // What a static program's start-up code changes there are its C library's own variables, no lists of arguments.
+    if !elf.never_changes(address, POINTER) && !elf.is_protected_later(address, POINTER) {
         return Value::Any;
     }
-    let from = elf
-        .relocations
-        .partition_point(|relocation| relocation.at.saturating_add(POINTER) <= address);
-    match elf.relocations.get(from).filter(|relocation| relocation.at < end) {
+    match elf.relocation_over(address, POINTER) {
         Some(relocation) if relocation.at == address => match relocation.value {
             RelocationValue::Address(target) => Value::Addresses(Constants::one(target)),
             _ => Value::Any,
         },
         Some(_) => Value::Any,
-        None => {
-            let bytes = elf.bytes_at(address).first_chunk();
-            bytes.map_or(Value::Any, |bytes| Value::constant(u64::from_le_bytes(*bytes)))
-        }
+        None => elf.word_at(address).map_or(Value::Any, Value::constant),
     }
 }
 
@@ -397,6 +376,17 @@ const REGISTERS: [Register; 6] = [
     Register::R8,
     Register::R9,
 ];
+
+/// Where an argument is passed.
+fn location(argument: usize) -> Option<Location> {
+    match argument_register(argument) {
+        Some(register) => Some(Location::Register(register)),
+        None => {
+            let beyond = u16::try_from(argument.checked_sub(REGISTERS.len())?).ok()?;
+            Some(Location::Stack(8 + 8 * beyond))
+        }
+    }
+}
 
 fn argument_register(argument: usize) -> Option<Register> {
     REGISTERS.get(argument).copied()

@@ -9,22 +9,8 @@ use crate::value::{Constants, Value};
 /// are known if they never change: the segment cannot be written (or not any
 /// more once the loader is done, and the object's code does not run before that), and the loader does not relocate it.
 pub(super) fn stored(object: &Object, address: Address, width: Width) -> Value {
-    let end = address.saturating_add(width.bytes());
-    let read_only = object
-        .segment_at(address)
-        .is_some_and(|segment| segment.readable && !segment.writable)
-        || !object.relocates_itself()
-            && object
-                .read_only_after_relocation
-                .as_ref()
-                .is_some_and(|range| range.start <= address && end <= range.end);
-    let from = object
-        .relocations
-        .partition_point(|relocation| relocation.at.saturating_add(8) <= address);
-    let relocated = object
-        .relocations
-        .get(from)
-        .is_some_and(|relocation| relocation.at < end);
+    let read_only = object.never_changes(address, width.bytes());
+    let relocated = object.relocation_over(address, width.bytes()).is_some();
     if (!read_only || relocated) && width == Width::Quad {
         return Value::Variable { address, add: 0 };
     }
