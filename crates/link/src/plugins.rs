@@ -396,7 +396,7 @@ fn names_without_ending(line: &str) -> Vec<String> {
     if !NAMINGS.iter().any(|(keys, _)| keys.contains(&key.as_str())) {
         return Vec::new();
     }
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_-/.".contains(letter);
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_-/.$".contains(letter);
     let names = value.split(|letter: char| !is_part(letter));
     names
         .filter(|name| !name.is_empty() && !name.ends_with(".so") && name.len() < LONGEST_PATH)
@@ -432,6 +432,10 @@ mod tests {
             ("extension=pdo.so", &[]),
             ("plugin-load-add = auth_gssapi", &["auth_gssapi.so"]),
             ("shared_preload_libraries = 'one, two'", &["one.so", "two.so"]),
+            (
+                "session_preload_libraries = '$libdir/plugins/one'",
+                &["plugins/one.so"],
+            ),
             ("extension_dir = modules", &[]),
         ] {
             assert_eq!(names_without_ending(line), expected, "{line}");
