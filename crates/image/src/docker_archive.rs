@@ -97,7 +97,7 @@ fn choose<'a>(store: &Store, items: &'a [Item], name: Option<&str>) -> Result<&'
 }
 
 /// `docker save` writes names with their tags.
-fn with_tag(name: &str) -> String {
+pub(crate) fn with_tag(name: &str) -> String {
     let last = name.rsplit('/').next().unwrap_or(name);
     if last.contains(':') {
         name.to_owned()

@@ -20,21 +20,29 @@ const MAX_DEPTH: usize = 4;
 /// Most manifests and indexes that are looked at, over all depths.
 const MAX_MANIFESTS: usize = 1000;
 
+/// The media types of the image specification, for what is read and written.
+pub(crate) const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const CONFIGURATION_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+pub(crate) const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
+/// Where it has the name of an image.
+pub(crate) const NAME_KEY: &str = "org.opencontainers.image.ref.name";
+
 const INDEX_TYPES: &[&str] = &[
-    "application/vnd.oci.image.index.v1+json",
+    INDEX_TYPE,
     "application/vnd.docker.distribution.manifest.list.v2+json",
 ];
 const MANIFEST_TYPES: &[&str] = &[
-    "application/vnd.oci.image.manifest.v1+json",
+    MANIFEST_TYPE,
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
 const CONFIG_TYPES: &[&str] = &[
-    "application/vnd.oci.image.config.v1+json",
+    CONFIGURATION_TYPE,
     "application/vnd.docker.container.image.v1+json",
 ];
 /// Without the suffix that names the compression.
 const LAYER_TYPES: &[&str] = &[
-    "application/vnd.oci.image.layer.v1.tar",
+    LAYER_TYPE,
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
     "application/vnd.docker.image.rootfs.diff.tar",
     "application/vnd.docker.image.rootfs.foreign.diff.tar",
@@ -42,7 +50,7 @@ const LAYER_TYPES: &[&str] = &[
 const COMPRESSIONS: &[&str] = &["", "+gzip", "+zstd", ".gzip", ".zstd"];
 
 /// Where the name of an image is written: by the specification, and by containerd in full.
-const NAME_KEYS: &[&str] = &["org.opencontainers.image.ref.name", "io.containerd.image.name"];
+const NAME_KEYS: &[&str] = &[NAME_KEY, "io.containerd.image.name"];
 /// What marks a manifest as saying something about another one.
 const ATTESTATION_KEY: &str = "vnd.docker.reference.type";
 

@@ -337,8 +337,9 @@ impl Extensions {
             b"path" => self.path = Some(value.to_vec()),
             b"linkpath" => self.link = Some(value.to_vec()),
             b"size" => self.size = Some(number(value)?),
-            b"uid" => self.user = Some(number(value)?),
-            b"gid" => self.group = Some(number(value)?),
+            // No number, or an empty one: the header has its own.
+            b"uid" => self.user = number(value),
+            b"gid" => self.group = number(value),
             // With a fraction, and with a sign before 1970.
             b"mtime" => self.modified = value.split(|byte| *byte == b'.').next().and_then(number),
             b"SCHILY.xattr.security.capability" => self.capabilities = !value.is_empty(),

@@ -16,17 +16,14 @@ use serde_json::{Value, json};
 use crate::compression::Compression;
 use crate::digest::Digest;
 use crate::docker_archive::MANIFEST;
+use crate::docker_archive::with_tag;
 use crate::oci::INDEX;
+use crate::oci::{CONFIGURATION_TYPE, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, NAME_KEY};
 use crate::{Error, FileBytes, Parts};
 
 pub use addition::{Addition, FileToAdd};
 pub use target::Target;
 
-const CONFIGURATION_TYPE: &str = "application/vnd.oci.image.config.v1+json";
-const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
-const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
-const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
-const NAME_KEY: &str = "org.opencontainers.image.ref.name";
 const LAYOUT: &str = "oci-layout";
 
 /// Writes the image that `parts` are of with `addition` on top; the digest of its manifest, or for the Docker engine
@@ -147,7 +144,7 @@ impl Written {
             let layers: Vec<String> = self.layers.iter().map(|layer| layer.digest.path()).collect();
             let manifest = json!([{
                 "Config": self.configuration.digest.path(),
-                "RepoTags": name.map(|name| vec![tagged(name)]),
+                "RepoTags": name.map(|name| vec![with_tag(name)]),
                 "Layers": layers,
             }]);
             append(&mut archive, MANIFEST, &to_json(&manifest))?;
@@ -210,15 +207,16 @@ fn configuration(parts: &Parts, addition: &Addition, layer: &Digest) -> Result<V
         place: place.to_owned(),
         reason: reason.to_owned(),
     };
-    let created = configuration["created"].clone();
-    let layers = configuration["rootfs"]["diff_ids"].as_array_mut();
+    let created = configuration.get("created").cloned();
+    let layers = configuration.pointer_mut("/rootfs/diff_ids");
     layers
+        .and_then(Value::as_array_mut)
         .ok_or_else(|| unusual("it has no list of layers"))?
         .push(layer.to_string().into());
     // The history may be missing, but where it is there it has as many entries as layers.
-    if let Some(history) = configuration["history"].as_array_mut() {
+    if let Some(history) = configuration.get_mut("history").and_then(Value::as_array_mut) {
         let mut entry = json!({ "created_by": addition.created_by });
-        if let (Value::String(_), Some(entry)) = (&created, entry.as_object_mut()) {
+        if let (Some(created @ Value::String(_)), Some(entry)) = (created, entry.as_object_mut()) {
             entry.insert("created".to_owned(), created);
         }
         history.push(entry);
@@ -246,16 +244,6 @@ fn layout_mark() -> Vec<u8> {
 /// JSON without spaces, keys in order.
 fn to_json(value: &Value) -> Vec<u8> {
     value.to_string().into_bytes()
-}
-
-/// Engines take a name with its tag only.
-fn tagged(name: &str) -> String {
-    let last = name.rsplit('/').next().unwrap_or(name);
-    if last.contains(':') {
-        name.to_owned()
-    } else {
-        format!("{name}:latest")
-    }
 }
 
 fn append(archive: &mut tar::Builder<&mut dyn Write>, path: &str, bytes: &[u8]) -> io::Result<()> {

@@ -132,3 +132,43 @@ fn a_layout_keeps_its_other_images() {
         assert_eq!(image.digest, Some(digest), "{name}");
     }
 }
+
+#[test]
+fn a_configuration_of_another_shape_is_refused_and_a_history_is_not_invented() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = |configuration: &str| {
+        let mut layout = Layout::default();
+        let stored: Vec<(&str, Vec<u8>)> = layers()
+            .into_iter()
+            .map(|layer| ("application/vnd.oci.image.layer.v1.tar", layer))
+            .collect();
+        let image = layout.image(configuration, &stored, "");
+        let archive = write(folder.path(), "image.tar", &tar(&layout.index(&[image])));
+        open(
+            &format!("oci-archive:{}", archive.display()),
+            &OpenOptions::default(),
+        )
+        .unwrap()
+    };
+    let target = folder.path().join("written.tar");
+    let save = |image: &Image| {
+        let target = format!("oci-archive:{}", target.display()).parse().unwrap();
+        confine_image::write(image.parts.as_ref().unwrap(), &addition(image), &target)
+    };
+    let usual = configuration(&layers());
+    // serde takes an array for a structure, which is no place to look members up in.
+    let start = usual.find("\"rootfs\"").unwrap();
+    let list = usual[start..].find('[').map(|at| start + at).unwrap();
+    let end = usual[list..].find("]}").map(|at| list + at).unwrap();
+    let odd = format!(
+        "{}\"rootfs\":[{}]{}",
+        &usual[..start],
+        &usual[list..=end],
+        &usual[end + 2..]
+    );
+    let error = save(&plain(&odd)).unwrap_err().to_string();
+    assert!(error.contains("no list of layers"), "{error}");
+    save(&plain(&usual)).unwrap();
+    let written = std::fs::read(&target).unwrap();
+    assert!(!written.windows(9).any(|bytes| bytes == b"\"history\""));
+}
