@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::compression::{BytesReader, Compression};
+use crate::digest::Digest;
 
 /// Largest file that is ever read.
 pub(crate) const MAX_FILE: u64 = 2 << 30;
@@ -43,6 +44,8 @@ impl Content {
 pub(crate) struct Stored {
     pub(crate) bytes: Bytes,
     pub(crate) compression: Compression,
+    /// The digest of these bytes, if that was verified.
+    pub(crate) digest: Option<Digest>,
 }
 
 impl Stored {

@@ -98,9 +98,16 @@ impl Layer {
             place: self.place.clone(),
             reason,
         })?;
+        let digest = match (&self.expected, compression) {
+            (Expected::Stored(digest), _) | (Expected::Uncompressed(digest), Compression::Plain) => {
+                Some(digest.clone())
+            }
+            _ => None,
+        };
         let stored = Stored {
             bytes: self.bytes.clone(),
             compression,
+            digest,
         };
         let entries = match compression {
             Compression::Plain => self.index_plain(budget, verified, progress)?,

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::compression::Compression;
 use crate::configuration::Configuration;
 use crate::content::Stored;
 use crate::folder::Folder;
@@ -42,7 +41,7 @@ pub struct Parts {
     /// The configuration as it is written.
     pub(crate) configuration: FileBytes,
     /// The layers as they are stored, compressed or not, the lowest one first.
-    pub(crate) layers: Vec<(FileBytes, Compression)>,
+    pub(crate) layers: Vec<Stored>,
 }
 
 /// How to open an image.
@@ -233,9 +232,7 @@ pub(crate) fn default_shell() -> Vec<String> {
     vec!["/bin/sh".to_owned(), "-c".to_owned()]
 }
 
-type StoredLayers = Vec<(FileBytes, Compression)>;
-
-fn merge(store: &Store, layers: &[Layer], reporter: &Reporter) -> Result<(Tree, StoredLayers), Error> {
+fn merge(store: &Store, layers: &[Layer], reporter: &Reporter) -> Result<(Tree, Vec<Stored>), Error> {
     let place = &store.place;
     let mut tree = Tree::new();
     let mut stored = Vec::new();
@@ -244,10 +241,8 @@ fn merge(store: &Store, layers: &[Layer], reporter: &Reporter) -> Result<(Tree, 
         tree.apply(entries).map_err(|limit| limit.error(place))?;
         stored.push(layer);
     }
-    let as_stored = |layer: &Stored| (layer.bytes.clone(), layer.compression);
-    let parts = stored.iter().map(as_stored).collect();
-    tree.set_layers(stored);
-    Ok((tree, parts))
+    tree.set_layers(stored.clone());
+    Ok((tree, stored))
 }
 
 type Indexed = Result<(Vec<Entry>, Stored), Error>;

@@ -14,11 +14,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::compression::Compression;
-use crate::digest::Digest;
-use crate::docker_archive::MANIFEST;
-use crate::docker_archive::with_tag;
-use crate::oci::INDEX;
-use crate::oci::{CONFIGURATION_TYPE, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, NAME_KEY};
+use crate::content::Stored;
+use crate::digest::{Algorithm, Digest};
+use crate::docker_archive::{MANIFEST, with_tag};
+use crate::oci::{CONFIGURATION_TYPE, INDEX, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, NAME_KEY};
 use crate::{Error, FileBytes, Parts};
 
 pub use addition::{Addition, FileToAdd};
@@ -76,6 +75,22 @@ impl Blob {
         }
     }
 
+    /// A layer as it is stored. What was verified when it was read is not hashed again.
+    fn stored(layer: &Stored) -> Self {
+        let suffix = match layer.compression {
+            Compression::Plain => "",
+            Compression::Gzip => "+gzip",
+            Compression::Zstd => "+zstd",
+        };
+        let known = layer.digest.clone();
+        let known = known.filter(|digest| digest.algorithm == Algorithm::Sha256);
+        Self {
+            digest: known.unwrap_or_else(|| Digest::of(&layer.bytes)),
+            bytes: layer.bytes.clone(),
+            media_type: format!("{LAYER_TYPE}{suffix}"),
+        }
+    }
+
     fn descriptor(&self) -> Value {
         json!({
             "mediaType": self.media_type,
@@ -92,15 +107,7 @@ impl Written {
             .map_err(|source| Error::io("the new layer", source))?;
         let layer = Blob::new(layer, LAYER_TYPE);
         let configuration = configuration(parts, addition, &layer.digest)?;
-        let stored = parts.layers.iter().map(|(bytes, compression)| {
-            let suffix = match compression {
-                Compression::Plain => "",
-                Compression::Gzip => "+gzip",
-                Compression::Zstd => "+zstd",
-            };
-            Blob::new(bytes.clone(), &format!("{LAYER_TYPE}{suffix}"))
-        });
-        let layers: Vec<Blob> = stored.chain([layer]).collect();
+        let layers: Vec<Blob> = parts.layers.iter().map(Blob::stored).chain([layer]).collect();
         let configuration = Blob::new(to_json(&configuration), CONFIGURATION_TYPE);
         let manifest = json!({
             "schemaVersion": 2,
