@@ -178,20 +178,37 @@ enum Word {
 /// The way to a call, from the function that knows a value.
 type Way = Vec<(Node, Address)>;
 
-/// The words of all lists that an interface is given: by position, with the ways on which each is passed.
+/// The words at one position, with the ways on which each is passed, by the call that these end at.
+type Position = BTreeMap<(Node, Address), Vec<(Way, Word)>>;
+
+/// The words of all lists that an interface is given, by position.
 #[derive(Debug, Default)]
-struct Words(Vec<Vec<(Way, Word)>>);
+struct Words(Vec<Position>);
 
 impl Words {
     fn trace(program: &Program<'_>, tracer: &mut Tracer<'_, '_>, nodes: &[Node], list: List) -> Self {
+        let mut sites = Vec::new();
+        for &node in nodes {
+            sites_of(program, tracer, (node, &[]), list, &mut sites);
+        }
         let mut words = Vec::new();
         for index in 0..WORDS {
-            let mut questions = Vec::new();
-            for &node in nodes {
-                words_at(program, tracer, (node, &[]), list, index, &mut questions);
+            let questions = sites.iter().filter_map(|site| {
+                Some(Question {
+                    node: site.node,
+                    value: site.words.get(index)?.clone(),
+                    path: site.path.clone(),
+                })
+            });
+            let answers = tracer.trace_each_call(questions.collect());
+            let mut position = Position::new();
+            for (way, word) in answers.iter().flat_map(|answer| read(program, answer)) {
+                // Every way begins with a step at a site.
+                if let Some(last) = way.last() {
+                    position.entry(*last).or_default().push((way, word));
+                }
             }
-            let answers = tracer.trace_each_call(questions).into_iter();
-            words.push(answers.flat_map(|answer| read(program, &answer)).collect());
+            words.push(position);
         }
         Self(words)
     }
@@ -201,8 +218,15 @@ impl Words {
         let mut open: Vec<Vec<Option<String>>> = vec![Vec::new()];
         let mut done: BTreeSet<(Vec<Option<String>>, bool)> = BTreeSet::new();
         for position in &self.0 {
-            let words: BTreeSet<&Word> = position
-                .iter()
+            if open.is_empty() {
+                break;
+            }
+            let ways: Vec<&(Way, Word)> = match way.last() {
+                Some(last) => position.get(last).into_iter().flatten().collect(),
+                None => position.values().flatten().collect(),
+            };
+            let words: BTreeSet<&Word> = ways
+                .into_iter()
                 .filter(|(other, _)| way.ends_with(other) || other.ends_with(way))
                 .map(|(_, word)| word)
                 .collect();
@@ -242,15 +266,24 @@ impl Words {
     }
 }
 
-/// Asks for a word of the list at each call of `node`, which leads on by `way`. Behind a function that does nothing but
-/// jump there, such as a stub of the linker's, it is asked of those who call that.
-fn words_at(
+/// A call that passes a list.
+struct Site {
+    /// The function that makes it.
+    node: Node,
+    /// The way from there to the interface.
+    path: Way,
+    /// The words, in terms of the function's entry, up to the end of the list where that is known.
+    words: Vec<Value>,
+}
+
+/// The calls of `node`, which leads on by `way`. Behind a function that does nothing but jump there, such as a stub of the
+/// linker's, the calls of that.
+fn sites_of(
     program: &Program<'_>,
     tracer: &mut Tracer<'_, '_>,
     (node, way): (Node, &[(Node, Address)]),
     list: List,
-    index: usize,
-    questions: &mut Vec<Question>,
+    sites: &mut Vec<Site>,
 ) {
     let callers: Vec<Node> = tracer.callers(node).collect();
     tracer.evaluate(&callers);
@@ -275,14 +308,18 @@ fn words_at(
             stubs.push((caller.node, path));
             continue;
         }
-        questions.push(Question {
+        let words = (0..WORDS)
+            .map(|index| call.map_or(Value::Any, |call| word(program, caller.node, call, list, index)));
+        let words: Vec<Value> = words.collect();
+        let end = words.iter().position(|word| word.constants() == Some(&[0]));
+        sites.push(Site {
             node: caller.node,
-            value: call.map_or(Value::Any, |call| word(program, caller.node, call, list, index)),
             path,
+            words: words.into_iter().take(end.map_or(WORDS, |end| end + 1)).collect(),
         });
     }
     for (stub, path) in stubs {
-        words_at(program, tracer, (stub, &path), list, index, questions);
+        sites_of(program, tracer, (stub, &path), list, sites);
     }
 }
 
