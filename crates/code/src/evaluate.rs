@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use confine_elf::{Address, Object};
-use confine_isa::{Flow, Memory, Operand, Operation, Register, Width};
+use confine_isa::{Flow, Operand, Register, Width};
 
 use crate::body::{Body, Step};
 use crate::dormant;
@@ -20,6 +20,7 @@ use crate::go_frames::{self, GoFrames};
 use crate::imports;
 use crate::returning::Returning;
 use crate::state::{Convention, State};
+use crate::stores;
 use crate::transfer::apply;
 use crate::twice;
 use crate::value::{Loaded, Pointer, Value};
@@ -84,7 +85,7 @@ struct Interpreter<'a> {
 }
 
 /// What happens at one instruction, told to whoever walks.
-enum Event<'s> {
+pub(crate) enum Event<'s> {
     /// The instruction enters the kernel.
     SystemCall(&'s State),
     /// Control goes into a function whose address is computed.
@@ -274,7 +275,7 @@ impl<'a> Interpreter<'a> {
                     let differs = self
                         .never
                         .is_some_and(|never| dormant::compares(operation, state, self.object, never));
-                    tell_store(at, operation, state, self.object, tell);
+                    stores::tell(at, operation, state, self.object, tell);
                     apply(operation, state, self.object);
                     if differs {
                         state.note_difference();
@@ -476,89 +477,6 @@ fn leaving(target: Option<Address>, state: &State, pushes_return: bool) -> Event
             pushes_return,
         },
         None => Event::IndirectCall { state, pushes_return },
-    }
-}
-
-fn tell_store(
-    at: Address,
-    operation: &Operation,
-    state: &State,
-    object: &Object,
-    tell: &mut impl FnMut(Address, Event<'_>),
-) {
-    let (memory, width, value) = match operation {
-        Operation::Copy {
-            to: Operand::Memory(memory),
-            width,
-            from,
-        } => (memory, *width, state.read(from, *width, object)),
-        Operation::Arithmetic {
-            place: Operand::Memory(memory),
-            width,
-            ..
-        }
-        | Operation::OneOf {
-            to: Operand::Memory(memory),
-            width,
-            ..
-        } => (memory, *width, Value::Any),
-        // However many bytes: as if all eight of the variable. Go keeps its vector register 15 at zero (Go
-        // internal ABI).
-        Operation::ClobberMemory {
-            memory,
-            vector: Some(15),
-            ..
-        } if !object.go_functions.is_empty() => (memory, Width::Quad, Value::constant(0)),
-        Operation::ClobberMemory { memory, bytes, .. } => {
-            tell_wide_store(at, memory, *bytes, state, tell);
-            (memory, Width::Quad, Value::Any)
-        }
-        Operation::ClobberAllMemory => {
-            // Strings are stored where RDI points to.
-            if let Some(place) = state.register(Register::RDI).behind(Width::Byte) {
-                tell(at, Event::StoreNear(place.pointer));
-            }
-            return;
-        }
-        _ => return,
-    };
-    let address = state.address(memory);
-    match address {
-        Value::Addresses(_) if width == Width::Quad => tell(at, Event::Store(&value)),
-        _ => match address.behind(width) {
-            Some(place) => tell(at, Event::StoreBehind(place)),
-            None => {
-                let parts = memory
-                    .base
-                    .into_iter()
-                    .chain(memory.index.map(|(index, _)| index));
-                for place in parts.filter_map(|part| state.register(part).behind(width)) {
-                    tell(at, Event::StoreNear(place.pointer));
-                }
-            }
-        },
-    }
-}
-
-/// A store of more than eight bytes, as several.
-fn tell_wide_store(
-    at: Address,
-    memory: &Memory,
-    bytes: u64,
-    state: &State,
-    tell: &mut impl FnMut(Address, Event<'_>),
-) {
-    /// The widest store of an instruction.
-    const WIDEST: u64 = 64;
-    let Some(place) = state.address(memory).behind(Width::Quad) else {
-        return;
-    };
-    if bytes > WIDEST {
-        return tell(at, Event::StoreNear(place.pointer));
-    }
-    for further in (8..bytes).step_by(8) {
-        let offset = place.offset.wrapping_add(further);
-        tell(at, Event::StoreBehind(Loaded { offset, ..place }));
     }
 }
 

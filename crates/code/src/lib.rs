@@ -24,6 +24,7 @@ mod return_address;
 mod returning;
 mod starts;
 mod state;
+mod stores;
 mod tables;
 mod transfer;
 mod twice;
