@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::harden::write_file;
 use crate::arguments::{AnalysisArguments, Arguments, Command as Subcommand, RunArguments};
-use crate::{Outcome, analysis, input, policy};
+use crate::{Outcome, analysis, input, policy, summary, written};
 
 /// Variables that decide which libraries a program loads.
 const LOADER_VARIABLES: [&str; 3] = ["LD_LIBRARY_PATH", "LD_PRELOAD", "PATH"];
@@ -49,8 +49,13 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
         Some(path) => read(path)?,
         None => analyse(&program, arguments)?,
     };
-    let confined = compile(&policy, 0)?;
-    Err(start(name, &program, &bytes, &kind, confined, rest)?)
+    let compiled = compile(&policy, 0)?;
+    if !arguments.quiet {
+        for loss in written::loosened(&policy, &compiled.loosened) {
+            summary::show_loosened(&program.display().to_string(), &loss);
+        }
+    }
+    Err(start(name, &program, &bytes, &kind, compiled.confined, rest)?)
         .with_context(|| format!("cannot execute {}", program.display()))
 }
 
