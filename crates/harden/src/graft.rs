@@ -177,6 +177,8 @@ impl Grafted {
         if count > MAXIMUM_SEGMENTS {
             return Err(GraftError::Layout("it has too many program headers"));
         }
+        // Now that it is known to be near the file's end, what is added to it cannot overflow.
+        self.pad(offset)?;
         let table_bytes = (count * elf::PROGRAM_HEADER_BYTES) as u64;
         let bundle_offset = round_up(offset + table_bytes, BUNDLE_ALIGNMENT)?;
         let constants = new_segment(
@@ -195,7 +197,6 @@ impl Grafted {
             bundle_bytes: bundle.len() as u64,
             entry: self.header.entry.wrapping_sub(code.address),
         };
-        self.pad(offset)?;
         let table = self.table(constants, code, table_bytes);
         self.output.extend(table);
         self.pad(bundle_offset)?;
@@ -341,4 +342,43 @@ fn round_up(value: u64, multiple: u64) -> Result<u64, GraftError> {
     value
         .checked_next_multiple_of(multiple)
         .ok_or(GraftError::Layout("a segment ends behind all memory"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of these segments and nothing else.
+    fn program(segments: &[Segment]) -> Vec<u8> {
+        let mut file = vec![0; elf::HEADER_BYTES];
+        file[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        file[16..20].copy_from_slice(&[2, 0, 62, 0]);
+        file[54..56].copy_from_slice(&(elf::PROGRAM_HEADER_BYTES as u16).to_le_bytes());
+        FileHeader::set(&mut file, 0, elf::HEADER_BYTES as u64, segments.len() as u16);
+        file.extend(segments.iter().flat_map(Segment::to_bytes));
+        file
+    }
+
+    #[test]
+    fn nothing_is_added_behind_the_end_of_all_memory() {
+        let segment = |address, memory_bytes| Segment {
+            kind: elf::LOAD,
+            flags: elf::READABLE,
+            address,
+            memory_bytes,
+            ..Segment::default()
+        };
+        for (address, bundle) in [
+            (0_u64.wrapping_sub(2 * PAGE), 2 * PAGE as usize),
+            (0_u64.wrapping_sub(2 * PAGE), 0),
+            (1 << 40, 2 * PAGE as usize),
+        ] {
+            let file = program(&[segment(0, PAGE), segment(address, PAGE)]);
+            let refused = graft(&file, Kind::Program, &vec![0; bundle]);
+            let expected = GraftError::Layout("it would become too large");
+            assert_eq!(refused, Err(expected), "{address:#x} {bundle}");
+        }
+        let file = program(&[segment(0, PAGE), segment(PAGE, PAGE)]);
+        assert!(graft(&file, Kind::Program, &[0; 100]).is_ok());
+    }
 }
