@@ -111,7 +111,7 @@ impl Guard {
 }
 
 /// What `socketcall` of 32-bit x86 does instead (socketcall(2)), as far as ways have it.
-const SOCKET_CALLS: [&str; 13] = [
+const SOCKET_CALLS: [&str; 15] = [
     "accept",
     "accept4",
     "bind",
@@ -119,7 +119,9 @@ const SOCKET_CALLS: [&str; 13] = [
     "getsockopt",
     "listen",
     "recvfrom",
+    "recvmmsg",
     "recvmsg",
+    "sendmmsg",
     "sendmsg",
     "sendto",
     "setsockopt",

@@ -219,6 +219,27 @@ fn other_architectures_count_where_they_come_in() {
     assert_eq!(state_of(&guard, "CVE-2014-0038"), State::OpenToOthers);
 }
 
+/// Each by itself, whatever else its step has.
+#[test]
+fn socketcall_sends_and_receives_in_every_way() {
+    let guard = Guard {
+        x86: true,
+        socketcall: true,
+        ..Guard::new(Policy::new(), Capabilities::All)
+    };
+    for (id, expected) in [
+        ("CVE-2021-0920", true),
+        ("CVE-2025-38236", true),
+        ("CVE-2014-0038", false),
+    ] {
+        let vulnerability = vulnerabilities().iter().find(|one| one.id == id).unwrap();
+        for access in vulnerability.ways.iter().flat_map(|way| &way.steps[0].accesses) {
+            let admitted = guard.admits(access, vulnerability.fixed);
+            assert_eq!(admitted, expected, "{id} by {}", access.text);
+        }
+    }
+}
+
 #[test]
 fn dockers_default_profile_leaves_open_what_it_is_known_to() {
     let guard = Guard::docker_default(Capabilities::default());
