@@ -163,7 +163,7 @@ fn any_of<'a>(combinations: impl Iterator<Item = &'a [Restriction]>) -> Rule {
     let mut rules = combinations.map(rule).peekable();
     match rules.peek() {
         None => Rule::any(),
-        Some(_) => rules.fold(Rule::never(), |all, one| all.union(&one)),
+        Some(_) => rules.collect(),
     }
 }
 
