@@ -88,14 +88,14 @@ pub fn in_published_table(number: u32) -> bool {
     number <= 334
 }
 
-/// The number of the call with that name; for tables that are read while compiling, which it stops if there is none.
-pub(crate) const fn number_named(name: &str) -> u32 {
+/// The call with that name; for tables that are read while compiling, which it stops if there is none.
+pub(crate) const fn known_call(name: &str) -> &'static SystemCall {
     let mut row = 0;
     while !tsv::same(CALLS[row].name, name) {
         row += 1;
         assert!(row < COUNT, "no call has that name");
     }
-    CALLS[row].number
+    &CALLS[row]
 }
 
 const TEXT: &str = include_str!("../data/x86_64-calls.tsv");

@@ -2,7 +2,7 @@
 //! call, argument or constant has does not compile.
 
 use crate::arguments::argument_named;
-use crate::calls::number_named;
+use crate::calls::known_call;
 use crate::constants::value_named;
 use crate::tsv;
 
@@ -82,8 +82,8 @@ pub const fn ways<const ROWS: usize>(cells: &[[&'static str; 9]; ROWS]) -> Parse
 
 /// Two or three numbers with dots between.
 pub const fn version(cell: &str) -> [u32; 3] {
-    let (major, rest) = split(cell, b'.');
-    let (minor, patch) = split(rest, b'.');
+    let (major, rest) = tsv::cut(cell, b'.');
+    let (minor, patch) = tsv::cut(rest, b'.');
     assert!(!rest.is_empty(), "a version has two numbers at least");
     let patch = if patch.is_empty() { 0 } else { tsv::decimal(patch) };
     [tsv::decimal(major), tsv::decimal(minor), patch]
@@ -93,7 +93,7 @@ pub const fn version(cell: &str) -> [u32; 3] {
 const fn identity(cell: &str) -> [u32; 2] {
     assert!(starts(cell, "CVE-"), "a vulnerability has no number of the list");
     let (_, rest) = cell.split_at(4);
-    let (year, number) = split(rest, b'-');
+    let (year, number) = tsv::cut(rest, b'-');
     [tsv::decimal(year), tsv::decimal(number)]
 }
 
@@ -101,7 +101,7 @@ const fn sentence(tokens: &mut Tokens, text: &'static str) {
     let mut rest = text;
     let mut complete = false;
     while !rest.is_empty() {
-        let (word, after) = split(rest, b' ');
+        let (word, after) = tsv::cut(rest, b' ');
         rest = after;
         if tsv::same(word, "or") || tsv::same(word, "+") {
             assert!(
@@ -137,8 +137,8 @@ const fn access(tokens: &mut Tokens, word: &'static str) {
     } else {
         (Entry::Native, word)
     };
-    let (name, conditions) = split(word, b'(');
-    let number = number_named(name);
+    let (name, conditions) = tsv::cut(word, b'(');
+    let number = known_call(name).number;
     push(tokens, Token::Call { number, entry });
     if name.len() == word.len() {
         return;
@@ -149,7 +149,7 @@ const fn access(tokens: &mut Tokens, word: &'static str) {
     );
     let mut rest = conditions.split_at(conditions.len() - 1).0;
     while !rest.is_empty() {
-        let (one, after) = split(rest, b',');
+        let (one, after) = tsv::cut(rest, b',');
         rest = after;
         push(tokens, Token::Condition(condition(number, name, one)));
     }
@@ -157,13 +157,13 @@ const fn access(tokens: &mut Tokens, word: &'static str) {
 
 /// `name=VALUE`, `name!=VALUE`, `name&BITS`, `name&MASK=VALUE` or `name&MASK!=VALUE`.
 const fn condition(number: u32, call: &'static str, text: &'static str) -> ArgumentCondition {
-    let (left, value) = split(text, b'=');
+    let (left, value) = tsv::cut(text, b'=');
     let compares = left.len() < text.len();
     let (left, equal) = match left.as_bytes() {
         [.., b'!'] => (left.split_at(left.len() - 1).0, false),
         _ => (left, true),
     };
-    let (name, bits) = split(left, b'&');
+    let (name, bits) = tsv::cut(left, b'&');
     let (index, width) = argument_named(number, name);
     let mask = match bits.is_empty() {
         true => width,
@@ -191,7 +191,7 @@ const fn combined(call: &'static str, argument: &'static str, text: &'static str
     let mut rest = text;
     assert!(!rest.is_empty(), "a value is missing");
     while !rest.is_empty() {
-        let (word, after) = split(rest, b'|');
+        let (word, after) = tsv::cut(rest, b'|');
         rest = after;
         value |= match word.as_bytes() {
             [b'0', ..] => tsv::hexadecimal(word),
@@ -205,21 +205,6 @@ const fn push(tokens: &mut Tokens, token: Token) {
     assert!(tokens.count < MOST_TOKENS, "MOST_TOKENS is too small");
     tokens.all[tokens.count] = token;
     tokens.count += 1;
-}
-
-/// What comes before the first `separator`, or all of the text, and what comes behind it.
-const fn split(text: &str, separator: u8) -> (&str, &str) {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() && bytes[at] != separator {
-        at += 1;
-    }
-    let (before, after) = text.split_at(at);
-    if after.is_empty() {
-        (before, after)
-    } else {
-        (before, after.split_at(1).1)
-    }
 }
 
 const fn starts(text: &str, prefix: &str) -> bool {
