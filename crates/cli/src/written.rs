@@ -124,17 +124,13 @@ fn coarser(policy: &Policy, expressible: &Policy) -> Vec<Coarser> {
 
 #[cfg(test)]
 mod tests {
-    use confine_policy::{ARGUMENTS, Conjunction, Masked};
+    use confine_policy::{Conjunction, Masked};
 
     use super::*;
 
     #[test]
     fn what_a_form_cannot_say_is_named() {
-        let value = |value| {
-            let mut arguments = [Masked::default(); ARGUMENTS];
-            arguments[1] = Masked::new(u64::MAX, value);
-            Conjunction::new(arguments)
-        };
+        let value = |value| Conjunction::one(1, Masked::new(u64::MAX, value)).unwrap();
         let mut policy = Policy::new();
         policy.allow(Architecture::X86_64, 0, &Rule::any());
         policy.allow(Architecture::X86_64, 16, &(0..200).map(value).collect::<Rule>());

@@ -130,7 +130,7 @@ const SOCKET_CALLS: [&str; 15] = [
 ];
 
 /// Where all of the conditions hold.
-fn rule_of(conditions: &[ArgumentCondition]) -> Rule {
+pub(crate) fn rule_of(conditions: &[ArgumentCondition]) -> Rule {
     conditions.iter().fold(Rule::any(), |rule, condition| {
         let index = usize::try_from(condition.index).unwrap_or(ARGUMENTS);
         let equal = masked(index, condition.mask, condition.value);
@@ -152,11 +152,9 @@ fn compared(comparison: DefaultComparison) -> Rule {
     }
 }
 
+/// Where the bits of the mask are those of the value; nowhere if there is no such argument.
 pub(crate) fn masked(index: usize, mask: u64, value: u64) -> Rule {
-    let mut arguments = [Masked::default(); ARGUMENTS];
-    match arguments.get_mut(index) {
-        Some(argument) => *argument = Masked::new(mask, value),
-        None => return Rule::never(),
-    }
-    Rule::from(Conjunction::new(arguments))
+    Conjunction::one(index, Masked::new(mask, value))
+        .into_iter()
+        .collect()
 }

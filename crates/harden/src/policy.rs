@@ -131,11 +131,9 @@ fn with_mark(policy: Policy, mark: u32) -> Policy {
     }
     let mut with_loader = policy;
     for call in loader_calls() {
-        let mut arguments = [Masked::default(); ARGUMENTS];
-        if let Some(argument) = arguments.get_mut(call.index) {
-            *argument = Masked::new(INTEGER, call.value);
-        }
-        let rule = Rule::from(Conjunction::new(arguments));
+        let rule = Conjunction::one(call.index, Masked::new(INTEGER, call.value))
+            .into_iter()
+            .collect();
         with_loader.allow(Architecture::X86_64, call.number, &rule);
     }
     let (index, bit) = probe::bit(mark);
@@ -171,9 +169,7 @@ mod tests {
     }
 
     fn first_is(value: u64) -> Rule {
-        let mut arguments = [Masked::default(); ARGUMENTS];
-        arguments[0] = Masked::new(INTEGER, value);
-        Rule::from(Conjunction::new(arguments))
+        Rule::from(Conjunction::one(0, Masked::new(INTEGER, value)).unwrap())
     }
 
     /// So many multiples of 7, and an offset.

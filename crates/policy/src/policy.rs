@@ -136,9 +136,8 @@ mod tests {
     }
 
     fn first_is(value: u64) -> Rule {
-        let mut arguments = [Masked::default(); ARGUMENTS];
-        arguments[0] = Masked::new(u64::from(u32::MAX), value);
-        Rule::from(Conjunction::new(arguments))
+        let low = Masked::new(u64::from(u32::MAX), value);
+        Rule::from(Conjunction::one(0, low).unwrap())
     }
 
     #[test]

@@ -31,12 +31,9 @@ pub fn auditing(policy: &Policy) -> Result<String, Error> {
         .filter(|call| !allowed.contains(&call.number))
         .map(|call| call.name)
         .collect();
-    if !others.is_empty() {
-        let mut arguments = [Masked::default(); ARGUMENTS];
-        arguments[ARGUMENTS - 1] = Masked::new(u64::MAX, NEVER_PASSED);
-        profile
-            .syscalls
-            .push(Entry::new(others, &Conjunction::new(arguments)));
+    let never_passed = Conjunction::one(ARGUMENTS - 1, Masked::new(u64::MAX, NEVER_PASSED));
+    if let Some(never_passed) = never_passed.filter(|_| !others.is_empty()) {
+        profile.syscalls.push(Entry::new(others, &never_passed));
     }
     Ok(serde_json::to_string_pretty(&profile)? + "\n")
 }
@@ -53,9 +50,9 @@ mod tests {
         let number = |name: &str| confine_kernel::call_named(name).unwrap().number;
         let mut policy = Policy::new();
         policy.allow(Architecture::X86_64, number("read"), &Rule::any());
-        let mut arguments = [Masked::default(); 6];
-        arguments[1] = Masked::new(0xffff_ffff, 0x5401);
-        let one: Rule = [Conjunction::new(arguments)].into_iter().collect();
+        let one: Rule = Conjunction::one(1, Masked::new(0xffff_ffff, 0x5401))
+            .into_iter()
+            .collect();
         policy.allow(Architecture::X86_64, number("ioctl"), &one);
         let audit: Value = serde_json::from_str(&auditing(&policy).unwrap()).unwrap();
         assert_eq!(audit["defaultAction"], "SCMP_ACT_LOG");

@@ -129,11 +129,8 @@ fn rule(condition: &Condition, call: &str) -> Result<Rule, ReadError> {
     })?;
     let comparison = match condition.op.as_str() {
         "SCMP_CMP_MASKED_EQ" => {
-            let mut arguments = [Masked::default(); ARGUMENTS];
-            if let Some(argument) = arguments.get_mut(index) {
-                *argument = Masked::new(condition.value, condition.value_two);
-            }
-            return Ok(Rule::from(Conjunction::new(arguments)));
+            let masked = Masked::new(condition.value, condition.value_two);
+            return Ok(Conjunction::one(index, masked).into_iter().collect());
         }
         "SCMP_CMP_EQ" => Comparison::Equal,
         "SCMP_CMP_NE" => Comparison::NotEqual,
