@@ -100,12 +100,7 @@ impl Guard {
         let rule = self.policy.rule(Architecture::X86_64, access.call.number);
         let admitted = !rule.intersection(&rule_of(&access.conditions)).is_never();
         let mut others = equivalents(access.call).filter(|other| other.since < fixed);
-        let mut by_another = || {
-            others.any(|other| {
-                let rule = self.policy.rule(Architecture::X86_64, other.by.number);
-                !rule.is_never()
-            })
-        };
+        let mut by_another = || others.any(|other| self.policy.names(Architecture::X86_64, other.by.number));
         by_socketcall || entered && (admitted || access.entry == Entry::Native && by_another())
     }
 }

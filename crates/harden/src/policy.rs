@@ -125,7 +125,7 @@ fn most_conditional(policy: &Policy) -> Option<u32> {
 fn with_mark(policy: Policy, mark: u32) -> Policy {
     let executes = [EXECVE, EXECVEAT]
         .iter()
-        .any(|number| !policy.rule(Architecture::X86_64, *number).is_never());
+        .any(|number| policy.names(Architecture::X86_64, *number));
     if !executes {
         return policy;
     }

@@ -1,9 +1,8 @@
 //! The same policy with everything else let through and logged, to see what a program asks for that it is not allowed.
 
-use std::collections::BTreeSet;
+use confine_policy::{ARGUMENTS, Conjunction, Masked, Policy};
 
-use confine_policy::{ARGUMENTS, Architecture, Conjunction, Masked, Policy};
-
+use crate::names::denied;
 use crate::oci::{self, Entry, Error};
 
 /// An argument that no program passes: it makes a rule that names a call and never matches it.
@@ -22,15 +21,7 @@ pub fn auditing(policy: &Policy) -> Result<String, Error> {
     profile.default_errno_ret = None;
     // What denies a call by name would hide it from the log.
     profile.syscalls.retain(|entry| entry.action == oci::ALLOW);
-    let allowed: BTreeSet<u32> = policy
-        .calls(Architecture::X86_64)
-        .map(|(number, _)| number)
-        .collect();
-    let others: Vec<&str> = confine_kernel::calls()
-        .iter()
-        .filter(|call| !allowed.contains(&call.number))
-        .map(|call| call.name)
-        .collect();
+    let others = denied(policy);
     let never_passed = Conjunction::one(ARGUMENTS - 1, Masked::new(u64::MAX, NEVER_PASSED));
     if let Some(never_passed) = never_passed.filter(|_| !others.is_empty()) {
         profile.syscalls.push(Entry::new(others, &never_passed));
@@ -40,7 +31,7 @@ pub fn auditing(policy: &Policy) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
-    use confine_policy::Rule;
+    use confine_policy::{Architecture, Rule};
     use serde_json::{Value, json};
 
     use super::*;

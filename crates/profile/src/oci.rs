@@ -90,8 +90,7 @@ pub(crate) fn profile(policy: &Policy) -> Result<Profile, Error> {
 
 /// Whether some arguments of the call are allowed.
 fn allows(policy: &Policy, name: &str) -> bool {
-    confine_kernel::call_named(name)
-        .is_some_and(|call| !policy.rule(Architecture::X86_64, call.number).is_never())
+    confine_kernel::call_named(name).is_some_and(|call| policy.names(Architecture::X86_64, call.number))
 }
 
 /// A profile, member by member.
