@@ -69,10 +69,7 @@ pub fn graft(file: &[u8], kind: Kind, bundle: &[u8]) -> Result<Vec<u8>, GraftErr
 #[must_use]
 pub fn grafted_filters(file: &[u8], program: Option<&Fingerprint>) -> Option<Vec<Vec<u8>>> {
     let header = FileHeader::read(file)?;
-    let table = file
-        .get(usize::try_from(header.table).ok()?..)?
-        .get(..header.table_bytes())?;
-    let segments: Vec<Segment> = elf::segments(table).collect();
+    let segments: Vec<Segment> = elf::segments(header.table_of(file)?).collect();
     let place = prologue_place(&header, &segments)?;
     let prologue = Prologue::read(file.get(place..)?)?;
     // In the file the parts are as far from each other as in memory.
@@ -99,11 +96,8 @@ struct Grafted {
 impl Grafted {
     fn read(file: &[u8], kind: Kind) -> Result<Self, GraftError> {
         let header = FileHeader::read(file).ok_or(GraftError::NotElf)?;
-        let table = usize::try_from(header.table)
-            .ok()
-            .and_then(|start| file.get(start..));
-        let table = table.and_then(|table| table.get(..header.table_bytes()));
-        let segments: Vec<Segment> = elf::segments(table.ok_or(GraftError::NotElf)?).collect();
+        let table = header.table_of(file).ok_or(GraftError::NotElf)?;
+        let segments: Vec<Segment> = elf::segments(table).collect();
         check_kind(kind, &header, &segments)?;
         if is_grafted(file, &header, &segments) {
             return Err(GraftError::Grafted);
@@ -276,8 +270,7 @@ fn is_grafted(file: &[u8], header: &FileHeader, segments: &[Segment]) -> bool {
 /// Where in the file a prologue lies, if there is one: right in front of the entry point.
 fn prologue_place(header: &FileHeader, segments: &[Segment]) -> Option<usize> {
     let address = header.entry.checked_sub(PROLOGUE_BYTES as u64)?;
-    let mut loads = segments.iter().filter(|segment| segment.kind == elf::LOAD);
-    let place = loads.find_map(|segment| segment.place(address, PROLOGUE_BYTES as u64))?;
+    let place = elf::place(segments.iter().copied(), address, PROLOGUE_BYTES as u64)?;
     usize::try_from(place).ok()
 }
 
