@@ -182,14 +182,14 @@ pub fn add_loader_calls(report: &mut Report) {
         let Some(known) = call(needed.number).map(|call| call.name) else {
             continue;
         };
-        let argument = arguments(needed.number).get(needed.index);
+        let argument = arguments(needed.number).first();
         report.runtime_calls.push(RuntimeCall {
             name: known.to_owned(),
             requester: "loader".to_owned(),
             reason: needed.reason.to_owned(),
         });
         let restriction = Restriction {
-            index: needed.index as u32,
+            index: 0,
             name: argument.map_or_else(String::new, |argument| argument.name.to_owned()),
             mask: Word(0xffff_ffff),
             values: vec![Word(needed.value)],

@@ -25,9 +25,7 @@ const INTEGER: u64 = 0xffff_ffff;
 pub struct LoaderCall {
     /// The call.
     pub number: u32,
-    /// The argument that has one value only.
-    pub index: usize,
-    /// Its value, of 32 bits.
+    /// The value of its first argument, of 32 bits; the call is made with no other.
     pub value: u64,
     /// What for.
     pub reason: &'static str,
@@ -40,19 +38,16 @@ pub fn loader_calls() -> [LoaderCall; 3] {
     [
         LoaderCall {
             number: PRCTL,
-            index: 0,
             value: PR_SET_NO_NEW_PRIVS,
             reason: "gives up new privileges, without which no filter may be installed",
         },
         LoaderCall {
             number: PRCTL,
-            index: 0,
             value: probe::OPTION as u64,
             reason: "asks whether a policy is in force already, by an option that the kernel does not have",
         },
         LoaderCall {
             number: SECCOMP,
-            index: 0,
             value: SECCOMP_SET_MODE_FILTER,
             reason: "installs the policy of the program that is started",
         },
@@ -131,7 +126,7 @@ fn with_mark(policy: Policy, mark: u32) -> Policy {
     }
     let mut with_loader = policy;
     for call in loader_calls() {
-        let rule = Conjunction::one(call.index, Masked::new(INTEGER, call.value))
+        let rule = Conjunction::one(0, Masked::new(INTEGER, call.value))
             .into_iter()
             .collect();
         with_loader.allow(Architecture::X86_64, call.number, &rule);

@@ -158,6 +158,7 @@ impl Segment {
 }
 
 /// Where in the file the bytes at an address are, by these segments: in the first one that is mapped and has all of so many.
+#[must_use]
 pub fn place(segments: impl IntoIterator<Item = Segment>, address: u64, length: u64) -> Option<u64> {
     let mut mapped = segments.into_iter().filter(|segment| segment.kind == LOAD);
     mapped.find_map(|segment| segment.place(address, length))
