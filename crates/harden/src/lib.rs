@@ -14,7 +14,7 @@ mod graft;
 mod identity;
 mod policy;
 
-pub use bundle::{Confined, write_bundle};
+pub use bundle::{Confined, only, write_bundle};
 pub use confine_bundle::{Fingerprint, Kind, REFUSED, probe};
 pub use graft::{GraftError, graft, grafted_filters};
 pub use identity::{Program, identify};
