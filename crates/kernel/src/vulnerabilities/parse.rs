@@ -4,7 +4,7 @@
 use crate::arguments::argument_named;
 use crate::calls::known_call;
 use crate::constants::value_named;
-use crate::tsv;
+use crate::{KernelVersion, tsv};
 
 use super::{ArgumentCondition, Entry};
 
@@ -64,8 +64,8 @@ pub const fn ways<const ROWS: usize>(cells: &[[&'static str; 9]; ROWS]) -> Parse
             one_of(class, &["privilege", "escape", "leak", "crash"]),
             "a class is not known"
         );
-        let _ = version(fixed);
-        let _ = tsv::same(first, "-") || version(first)[0] > 0;
+        let _ = KernelVersion::parse(fixed);
+        let _ = tsv::same(first, "-") || KernelVersion::parse(first).0[0] > 0;
         assert!(
             tsv::same(capability, "-") || starts(capability, "CAP_") || starts(capability, "host:CAP_"),
             "a capability is not known"
@@ -80,13 +80,17 @@ pub const fn ways<const ROWS: usize>(cells: &[[&'static str; 9]; ROWS]) -> Parse
     }
 }
 
-/// Two or three numbers with dots between.
-pub const fn version(cell: &str) -> [u32; 3] {
-    let (major, rest) = tsv::cut(cell, b'.');
-    let (minor, patch) = tsv::cut(rest, b'.');
-    assert!(!rest.is_empty(), "a version has two numbers at least");
-    let patch = if patch.is_empty() { 0 } else { tsv::decimal(patch) };
-    [tsv::decimal(major), tsv::decimal(minor), patch]
+/// What a text of ways by itself consists of, which must be as many tokens.
+pub const fn tokens<const COUNT: usize>(text: &'static str) -> [Token; COUNT] {
+    let mut tokens = Tokens {
+        all: [Token::Way; MOST_TOKENS],
+        count: 0,
+    };
+    sentence(&mut tokens, text);
+    assert!(tokens.count == COUNT, "a text has another number of tokens");
+    let mut exact = [Token::Way; COUNT];
+    exact.copy_from_slice(tokens.all.split_at(COUNT).0);
+    exact
 }
 
 /// Year and number of `CVE-2022-0185`.
