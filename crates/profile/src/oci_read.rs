@@ -136,7 +136,8 @@ pub fn read_oci(text: &str, capabilities: &[&str]) -> Result<Reading, ReadError>
         let decision = Decision::parse(&entry.action)?;
         let conditions = entry.conditions(first)?;
         let taken = entry.applies(capabilities)?;
-        for name in names {
+        // A name that is there again says nothing more.
+        for name in names.iter().collect::<BTreeSet<_>>() {
             let Some(call) = confine_kernel::call_named(name) else {
                 if taken && decision != Decision::Deny {
                     foreign.insert(name.clone());
@@ -173,7 +174,7 @@ pub fn read_oci(text: &str, capabilities: &[&str]) -> Result<Reading, ReadError>
 /// What the entries of one call say, without those that decide as the profile does by default: runtimes skip them.
 ///
 /// Alternatives are only collected, and brought into a rule once all of them are there: to do so for each entry would take
-/// time by the third power of their number.
+/// time by the third power of their number. One without conditions voids the others, however many there are.
 #[derive(Debug, Clone, Default)]
 struct Entries {
     permitted: BTreeSet<Conjunction>,
@@ -198,6 +199,9 @@ impl Entries {
             Decision::Deny => &mut self.denied,
             Decision::Permit | Decision::Elsewhere => &mut self.permitted,
         };
+        if alternatives.contains(&Conjunction::default()) {
+            return;
+        }
         self.too_many |= alternatives.len() > MAXIMUM_ALTERNATIVES;
         if !self.too_many {
             alternatives.extend(conditions.alternatives());
@@ -205,7 +209,7 @@ impl Entries {
     }
 
     fn resolve(self, default: Decision, call: &'static str, notes: &mut BTreeSet<Note>) -> Rule {
-        let is_denied = self.denied.iter().any(Conjunction::is_unconditional);
+        let is_denied = self.denied.contains(&Conjunction::default());
         if self.elsewhere || default == Decision::Elsewhere && !is_denied {
             notes.insert(Note::DecidedElsewhere(call));
         }

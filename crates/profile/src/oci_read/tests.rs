@@ -233,6 +233,11 @@ fn too_many_conditions_deny_nothing() {
     assert!(!allows(&one, "ioctl", &[u64::MAX; ARGUMENTS]) && one.notes.is_empty());
 }
 
+/// As many alternatives as a call may have.
+fn excluding_two() -> Vec<Value> {
+    [0, 1].map(|index| condition(index, "NE", 5, 0)).into()
+}
+
 /// Values that differ in their highest bits leave few pieces behind, and those in the lowest some fifty each.
 #[test]
 fn thousands_of_entries_are_worked_out() {
@@ -261,7 +266,16 @@ fn thousands_of_entries_are_worked_out() {
     }
     assert!(!allows(&both, "ioctl", &[0, 20]));
     assert_eq!(allowing.policy, together.policy);
-    for reading in [allowing, together, denying, both] {
+    let all = [
+        entry("SCMP_ACT_ERRNO", Vec::new()),
+        entry("SCMP_ACT_ERRNO", excluding_two()),
+    ];
+    let none = read(
+        "SCMP_ACT_ALLOW",
+        &all.into_iter().chain(entries("SCMP_ACT_ERRNO")).collect(),
+    );
+    assert!(!allows(&none, "ioctl", &[0, 21]));
+    for reading in [allowing, together, denying, both, none] {
         assert!(reading.notes.is_empty(), "{:?}", reading.notes);
     }
 }
