@@ -87,10 +87,7 @@ fn variable(name: &str) -> String {
 /// The bytes of the only segment. The linker script has seen to it that there is nothing else to carry along.
 fn piece(program: &[u8]) -> Option<&[u8]> {
     let header = FileHeader::read(program)?;
-    let table = program
-        .get(header.table as usize..)?
-        .get(..header.table_bytes())?;
-    let mut loads = elf::segments(table).filter(|segment| segment.kind == elf::LOAD);
+    let mut loads = elf::segments(header.table_of(program)?).filter(|segment| segment.kind == elf::LOAD);
     let load = loads.next()?;
     let starts_with_its_code = header.entry == load.address && load.file_bytes == load.memory_bytes;
     let bytes = program

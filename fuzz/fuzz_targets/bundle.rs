@@ -1,5 +1,5 @@
 //! Any bytes: a bundle or an error, never a panic; every filter inside of it, of a length that the kernel takes. And any
-//! program headers, over any memory: a fingerprint or none.
+//! program headers, over any memory: a fingerprint or none; as a file, one with a bundle of some pages added, or an error.
 #![no_main]
 
 use confine_bundle::{Bundle, INSTRUCTION_BYTES, MAXIMUM_INSTRUCTIONS, Memory, fingerprint};
@@ -29,8 +29,10 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let _ = fingerprint(&mut Bytes(bytes), bytes, 0);
     for kind in [confine_harden::Kind::Interpreter, confine_harden::Kind::Program] {
-        if let Ok(grafted) = confine_harden::graft(bytes, kind, b"") {
-            assert!(confine_harden::graft(&grafted, kind, b"").is_err());
+        for bundle in [&[][..], &[0; 10 << 10]] {
+            if let Ok(grafted) = confine_harden::graft(bytes, kind, bundle) {
+                assert!(confine_harden::graft(&grafted, kind, bundle).is_err());
+            }
         }
     }
 });

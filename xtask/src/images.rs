@@ -22,6 +22,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use confine_bpf::AUDIT_ARCH_X86_64;
 use confine_engine::{AuditLog, AuditRecord, Docker, Error, Interrupt, Invocation, Seccomp};
 
 use build::Built;
@@ -31,9 +32,6 @@ use profile::{Figures, Profile};
 use recipe::Target;
 use table::Row;
 use trial::{Outcome, Place};
-
-/// x86-64 as the kernel's audit code names it.
-const AUDIT_X86_64: u32 = 0xc000_003e;
 
 /// What to prove, and how.
 #[derive(Debug, clap::Args)]
@@ -487,7 +485,7 @@ fn missed(records: &[AuditRecord]) -> Vec<String> {
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let told = counts.into_iter().map(|((call, architecture, program), count)| {
-        let name = (architecture == AUDIT_X86_64)
+        let name = (architecture == AUDIT_ARCH_X86_64)
             .then(|| confine_kernel::name(call))
             .flatten();
         let name = name.map_or_else(|| format!("call {call} of {architecture:#x}"), str::to_owned);
@@ -504,7 +502,7 @@ mod tests {
     fn missed_calls_are_counted_by_call_and_program() {
         let record = |call, program: &str| AuditRecord {
             call,
-            architecture: AUDIT_X86_64,
+            architecture: AUDIT_ARCH_X86_64,
             program: program.to_owned(),
             process: 1,
             instruction: 0,

@@ -37,7 +37,7 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
     for call in docker_default() {
         policy.allow(Architecture::X86_64, call.call.number, &Rule::any());
     }
-    let confined = compile(&policy, 0)?;
+    let confined = compile(&policy, 0)?.confined;
     let instructions: usize = confined.filters.iter().map(|filter| filter.len() / 8).sum();
     let loader = std::fs::read(LOADER).with_context(|| format!("cannot read {LOADER}"))?;
     let mut cases = Vec::new();

@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 /// What the kernel does about a call (include/uapi/linux/seccomp.h), from the most lenient on.
 ///
-/// The order is the kernel's: of the answers of several filters, the greatest counts.
+/// The order is the kernel's: of the answers of several filters, the greatest counts. It does not go by the number that comes
+/// with an answer, though: where answers differ in that alone, the kernel keeps the one of the filter that was installed
+/// last (`seccomp_run_filters`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
     /// The call is made.

@@ -7,7 +7,7 @@
 //! others, and only the first one denies what the policy does not name. The kernel runs all of them and takes the most
 //! restrictive answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use confine_policy::{Architecture, Policy, Rule};
 
@@ -187,36 +187,13 @@ impl Share {
     }
 }
 
-/// Every number with where it leads, neighbours that are rare and lead to the same as one.
+/// Every number with where it leads.
 fn cases(targets: &BTreeMap<u32, NodeId>, others: NodeId, weights: &Weights) -> Vec<Case> {
     let named = confine_kernel::calls().iter().map(|call| call.number);
-    let mut numbers: Vec<u32> = named.chain(targets.keys().copied()).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    let mut cases = Vec::new();
-    let mut next = 0;
-    for number in numbers {
-        if next < number {
-            cases.push(Case {
-                first: next,
-                last: number - 1,
-                target: others,
-                weight: 1,
-            });
-        }
-        cases.push(Case {
-            first: number,
-            last: number,
-            target: targets.get(&number).copied().unwrap_or(others),
-            weight: weights.of(number),
-        });
-        next = number.saturating_add(1);
-    }
-    cases.push(Case {
-        first: next,
-        last: u32::MAX,
-        target: others,
-        weight: 1,
+    let numbers: BTreeSet<u32> = named.chain(targets.keys().copied()).collect();
+    let singles = numbers.into_iter().map(|number| {
+        let target = targets.get(&number).copied().unwrap_or(others);
+        (number, target, weights.of(number))
     });
-    cases
+    tree::covering(singles, others)
 }

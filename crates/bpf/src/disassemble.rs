@@ -259,9 +259,8 @@ mod tests {
     fn text_says_what_is_compared() {
         let mut policy = Policy::new();
         policy.allow(Architecture::X86_64, 0, &Rule::any());
-        let mut arguments = [Masked::default(); ARGUMENTS];
-        arguments[1] = Masked::new(0xffff_ffff, 0x5401);
-        policy.allow(Architecture::X86_64, 16, &Rule::from(Conjunction::new(arguments)));
+        let request = Conjunction::one(1, Masked::new(0xffff_ffff, 0x5401)).unwrap();
+        policy.allow(Architecture::X86_64, 16, &Rule::from(request));
         let options = Options {
             weights: [(0, 9), (16, 3)].into_iter().collect(),
             ..Options::default()

@@ -5,7 +5,7 @@
 //! behind that. A conditional jump reaches 255 instructions: an answer further away is repeated next to the jump, any
 //! other target is reached by an unconditional jump, which a later test in reach may use as well.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Instruction;
 use crate::graph::{Comparison, Content, Graph, Node, NodeId, Test};
@@ -43,13 +43,13 @@ pub(crate) fn emit(graph: &Graph, root: NodeId) -> Vec<Instruction> {
 }
 
 /// Which ways into nodes are used.
-fn wanted(graph: &Graph, order: &[NodeId], root: NodeId) -> FxHashMap<Target, ()> {
-    let mut wanted = FxHashMap::default();
-    wanted.insert((root, Entry::Other), ());
+fn wanted(graph: &Graph, order: &[NodeId], root: NodeId) -> FxHashSet<Target> {
+    let mut wanted = FxHashSet::default();
+    wanted.insert((root, Entry::Other));
     for id in order {
         if let Node::Test(test) = graph.node(*id) {
             for next in [test.yes, test.no] {
-                wanted.insert((next, entry(graph, test.content, next)), ());
+                wanted.insert((next, entry(graph, test.content, next)));
             }
         }
     }
@@ -80,7 +80,7 @@ impl Listing {
         self.place((id, Entry::Ready), Instruction::plain(code::RETURN, word));
     }
 
-    fn test(&mut self, graph: &Graph, id: NodeId, test: &Test, wanted: &FxHashMap<Target, ()>) {
+    fn test(&mut self, graph: &Graph, id: NodeId, test: &Test, wanted: &FxHashSet<Target>) {
         let [yes, no] = [test.yes, test.no].map(|next| (next, entry(graph, test.content, next)));
         for target in [yes, no] {
             self.bring_near(graph, target);
@@ -97,7 +97,7 @@ impl Listing {
             k: test.operand,
         };
         self.place((id, Entry::Ready), instruction);
-        let wants = |entry| wanted.contains_key(&(id, entry));
+        let wants = |entry| wanted.contains(&(id, entry));
         if test.content.mask != u32::MAX && (wants(Entry::Unmasked) || wants(Entry::Other)) {
             self.place(
                 (id, Entry::Unmasked),

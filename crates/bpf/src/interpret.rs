@@ -120,6 +120,9 @@ impl Machine {
 
 /// What comes of a call under all these filters: the kernel runs each and takes the most restrictive answer. Under none,
 /// nobody asks.
+///
+/// In which order they were installed is not said: of answers that differ in their number alone, the one with the greatest
+/// stands for all, where the kernel keeps that of the filter installed last. Filters of one policy deny by one number.
 #[must_use]
 pub fn evaluate(filters: &[Filter], call: &CallData) -> Option<Outcome> {
     let outcomes = filters.iter().map(|filter| run(filter, call));

@@ -12,7 +12,7 @@ use confine_policy::{Conjunction, Rule};
 
 use crate::data::FIRST_ARGUMENT;
 use crate::graph::{Comparison, Content, Graph, NodeId, Test};
-use crate::tree::{self, Case};
+use crate::tree;
 
 /// What one value weighs where values are told apart: which of them occurs more often is not known.
 const VALUE_WEIGHT: u64 = 64;
@@ -134,32 +134,9 @@ fn choose(
             no: target(0),
         });
     }
-    let mut cases = Vec::new();
-    let mut first = Some(0);
-    for (value, target) in &targets {
-        if let Some(gap) = first.filter(|gap| gap < value) {
-            cases.push(Case {
-                first: gap,
-                last: value - 1,
-                target: otherwise,
-                weight: 1,
-            });
-        }
-        cases.push(Case {
-            first: *value,
-            last: *value,
-            target: *target,
-            weight: VALUE_WEIGHT,
-        });
-        first = value.checked_add(1);
-    }
-    if let Some(gap) = first {
-        cases.push(Case {
-            first: gap,
-            last: u32::MAX,
-            target: otherwise,
-            weight: 1,
-        });
-    }
+    let singles = targets
+        .iter()
+        .map(|(value, target)| (*value, *target, VALUE_WEIGHT));
+    let cases = tree::covering(singles, otherwise);
     tree::choose(graph, content, &cases)
 }

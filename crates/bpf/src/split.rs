@@ -25,11 +25,7 @@ pub(crate) fn split(rule: &Rule) -> Option<[Rule; 2]> {
     Some([bit, 0].map(|free| {
         let own = Masked::new(bit, bit ^ free);
         let kept = rule.alternatives().filter_map(|one| without(one, index, own));
-        let mut everything = [Masked::default(); ARGUMENTS];
-        if let Some(condition) = everything.get_mut(index) {
-            *condition = Masked::new(bit, free);
-        }
-        kept.chain(std::iter::once(Conjunction::new(everything)))
+        kept.chain(Conjunction::one(index, Masked::new(bit, free)))
             .collect()
     }))
 }

@@ -40,6 +40,33 @@ impl Case {
     }
 }
 
+/// The cases of all words: these single ones, each with its target and weight and in order, and what lies between them, which
+/// leads to `others`.
+pub(crate) fn covering(singles: impl IntoIterator<Item = (u32, NodeId, u64)>, others: NodeId) -> Vec<Case> {
+    let gap = |first, last| Case {
+        first,
+        last,
+        target: others,
+        weight: 1,
+    };
+    let mut cases = Vec::new();
+    let mut next = Some(0);
+    for (word, target, weight) in singles {
+        if let Some(first) = next.filter(|first| *first < word) {
+            cases.push(gap(first, word - 1));
+        }
+        cases.push(Case {
+            first: word,
+            last: word,
+            target,
+            weight,
+        });
+        next = word.checked_add(1);
+    }
+    cases.extend(next.map(|first| gap(first, u32::MAX)));
+    cases
+}
+
 /// The decisions that lead from a word of that content to the target of its case. The cases are in order and cover all
 /// words.
 pub(crate) fn choose(graph: &mut Graph, content: Content, cases: &[Case]) -> NodeId {

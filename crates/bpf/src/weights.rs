@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 /// How often each call is made, relative to the others. What it does not name is rare.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Weights {
     counts: BTreeMap<u32, u64>,
+    /// Of all counts.
+    total: u128,
 }
 
 /// What all counts together become, so that sums of them cannot overflow.
@@ -20,7 +23,8 @@ impl Weights {
     #[must_use]
     pub fn typical() -> Self {
         // A test reads the file: without it all calls would be alike, which is slower and no less right.
-        TYPICAL.parse().unwrap_or_default()
+        static READ: LazyLock<Weights> = LazyLock::new(|| TYPICAL.parse().unwrap_or_default());
+        READ.clone()
     }
 
     /// All calls alike.
@@ -32,8 +36,8 @@ impl Weights {
     /// How much one call counts beside others: in proportion to its count, and a little if it has none.
     pub(crate) fn of(&self, number: u32) -> u64 {
         let count = self.counts.get(&number).copied().unwrap_or_default();
-        let total: u128 = self.counts.values().copied().map(u128::from).sum();
-        let scaled = (u128::from(count) * SCALE).checked_div(total).unwrap_or_default();
+        let scaled = (u128::from(count) * SCALE).checked_div(self.total);
+        let scaled = scaled.unwrap_or_default();
         u64::try_from(scaled).unwrap_or_default() + 1
     }
 }
@@ -74,12 +78,15 @@ fn counted(line: &str) -> Option<(u32, u64)> {
 impl FromIterator<(u32, u64)> for Weights {
     /// From numbers of calls and how often each was made; what is there twice is added up.
     fn from_iter<I: IntoIterator<Item = (u32, u64)>>(counts: I) -> Self {
-        let mut weights = Self::default();
+        let mut sums: BTreeMap<u32, u64> = BTreeMap::new();
         for (number, count) in counts {
-            let known = weights.counts.entry(number).or_default();
+            let known = sums.entry(number).or_default();
             *known = known.saturating_add(count);
         }
-        weights
+        Self {
+            total: sums.values().copied().map(u128::from).sum(),
+            counts: sums,
+        }
     }
 }
 

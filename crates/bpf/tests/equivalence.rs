@@ -78,9 +78,7 @@ proptest! {
 }
 
 fn value(index: usize, mask: u64, value: u64) -> Conjunction {
-    let mut arguments = [Masked::default(); ARGUMENTS];
-    arguments[index] = Masked::new(mask, value);
-    Conjunction::new(arguments)
+    Conjunction::one(index, Masked::new(mask, value)).unwrap()
 }
 
 fn numbers_of(numbers: std::ops::Range<u64>, index: usize) -> Rule {

@@ -6,13 +6,14 @@ mod snippets;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
-use confine_harden::{Confined, loader_calls};
+use confine_harden::{Compiled, loader_calls};
 use confine_image::{Addition, Files, Image};
 use confine_kernel::{arguments, call};
 use confine_policy::Policy;
 use confine_report::{Allowed, Report, Restriction, RuntimeCall, Word};
 
 use crate::policy;
+use crate::written::{self, Coarser};
 
 pub use snippets::{PROFILE, snippets};
 
@@ -31,10 +32,22 @@ pub struct Wishes<'a> {
 pub struct Hardened {
     /// The files.
     pub addition: Addition,
-    /// Each program with a policy of its own: its path, and how many calls that allows, in all and by argument.
-    pub programs: Vec<(String, usize, usize)>,
+    /// Each program with a policy of its own.
+    pub programs: Vec<Own>,
     /// Each program without one, and why.
     pub without: Vec<(String, String)>,
+}
+
+/// A program with a policy of its own.
+pub struct Own {
+    /// The program's path.
+    pub path: String,
+    /// How many calls the policy allows.
+    pub calls: usize,
+    /// How many of them by argument.
+    pub conditional: usize,
+    /// The calls of which its filters allow more than the policy does.
+    pub coarser: Vec<Coarser>,
 }
 
 /// Makes the files.
@@ -66,7 +79,11 @@ pub fn harden(image: &Image, report: &Report, wishes: &Wishes<'_>) -> anyhow::Re
             .any(|program| is_wanted(program, std::slice::from_ref(name)));
         ensure!(is_there, "--only {name}: expected a program that the image runs");
     }
-    let policies = compile(&wanted, &mut without, report);
+    let compiled = compile(&wanted, &mut without, report);
+    let policies = compiled
+        .iter()
+        .map(|(path, compiled)| (path.clone(), compiled.confined.clone()))
+        .collect();
     let known: BTreeSet<&str> = report
         .programs
         .iter()
@@ -79,13 +96,12 @@ pub fn harden(image: &Image, report: &Report, wishes: &Wishes<'_>) -> anyhow::Re
     without.sort();
     let confined = wanted.iter().filter_map(|(index, policy)| {
         let path = &report.programs.get(*index)?.path;
-        let is_confined = policies.contains_key(path) && !lost.contains(path);
-        is_confined.then(|| {
-            (
-                path.clone(),
-                policy.calls(ARCHITECTURE).count(),
-                conditional(policy),
-            )
+        let compiled = compiled.get(path).filter(|_| !lost.contains(path))?;
+        Some(Own {
+            path: path.clone(),
+            calls: policy.calls(ARCHITECTURE).count(),
+            conditional: conditional(policy, &compiled.loosened),
+            coarser: written::loosened(policy, &compiled.loosened),
         })
     });
     Ok(Hardened {
@@ -97,9 +113,12 @@ pub fn harden(image: &Image, report: &Report, wishes: &Wishes<'_>) -> anyhow::Re
 
 const ARCHITECTURE: confine_policy::Architecture = confine_policy::Architecture::X86_64;
 
-fn conditional(policy: &Policy) -> usize {
+/// How many calls have conditions that they did not lose.
+fn conditional(policy: &Policy, loosened: &BTreeSet<u32>) -> usize {
     let calls = policy.calls(ARCHITECTURE);
-    calls.filter(|(_, rule)| !rule.is_any()).count()
+    calls
+        .filter(|(number, rule)| !rule.is_any() && !loosened.contains(number))
+        .count()
 }
 
 fn is_wanted(program: &confine_report::Program, only: &[String]) -> bool {
@@ -130,23 +149,23 @@ fn compile(
     wanted: &BTreeMap<usize, Policy>,
     without: &mut Vec<(String, String)>,
     report: &Report,
-) -> BTreeMap<String, Confined> {
-    let mut known: Vec<(&Policy, Confined)> = Vec::new();
-    let mut compiled = BTreeMap::new();
+) -> BTreeMap<String, Compiled> {
+    let mut known: Vec<(&Policy, Compiled)> = Vec::new();
+    let mut all = BTreeMap::new();
     for (index, policy) in wanted {
         let Some(program) = report.programs.get(*index) else {
             continue;
         };
-        let confined = match known.iter().find(|(other, _)| *other == policy) {
-            Some((_, confined)) => Ok(confined.clone()),
+        let compiled = match known.iter().find(|(other, _)| *other == policy) {
+            Some((_, compiled)) => Ok(compiled.clone()),
             None => confine_harden::compile(policy, known.len() as u32),
         };
-        match confined {
-            Ok(confined) => {
+        match compiled {
+            Ok(compiled) => {
                 if !known.iter().any(|(other, _)| *other == policy) {
-                    known.push((policy, confined.clone()));
+                    known.push((policy, compiled.clone()));
                 }
-                compiled.insert(program.path.clone(), confined);
+                all.insert(program.path.clone(), compiled);
             }
             Err(error) => without.push((
                 program.path.clone(),
@@ -154,7 +173,7 @@ fn compile(
             )),
         }
     }
-    compiled
+    all
 }
 
 /// Takes in what the loader calls before the policy of a program is in force: that is under the container's.
@@ -163,14 +182,14 @@ pub fn add_loader_calls(report: &mut Report) {
         let Some(known) = call(needed.number).map(|call| call.name) else {
             continue;
         };
-        let argument = arguments(needed.number).get(needed.index);
+        let argument = arguments(needed.number).first();
         report.runtime_calls.push(RuntimeCall {
             name: known.to_owned(),
             requester: "loader".to_owned(),
             reason: needed.reason.to_owned(),
         });
         let restriction = Restriction {
-            index: needed.index as u32,
+            index: 0,
             name: argument.map_or_else(String::new, |argument| argument.name.to_owned()),
             mask: Word(0xffff_ffff),
             values: vec![Word(needed.value)],

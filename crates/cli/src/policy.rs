@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 use confine_assumption::{Assumption, Effect};
 use confine_kernel::call_named;
-use confine_policy::{ARGUMENTS, Architecture, Conjunction, Masked, Policy, Rule};
+use confine_policy::{Architecture, Conjunction, Masked, Policy, Rule};
 use confine_report::{Program, Report, Restriction};
 
 use crate::arguments::Within;
@@ -163,7 +163,7 @@ fn any_of<'a>(combinations: impl Iterator<Item = &'a [Restriction]>) -> Rule {
     let mut rules = combinations.map(rule).peekable();
     match rules.peek() {
         None => Rule::any(),
-        Some(_) => rules.fold(Rule::never(), |all, one| all.union(&one)),
+        Some(_) => rules.collect(),
     }
 }
 
@@ -173,17 +173,11 @@ pub fn rule(combination: &[Restriction]) -> Rule {
         let index = restriction.index as usize;
         let values = restriction.values.iter();
         let alternatives: Rule = values
-            .filter_map(|value| condition(index, Masked::new(restriction.mask.0, value.0)))
+            .filter_map(|value| Conjunction::one(index, Masked::new(restriction.mask.0, value.0)))
             .collect();
         alternatives
     });
     all.fold(Rule::any(), |rule, one| rule.intersection(&one))
-}
-
-fn condition(index: usize, masked: Masked) -> Option<Conjunction> {
-    let mut arguments = [Masked::default(); ARGUMENTS];
-    *arguments.get_mut(index)? = masked;
-    Some(Conjunction::new(arguments))
 }
 
 #[cfg(test)]

@@ -37,14 +37,26 @@ pub fn show_incomplete(report: &Report) {
 /// Says that a profile allows more of a call than the policy does.
 pub fn show_coarser(program: Option<&str>, loss: &Coarser) {
     let whose = program.map_or_else(String::new, |program| format!("{program}: "));
+    terminal::warning(&format!(
+        "{whose}{}, as a profile of this format holds {MAXIMUM_ENTRIES} entries: --format bpf holds all",
+        coarser(loss)
+    ));
+}
+
+/// Says that the filters of a program's own policy allow more of a call than the policy does.
+pub fn show_loosened(program: &str, loss: &Coarser) {
+    terminal::warning(&format!(
+        "{program}: {}, as the kernel takes no larger filters",
+        coarser(loss)
+    ));
+}
+
+fn coarser(loss: &Coarser) -> String {
     let what = match loss.left {
         0 => "is allowed with any arguments".to_owned(),
         left => format!("has {left} combinations of conditions"),
     };
-    terminal::warning(&format!(
-        "{whose}{} {what} in place of {}, as a profile of this format holds {MAXIMUM_ENTRIES} entries: --format bpf holds all",
-        loss.name, loss.alternatives
-    ));
+    format!("{} {what} in place of {}", loss.name, loss.alternatives)
 }
 
 fn lines(report: &Report) -> Vec<String> {

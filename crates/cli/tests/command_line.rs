@@ -4,6 +4,7 @@
 #![allow(clippy::panic, reason = "a test fails by it")]
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -287,5 +288,20 @@ fn profiles_are_judged_and_compared() {
         assert_eq!(output.status.code(), Some(code), "{gate}");
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.contains("+ io_uring_setup\n- keyctl\n"), "{text}");
+    }
+}
+
+#[test]
+fn a_profile_that_lets_socketcall_in_is_said_to_once() {
+    let mut profile = tempfile::NamedTempFile::new().expect("a temporary file");
+    let text =
+        r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]}"#;
+    profile.write_all(text.as_bytes()).expect("the file is writable");
+    let path = profile.path().to_str().expect("a path of ASCII");
+    for arguments in [&["cve", path][..], &["cve", path, "--format", "json"]] {
+        let output = confine(arguments);
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(text.matches("socketcall among them").count(), 1, "{text}");
     }
 }

@@ -100,18 +100,13 @@ impl Guard {
         let rule = self.policy.rule(Architecture::X86_64, access.call.number);
         let admitted = !rule.intersection(&rule_of(&access.conditions)).is_never();
         let mut others = equivalents(access.call).filter(|other| other.since < fixed);
-        let mut by_another = || {
-            others.any(|other| {
-                let rule = self.policy.rule(Architecture::X86_64, other.by.number);
-                !rule.is_never()
-            })
-        };
+        let mut by_another = || others.any(|other| self.policy.names(Architecture::X86_64, other.by.number));
         by_socketcall || entered && (admitted || access.entry == Entry::Native && by_another())
     }
 }
 
 /// What `socketcall` of 32-bit x86 does instead (socketcall(2)), as far as ways have it.
-const SOCKET_CALLS: [&str; 13] = [
+const SOCKET_CALLS: [&str; 15] = [
     "accept",
     "accept4",
     "bind",
@@ -119,7 +114,9 @@ const SOCKET_CALLS: [&str; 13] = [
     "getsockopt",
     "listen",
     "recvfrom",
+    "recvmmsg",
     "recvmsg",
+    "sendmmsg",
     "sendmsg",
     "sendto",
     "setsockopt",
@@ -128,7 +125,7 @@ const SOCKET_CALLS: [&str; 13] = [
 ];
 
 /// Where all of the conditions hold.
-fn rule_of(conditions: &[ArgumentCondition]) -> Rule {
+pub(crate) fn rule_of(conditions: &[ArgumentCondition]) -> Rule {
     conditions.iter().fold(Rule::any(), |rule, condition| {
         let index = usize::try_from(condition.index).unwrap_or(ARGUMENTS);
         let equal = masked(index, condition.mask, condition.value);
@@ -150,11 +147,9 @@ fn compared(comparison: DefaultComparison) -> Rule {
     }
 }
 
+/// Where the bits of the mask are those of the value; nowhere if there is no such argument.
 pub(crate) fn masked(index: usize, mask: u64, value: u64) -> Rule {
-    let mut arguments = [Masked::default(); ARGUMENTS];
-    match arguments.get_mut(index) {
-        Some(argument) => *argument = Masked::new(mask, value),
-        None => return Rule::never(),
-    }
-    Rule::from(Conjunction::new(arguments))
+    Conjunction::one(index, Masked::new(mask, value))
+        .into_iter()
+        .collect()
 }

@@ -16,7 +16,14 @@ pub struct Confined {
     pub mark: u32,
 }
 
-/// The bytes of a bundle; a bundle for a program without an interpreter has one entry, under any fingerprint.
+/// The bytes of a bundle for a program without an interpreter: one entry, under any fingerprint. `None` as for
+/// [`write_bundle`].
+#[must_use]
+pub fn only(confined: Confined) -> Option<Vec<u8>> {
+    write_bundle(&BTreeMap::from([(Fingerprint([0; 16]), confined)]), false)
+}
+
+/// The bytes of a bundle for an interpreter, by the programs that it starts.
 ///
 /// `None` if a filter is none that the kernel takes by its length, or there is more of everything than four gigabytes.
 #[must_use]
@@ -107,6 +114,7 @@ mod tests {
         for filters in [&[0][..], &[1, 4097]] {
             let programs = BTreeMap::from([(Fingerprint([1; 16]), confined(filters, 0))]);
             assert_eq!(write_bundle(&programs, false), None, "{filters:?}");
+            assert_eq!(only(confined(filters, 0)), None, "{filters:?}");
         }
         let half = Confined {
             filters: vec![vec![0; 12]],

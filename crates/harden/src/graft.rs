@@ -69,10 +69,7 @@ pub fn graft(file: &[u8], kind: Kind, bundle: &[u8]) -> Result<Vec<u8>, GraftErr
 #[must_use]
 pub fn grafted_filters(file: &[u8], program: Option<&Fingerprint>) -> Option<Vec<Vec<u8>>> {
     let header = FileHeader::read(file)?;
-    let table = file
-        .get(usize::try_from(header.table).ok()?..)?
-        .get(..header.table_bytes())?;
-    let segments: Vec<Segment> = elf::segments(table).collect();
+    let segments: Vec<Segment> = elf::segments(header.table_of(file)?).collect();
     let place = prologue_place(&header, &segments)?;
     let prologue = Prologue::read(file.get(place..)?)?;
     // In the file the parts are as far from each other as in memory.
@@ -99,11 +96,8 @@ struct Grafted {
 impl Grafted {
     fn read(file: &[u8], kind: Kind) -> Result<Self, GraftError> {
         let header = FileHeader::read(file).ok_or(GraftError::NotElf)?;
-        let table = usize::try_from(header.table)
-            .ok()
-            .and_then(|start| file.get(start..));
-        let table = table.and_then(|table| table.get(..header.table_bytes()));
-        let segments: Vec<Segment> = elf::segments(table.ok_or(GraftError::NotElf)?).collect();
+        let table = header.table_of(file).ok_or(GraftError::NotElf)?;
+        let segments: Vec<Segment> = elf::segments(table).collect();
         check_kind(kind, &header, &segments)?;
         if is_grafted(file, &header, &segments) {
             return Err(GraftError::Grafted);
@@ -177,6 +171,8 @@ impl Grafted {
         if count > MAXIMUM_SEGMENTS {
             return Err(GraftError::Layout("it has too many program headers"));
         }
+        // Now that it is known to be near the file's end, what is added to it cannot overflow.
+        self.pad(offset)?;
         let table_bytes = (count * elf::PROGRAM_HEADER_BYTES) as u64;
         let bundle_offset = round_up(offset + table_bytes, BUNDLE_ALIGNMENT)?;
         let constants = new_segment(
@@ -195,7 +191,6 @@ impl Grafted {
             bundle_bytes: bundle.len() as u64,
             entry: self.header.entry.wrapping_sub(code.address),
         };
-        self.pad(offset)?;
         let table = self.table(constants, code, table_bytes);
         self.output.extend(table);
         self.pad(bundle_offset)?;
@@ -275,8 +270,7 @@ fn is_grafted(file: &[u8], header: &FileHeader, segments: &[Segment]) -> bool {
 /// Where in the file a prologue lies, if there is one: right in front of the entry point.
 fn prologue_place(header: &FileHeader, segments: &[Segment]) -> Option<usize> {
     let address = header.entry.checked_sub(PROLOGUE_BYTES as u64)?;
-    let mut loads = segments.iter().filter(|segment| segment.kind == elf::LOAD);
-    let place = loads.find_map(|segment| segment.place(address, PROLOGUE_BYTES as u64))?;
+    let place = elf::place(segments.iter().copied(), address, PROLOGUE_BYTES as u64)?;
     usize::try_from(place).ok()
 }
 
@@ -341,4 +335,43 @@ fn round_up(value: u64, multiple: u64) -> Result<u64, GraftError> {
     value
         .checked_next_multiple_of(multiple)
         .ok_or(GraftError::Layout("a segment ends behind all memory"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of these segments and nothing else.
+    fn program(segments: &[Segment]) -> Vec<u8> {
+        let mut file = vec![0; elf::HEADER_BYTES];
+        file[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        file[16..20].copy_from_slice(&[2, 0, 62, 0]);
+        file[54..56].copy_from_slice(&(elf::PROGRAM_HEADER_BYTES as u16).to_le_bytes());
+        FileHeader::set(&mut file, 0, elf::HEADER_BYTES as u64, segments.len() as u16);
+        file.extend(segments.iter().flat_map(Segment::to_bytes));
+        file
+    }
+
+    #[test]
+    fn nothing_is_added_behind_the_end_of_all_memory() {
+        let segment = |address, memory_bytes| Segment {
+            kind: elf::LOAD,
+            flags: elf::READABLE,
+            address,
+            memory_bytes,
+            ..Segment::default()
+        };
+        for (address, bundle) in [
+            (0_u64.wrapping_sub(2 * PAGE), 2 * PAGE as usize),
+            (0_u64.wrapping_sub(2 * PAGE), 0),
+            (1 << 40, 2 * PAGE as usize),
+        ] {
+            let file = program(&[segment(0, PAGE), segment(address, PAGE)]);
+            let refused = graft(&file, Kind::Program, &vec![0; bundle]);
+            let expected = GraftError::Layout("it would become too large");
+            assert_eq!(refused, Err(expected), "{address:#x} {bundle}");
+        }
+        let file = program(&[segment(0, PAGE), segment(PAGE, PAGE)]);
+        assert!(graft(&file, Kind::Program, &[0; 100]).is_ok());
+    }
 }

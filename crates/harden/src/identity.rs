@@ -21,9 +21,7 @@ pub enum Program {
 #[must_use]
 pub fn identify(file: &[u8]) -> Option<Program> {
     let header = FileHeader::read(file)?;
-    let table = file
-        .get(usize::try_from(header.table).ok()?..)?
-        .get(..header.table_bytes())?;
+    let table = header.table_of(file)?;
     let Some(interpreter) = elf::segments(table).find(|segment| segment.kind == elf::INTERPRETER) else {
         return Some(Program::Static);
     };
@@ -57,8 +55,7 @@ struct InFile<'a> {
 
 impl Memory for InFile<'_> {
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> bool {
-        let mut loads = elf::segments(self.table).filter(|segment| segment.kind == elf::LOAD);
-        let place = loads.find_map(|segment| segment.place(address, buffer.len() as u64));
+        let place = elf::place(elf::segments(self.table), address, buffer.len() as u64);
         let start = place.and_then(|place| usize::try_from(place).ok());
         let source = start.and_then(|start| self.file.get(start..)?.get(..buffer.len()));
         match source {

@@ -14,8 +14,8 @@ mod graft;
 mod identity;
 mod policy;
 
-pub use bundle::{Confined, write_bundle};
+pub use bundle::{Confined, only, write_bundle};
 pub use confine_bundle::{Fingerprint, Kind, REFUSED, probe};
 pub use graft::{GraftError, graft, grafted_filters};
 pub use identity::{Program, identify};
-pub use policy::{LoaderCall, compile, loader_calls};
+pub use policy::{Compiled, LoaderCall, compile, loader_calls};

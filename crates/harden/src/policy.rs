@@ -3,6 +3,8 @@
 //! A program that executes others runs their loader under its own policy, so that this has to allow what the loader
 //! calls. Each such policy also leaves its mark, by which the loader tells that it is in force: [`confine_bundle::probe`].
 
+use std::collections::BTreeSet;
+
 use confine_bpf::{Error, Options};
 use confine_bundle::probe;
 use confine_policy::{ARGUMENTS, Architecture, Conjunction, Masked, Policy, Rule};
@@ -23,9 +25,7 @@ const INTEGER: u64 = 0xffff_ffff;
 pub struct LoaderCall {
     /// The call.
     pub number: u32,
-    /// The argument that has one value only.
-    pub index: usize,
-    /// Its value, of 32 bits.
+    /// The value of its first argument, of 32 bits; the call is made with no other.
     pub value: u64,
     /// What for.
     pub reason: &'static str,
@@ -38,53 +38,74 @@ pub fn loader_calls() -> [LoaderCall; 3] {
     [
         LoaderCall {
             number: PRCTL,
-            index: 0,
             value: PR_SET_NO_NEW_PRIVS,
             reason: "gives up new privileges, without which no filter may be installed",
         },
         LoaderCall {
             number: PRCTL,
-            index: 0,
             value: probe::OPTION as u64,
             reason: "asks whether a policy is in force already, by an option that the kernel does not have",
         },
         LoaderCall {
             number: SECCOMP,
-            index: 0,
             value: SECCOMP_SET_MODE_FILTER,
             reason: "installs the policy of the program that is started",
         },
     ]
 }
 
+/// A policy as filters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compiled {
+    /// The filters.
+    pub confined: Confined,
+    /// The calls that lost their conditions, by number: the filters allow them with any arguments.
+    pub loosened: BTreeSet<u32>,
+}
+
 /// The filters of a policy under a mark of its own.
 ///
-/// Of a policy that is too large for the kernel, the call with the most conditions loses them, then the next, until it is
-/// not; it never allows less than it should.
+/// Of a policy that is too large for the kernel, the call that does not fit loses its conditions, or the one with the most
+/// of them where it is all together, then the next, until it is not; it never allows less than it should.
 ///
 /// # Errors
 /// When even the calls alone are too many, or the policy names what is no call.
-pub fn compile(policy: &Policy, mark: u32) -> Result<Confined, Error> {
+pub fn compile(policy: &Policy, mark: u32) -> Result<Compiled, Error> {
     compile_with(policy, mark, &Options::default())
 }
 
-fn compile_with(policy: &Policy, mark: u32, options: &Options) -> Result<Confined, Error> {
+fn compile_with(policy: &Policy, mark: u32, options: &Options) -> Result<Compiled, Error> {
     let mut policy = policy.clone();
+    let mut loosened = BTreeSet::new();
     // Bounded: each turn leaves one call with conditions less.
     loop {
-        match confine_bpf::compile(&with_mark(policy.clone(), mark), options) {
+        let error = match confine_bpf::compile(&with_mark(policy.clone(), mark), options) {
             Ok(filters) => {
                 // The first one denies what the policy does not name, among it the installation of another filter.
                 let filters = filters.iter().rev().map(confine_bpf::Filter::to_bytes).collect();
-                return Ok(Confined { filters, mark });
+                return Ok(Compiled {
+                    confined: Confined { filters, mark },
+                    loosened,
+                });
             }
-            Err(error @ (Error::Conditions { .. } | Error::Total | Error::Calls(_))) => {
-                let number = most_conditional(&policy).ok_or(error)?;
-                policy.allow(Architecture::X86_64, number, &Rule::any());
-            }
-            Err(error) => return Err(error),
-        }
+            Err(error) => error,
+        };
+        let number = match error {
+            // Of the loader's own calls, conditions are left that the policy does not have.
+            Error::Conditions { number, .. } if is_conditional(&policy, number) => Some(number),
+            Error::Conditions { .. } | Error::Total | Error::Calls(_) => most_conditional(&policy),
+            _ => None,
+        };
+        let number = number.ok_or(error)?;
+        policy.allow(Architecture::X86_64, number, &Rule::any());
+        loosened.insert(number);
     }
+}
+
+/// Whether the call is allowed with some arguments only.
+fn is_conditional(policy: &Policy, number: u32) -> bool {
+    let rule = policy.rule(Architecture::X86_64, number);
+    !rule.is_any() && !rule.is_never()
 }
 
 /// The call with the most conditions.
@@ -99,17 +120,15 @@ fn most_conditional(policy: &Policy) -> Option<u32> {
 fn with_mark(policy: Policy, mark: u32) -> Policy {
     let executes = [EXECVE, EXECVEAT]
         .iter()
-        .any(|number| !policy.rule(Architecture::X86_64, *number).is_never());
+        .any(|number| policy.names(Architecture::X86_64, *number));
     if !executes {
         return policy;
     }
     let mut with_loader = policy;
     for call in loader_calls() {
-        let mut arguments = [Masked::default(); ARGUMENTS];
-        if let Some(argument) = arguments.get_mut(call.index) {
-            *argument = Masked::new(INTEGER, call.value);
-        }
-        let rule = Rule::from(Conjunction::new(arguments));
+        let rule = Conjunction::one(0, Masked::new(INTEGER, call.value))
+            .into_iter()
+            .collect();
         with_loader.allow(Architecture::X86_64, call.number, &rule);
     }
     let (index, bit) = probe::bit(mark);
@@ -145,9 +164,7 @@ mod tests {
     }
 
     fn first_is(value: u64) -> Rule {
-        let mut arguments = [Masked::default(); ARGUMENTS];
-        arguments[0] = Masked::new(INTEGER, value);
-        Rule::from(Conjunction::new(arguments))
+        Rule::from(Conjunction::one(0, Masked::new(INTEGER, value)).unwrap())
     }
 
     /// So many multiples of 7, and an offset.
@@ -177,7 +194,7 @@ mod tests {
         restricted.allow(Architecture::X86_64, PRCTL, &first_is(15));
         for policy in [policy(&[0, EXECVE]), policy(&[0, EXECVEAT, PRCTL]), restricted] {
             for (mark, bits) in [(3, [1 << 3, 0]), (64 + 63, [0, 1 << 63])] {
-                let confined = compile(&policy, mark).unwrap();
+                let confined = compile(&policy, mark).unwrap().confined;
                 let probe = |first, second| allows(&confined, PRCTL, &[option, first, second]);
                 assert!(probe(0, 0) && probe(1 << 4, 1 << 62));
                 assert!(!probe(bits[0], bits[1]));
@@ -199,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_program_that_executes_nothing_gets_nothing_more() {
-        let confined = compile(&policy(&[0, 1]), 0).unwrap();
+        let confined = compile(&policy(&[0, 1]), 0).unwrap().confined;
         assert!(allows(&confined, 0, &[]));
         for (number, first) in [(PRCTL, 38), (PRCTL, probe::OPTION.into()), (SECCOMP, 1), (2, 0)] {
             assert!(!allows(&confined, number, &[first]), "{number} {first}");
@@ -214,8 +231,8 @@ mod tests {
             limit: 100,
             ..Options::default()
         };
-        let confined = compile_with(&policy, 0, &options).unwrap();
-        assert!(confined.filters.len() > 1);
+        let Compiled { confined, loosened } = compile_with(&policy, 0, &options).unwrap();
+        assert!(confined.filters.len() > 1 && loosened.is_empty());
         // Each one lets the next be installed, though the policy as a whole does not.
         for (index, filter) in confined.filters.iter().enumerate() {
             let alone = Confined {
@@ -242,8 +259,11 @@ mod tests {
         let all = Conjunction::new([Masked::new(u64::MAX, 0x1_0000_0001); ARGUMENTS]);
         policy.allow(Architecture::X86_64, 16, &Rule::from(all));
         policy.allow(Architecture::X86_64, 17, &first_is(3));
-        let confined = compile_with(&policy, 0, &options).unwrap();
+        let Compiled { confined, loosened } = compile_with(&policy, 0, &options).unwrap();
         assert!(allows(&confined, 16, &[0]) && !allows(&confined, 18, &[3]));
         assert!(allows(&confined, 17, &[3]));
+        // What fits keeps its own.
+        assert!(!allows(&confined, 17, &[4]));
+        assert_eq!(loosened, BTreeSet::from([16]));
     }
 }

@@ -1,8 +1,6 @@
 //! System calls of x86-64: numbers, names and the kernel versions that brought them.
 
-use std::fmt;
-
-use crate::tsv;
+use crate::{KernelVersion, tsv};
 
 /// The kernel version whose headers the table is taken from.
 pub const LINUX_VERSION: &str = "7.3.4";
@@ -14,29 +12,12 @@ pub struct SystemCall {
     pub number: u32,
     /// The name in the kernel's headers, e.g. `openat`.
     pub name: &'static str,
-    /// The first kernel version that has it; [`Version::OLDEST`] stands for itself and everything earlier.
-    pub since: Version,
+    /// The first kernel version that has it; 5.0 stands for itself and everything earlier.
+    pub since: KernelVersion,
 }
 
-/// A kernel version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version {
-    /// The first number.
-    pub major: u32,
-    /// The second number.
-    pub minor: u32,
-}
-
-impl Version {
-    /// Calls that are older than this are said to be of this version.
-    pub const OLDEST: Self = Self { major: 5, minor: 0 };
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.major, self.minor)
-    }
-}
+/// Calls that are older than this are said to be of this version.
+const OLDEST: KernelVersion = KernelVersion([5, 0, 0]);
 
 /// Every system call of x86-64, by number.
 #[must_use]
@@ -76,7 +57,7 @@ pub fn name(number: u32) -> Option<&'static str> {
 /// Whether Linux 5.4 has the call: 347 calls do.
 #[must_use]
 pub fn in_linux_5_4(number: u32) -> bool {
-    call(number).is_some_and(|call| call.since <= Version { major: 5, minor: 4 })
+    call(number).is_some_and(|call| call.since <= KernelVersion([5, 4, 0]))
 }
 
 /// Whether the call is one of the 335 that published figures for Linux 5.4 count.
@@ -88,14 +69,14 @@ pub fn in_published_table(number: u32) -> bool {
     number <= 334
 }
 
-/// The number of the call with that name; for tables that are read while compiling, which it stops if there is none.
-pub(crate) const fn number_named(name: &str) -> u32 {
+/// The call with that name; for tables that are read while compiling, which it stops if there is none.
+pub(crate) const fn known_call(name: &str) -> &'static SystemCall {
     let mut row = 0;
     while !tsv::same(CALLS[row].name, name) {
         row += 1;
         assert!(row < COUNT, "no call has that name");
     }
-    CALLS[row].number
+    &CALLS[row]
 }
 
 const TEXT: &str = include_str!("../data/x86_64-calls.tsv");
@@ -107,7 +88,7 @@ const fn parse() -> [SystemCall; COUNT] {
     let mut table = [SystemCall {
         number: 0,
         name: "",
-        since: Version::OLDEST,
+        since: OLDEST,
     }; COUNT];
     let mut row = 0;
     while row < COUNT {
@@ -115,7 +96,10 @@ const fn parse() -> [SystemCall; COUNT] {
         table[row] = SystemCall {
             number: tsv::decimal(number),
             name,
-            since: version(since),
+            since: match since.as_bytes() {
+                b"-" => OLDEST,
+                _ => KernelVersion::parse(since),
+            },
         };
         assert!(
             row == 0 || table[row - 1].number < table[row].number,
@@ -124,22 +108,6 @@ const fn parse() -> [SystemCall; COUNT] {
         row += 1;
     }
     table
-}
-
-const fn version(cell: &str) -> Version {
-    if tsv::same(cell, "-") {
-        return Version::OLDEST;
-    }
-    let bytes = cell.as_bytes();
-    let mut dot = 0;
-    while bytes[dot] != b'.' {
-        dot += 1;
-    }
-    let (major, rest) = cell.split_at(dot);
-    Version {
-        major: tsv::decimal(major),
-        minor: tsv::decimal(rest.split_at(1).1),
-    }
 }
 
 #[cfg(test)]

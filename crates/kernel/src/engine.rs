@@ -3,7 +3,8 @@
 //! With `clone3` missing on purpose: that profile answers it with ENOSYS, which is what confine's policies
 //! answer to every call that they do not allow.
 
-use crate::{SystemCall, call_named, tsv};
+use crate::calls::known_call;
+use crate::{SystemCall, tsv};
 
 /// Where the table is taken from.
 pub const DOCKER_DEFAULT_VERSION: &str = "moby/profiles seccomp/v0.2.3";
@@ -32,9 +33,7 @@ pub const DOCKER_CAPABILITIES: [&str; 14] = [
 pub struct DefaultCall {
     /// The call.
     pub call: &'static SystemCall,
-    /// The condition on one argument, in words, where there is one. Several entries of one call are alternatives.
-    pub condition: Option<&'static str>,
-    /// The condition as data.
+    /// The condition on one argument, where there is one. Several entries of one call are alternatives.
     pub comparison: Option<DefaultComparison>,
 }
 
@@ -77,45 +76,72 @@ pub const DOCKER_DEFAULT_LETS_X32_IN: bool = true;
 ///
 /// A policy that must not be tighter than that profile may ignore the conditions.
 pub fn docker_default() -> impl Iterator<Item = DefaultCall> {
-    CELLS.iter().filter_map(|[name, condition]| {
-        let condition = (*condition != "-").then_some(*condition);
-        call_named(name).map(|call| DefaultCall {
-            call,
-            condition,
-            comparison: condition.and_then(comparison),
-        })
-    })
-}
-
-/// `argument 0 & 0x7e020000 == 0`, `argument 0 == 8`, `argument 0 < 38` or `argument 0 > 40`.
-fn comparison(words: &str) -> Option<DefaultComparison> {
-    let words: Vec<&str> = words.split(' ').collect();
-    let number = |word: &str| match word.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16).ok(),
-        None => word.parse().ok(),
-    };
-    let (index, mask, operator, value) = match words.as_slice() {
-        ["argument", index, operator, value] => (index, u64::MAX, operator, value),
-        ["argument", index, "&", mask, operator, value] => (index, number(mask)?, operator, value),
-        _ => return None,
-    };
-    let index = index.parse().ok()?;
-    let value = number(value)?;
-    match *operator {
-        "==" => Some(DefaultComparison::Masked { index, mask, value }),
-        "<" => Some(DefaultComparison::Less { index, bound: value }),
-        ">" => Some(DefaultComparison::Greater { index, bound: value }),
-        _ => None,
-    }
+    TABLE.iter().copied()
 }
 
 const TEXT: &str = include_str!("../data/docker-default.tsv");
 const COUNT: usize = tsv::count(TEXT);
-static CELLS: [[&str; 2]; COUNT] = tsv::rows(TEXT);
+const CELLS: [[&str; 2]; COUNT] = tsv::rows(TEXT);
+static TABLE: [DefaultCall; COUNT] = parse();
+
+const fn parse() -> [DefaultCall; COUNT] {
+    let cells = CELLS;
+    let mut table = [DefaultCall {
+        call: known_call(cells[0][0]),
+        comparison: None,
+    }; COUNT];
+    let mut row = 0;
+    while row < COUNT {
+        let [name, condition] = cells[row];
+        table[row] = DefaultCall {
+            call: known_call(name),
+            comparison: match condition.as_bytes() {
+                b"-" => None,
+                _ => Some(comparison(condition)),
+            },
+        };
+        row += 1;
+    }
+    table
+}
+
+/// `argument 0 & 0x7e020000 == 0`, `argument 0 == 8`, `argument 0 < 38` or `argument 0 > 40`.
+const fn comparison(words: &'static str) -> DefaultComparison {
+    let (argument, rest) = tsv::cut(words, b' ');
+    assert!(tsv::same(argument, "argument"), "a condition is on no argument");
+    let (index, rest) = tsv::cut(rest, b' ');
+    let index = tsv::decimal(index);
+    let (mut operator, mut rest) = tsv::cut(rest, b' ');
+    let mut mask = u64::MAX;
+    if tsv::same(operator, "&") {
+        let (bits, behind) = tsv::cut(rest, b' ');
+        mask = tsv::hexadecimal(bits);
+        (operator, rest) = tsv::cut(behind, b' ');
+    }
+    let value = tsv::decimal(rest) as u64;
+    let (less, greater) = (tsv::same(operator, "<"), tsv::same(operator, ">"));
+    assert!(
+        tsv::same(operator, "==") || (mask == u64::MAX && (less || greater)),
+        "a comparison is not known"
+    );
+    if less {
+        DefaultComparison::Less { index, bound: value }
+    } else if greater {
+        DefaultComparison::Greater { index, bound: value }
+    } else {
+        DefaultComparison::Masked { index, mask, value }
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every entry with its condition as the table has it.
+    fn words() -> impl Iterator<Item = (DefaultCall, Option<&'static str>)> {
+        let conditions = CELLS.map(|[_, condition]| (condition != "-").then_some(condition));
+        docker_default().zip(conditions)
+    }
 
     #[test]
     fn names_are_known_and_sorted() {
@@ -126,9 +152,9 @@ mod tests {
     #[test]
     fn holds_what_the_profile_is_known_to_decide() {
         let decided = |name: &str| -> Vec<Option<&str>> {
-            docker_default()
-                .filter(|entry| entry.call.name == name)
-                .map(|entry| entry.condition)
+            words()
+                .filter(|(entry, _)| entry.call.name == name)
+                .map(|(_, condition)| condition)
                 .collect()
         };
         for (name, expected) in [
@@ -169,8 +195,8 @@ mod tests {
             Some(DefaultComparison::Greater { index: 0, bound: 40 }),
         ];
         assert_eq!(comparisons("socket"), socket);
-        for entry in docker_default() {
-            assert_eq!(entry.condition.is_some(), entry.comparison.is_some(), "{entry:?}");
+        for (entry, condition) in words() {
+            assert_eq!(condition.is_some(), entry.comparison.is_some(), "{entry:?}");
         }
     }
 }

@@ -12,12 +12,12 @@ mod constants;
 mod engine;
 mod runtime;
 mod tsv;
+mod version;
 mod vulnerabilities;
 
 pub use arguments::{Argument, ArgumentKind, arguments};
 pub use calls::{
-    LINUX_VERSION, SystemCall, Version, call, call_named, calls, in_linux_5_4, in_published_table, name,
-    returns,
+    LINUX_VERSION, SystemCall, call, call_named, calls, in_linux_5_4, in_published_table, name, returns,
 };
 pub use constants::{
     Known, Meaning, constant_named, constant_names, constants_combine, describe, describe_mask,
@@ -27,8 +27,8 @@ pub use engine::{
     DefaultCall, DefaultComparison, docker_default,
 };
 pub use runtime::{RUNTIME_TABLE_VERSION, Requester, Runtime, RuntimeCall, runtime_calls};
+pub use version::KernelVersion;
 pub use vulnerabilities::{
-    Access, ArgumentCondition, Entry, Equivalent, KernelVersion, NeededCapability, Step,
-    USER_NAME_SPACES_SINCE, Vulnerability, VulnerabilityClass, Way, equivalents, user_name_space,
-    vulnerabilities,
+    Access, ArgumentCondition, Entry, Equivalent, NeededCapability, Step, USER_NAME_SPACES_SINCE,
+    Vulnerability, VulnerabilityClass, Way, equivalents, user_name_space, vulnerabilities,
 };

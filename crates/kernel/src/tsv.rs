@@ -89,6 +89,21 @@ pub(crate) const fn decimal(cell: &str) -> u32 {
     }
 }
 
+/// What comes before the first `separator`, or all of the text, and what comes behind it.
+pub(crate) const fn cut(text: &str, separator: u8) -> (&str, &str) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() && bytes[at] != separator {
+        at += 1;
+    }
+    let (before, after) = text.split_at(at);
+    if after.is_empty() {
+        (before, after)
+    } else {
+        (before, after.split_at(1).1)
+    }
+}
+
 const fn is_row(line: &[u8]) -> bool {
     !line.is_empty() && line[0] != b'#'
 }

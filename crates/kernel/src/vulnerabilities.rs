@@ -10,7 +10,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use crate::{SystemCall, call, call_named, tsv};
+use crate::{KernelVersion, SystemCall, call, call_named, tsv};
 
 use parse::{Parsed, Token};
 
@@ -49,10 +49,6 @@ pub enum VulnerabilityClass {
     /// The kernel stops, or runs out of something.
     Crash,
 }
-
-/// A version of the kernel; up to 2.6 the third number counts, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KernelVersion(pub [u32; 3]);
 
 /// A capability that is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,24 +142,10 @@ pub fn vulnerabilities() -> &'static [Vulnerability] {
 /// The step that makes a user name space of one's own.
 #[must_use]
 pub fn user_name_space() -> Step {
-    let accesses = [("unshare", "unshare_flags"), ("clone", "clone_flags")];
-    let accesses = accesses.into_iter().filter_map(|(name, argument)| {
-        let call = call_named(name)?;
-        let flag = crate::constant_named(call.number, 0, "CLONE_NEWUSER")?.value;
-        Some(Access {
-            call,
-            entry: Entry::Native,
-            conditions: vec![ArgumentCondition {
-                index: 0,
-                mask: flag,
-                value: flag,
-                equal: true,
-            }],
-            text: format!("{name}({argument}&CLONE_NEWUSER)"),
-        })
-    });
+    let ways = ways(USER_NAME_SPACE, &USER_NAME_SPACE_TOKENS);
+    let steps = ways.into_iter().flat_map(|way| way.steps);
     Step {
-        accesses: accesses.collect(),
+        accesses: steps.flat_map(|step| step.accesses).collect(),
     }
 }
 
@@ -173,7 +155,7 @@ pub fn equivalents(call: &SystemCall) -> impl Iterator<Item = Equivalent> {
     rows.filter_map(|[_, by, since, how]| {
         Some(Equivalent {
             by: call_named(by)?,
-            since: KernelVersion(parse::version(since)),
+            since: KernelVersion::parse(since),
             how,
         })
     })
@@ -187,16 +169,6 @@ impl fmt::Display for VulnerabilityClass {
             Self::Leak => "leak",
             Self::Crash => "crash",
         })
-    }
-}
-
-impl fmt::Display for KernelVersion {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [major, minor, patch] = self.0;
-        match patch {
-            0 => write!(formatter, "{major}.{minor}"),
-            patch => write!(formatter, "{major}.{minor}.{patch}"),
-        }
     }
 }
 
@@ -219,6 +191,10 @@ static CELLS: [[&str; 9]; COUNT] = tsv::rows(TEXT);
 )]
 static PARSED: Parsed<COUNT> = parse::ways(&CELLS);
 
+const USER_NAME_SPACE: &str = "unshare(unshare_flags&CLONE_NEWUSER) or clone(clone_flags&CLONE_NEWUSER)";
+/// Two calls, each with its condition.
+static USER_NAME_SPACE_TOKENS: [Token; 4] = parse::tokens(USER_NAME_SPACE);
+
 const EQUIVALENT_TEXT: &str = include_str!("../data/x86_64-equivalents.tsv");
 static EQUIVALENTS: [[&str; 4]; tsv::count(EQUIVALENT_TEXT)] = tsv::rows(EQUIVALENT_TEXT);
 
@@ -233,8 +209,8 @@ fn vulnerability(cells: &[&'static str; 9], tokens: Range<usize>) -> Vulnerabili
             "crash" => VulnerabilityClass::Crash,
             _ => VulnerabilityClass::Privilege,
         },
-        first: (first != "-").then(|| KernelVersion(parse::version(first))),
-        fixed: KernelVersion(parse::version(fixed)),
+        first: (first != "-").then(|| KernelVersion::parse(first)),
+        fixed: KernelVersion::parse(fixed),
         capability: (capability != "-").then(|| NeededCapability {
             name: capability.trim_start_matches("host:"),
             host: capability.starts_with("host:"),

@@ -1,6 +1,6 @@
 //! Comparisons of a whole argument, in terms of bits that must have values.
 
-use crate::{ARGUMENTS, Conjunction, Masked, Rule};
+use crate::{Conjunction, Masked, Rule};
 
 /// How a 64-bit argument is compared, without a sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,10 +26,11 @@ impl Rule {
     /// alternative for each set bit, and none overlaps another. So with greater ones and the bits that are not set.
     #[must_use]
     pub fn compared(index: usize, comparison: Comparison, value: u64) -> Self {
-        if index >= ARGUMENTS {
-            return Self::never();
-        }
-        let equal = || Self::from(condition(index, Masked::new(u64::MAX, value)));
+        let equal = || {
+            Conjunction::one(index, Masked::new(u64::MAX, value))
+                .into_iter()
+                .collect()
+        };
         match comparison {
             Comparison::Equal => equal(),
             Comparison::NotEqual => differing(index, value, u64::MAX),
@@ -44,16 +45,8 @@ impl Rule {
 /// Where the highest bit in which the argument differs from `value` is one of `bits`.
 fn differing(index: usize, value: u64, bits: u64) -> Rule {
     let bits = (0..u64::BITS).filter(|bit| bits >> bit & 1 == 1);
-    bits.map(|bit| condition(index, Masked::new(u64::MAX << bit, value ^ 1 << bit)))
+    bits.filter_map(|bit| Conjunction::one(index, Masked::new(u64::MAX << bit, value ^ 1 << bit)))
         .collect()
-}
-
-fn condition(index: usize, masked: Masked) -> Conjunction {
-    let mut arguments = [Masked::default(); ARGUMENTS];
-    if let Some(argument) = arguments.get_mut(index) {
-        *argument = masked;
-    }
-    Conjunction::new(arguments)
 }
 
 #[cfg(test)]
@@ -61,6 +54,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ARGUMENTS;
 
     fn check(argument: u64, value: u64) {
         for (comparison, expected) in [

@@ -74,6 +74,14 @@ impl Conjunction {
         Self { arguments }
     }
 
+    /// A condition on the argument with that index alone; `None` if there is no such argument.
+    #[must_use]
+    pub fn one(index: usize, condition: Masked) -> Option<Self> {
+        let mut arguments = [Masked::default(); ARGUMENTS];
+        *arguments.get_mut(index)? = condition;
+        Some(Self { arguments })
+    }
+
     /// The arguments that are compared, with their index.
     pub fn conditions(&self) -> impl Iterator<Item = (usize, Masked)> {
         self.arguments

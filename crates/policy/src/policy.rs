@@ -40,6 +40,12 @@ impl Policy {
             .unwrap_or_default()
     }
 
+    /// Whether something is allowed of a call.
+    #[must_use]
+    pub fn names(&self, architecture: Architecture, number: u32) -> bool {
+        self.rules.contains_key(&(architecture, number))
+    }
+
     /// The calls of an architecture of which something is allowed, by number.
     pub fn calls(&self, architecture: Architecture) -> impl Iterator<Item = (u32, &Rule)> {
         let of_it = self.rules.range((architecture, 0)..=(architecture, u32::MAX));
@@ -136,9 +142,8 @@ mod tests {
     }
 
     fn first_is(value: u64) -> Rule {
-        let mut arguments = [Masked::default(); ARGUMENTS];
-        arguments[0] = Masked::new(u64::from(u32::MAX), value);
-        Rule::from(Conjunction::new(arguments))
+        let low = Masked::new(u64::from(u32::MAX), value);
+        Rule::from(Conjunction::one(0, low).unwrap())
     }
 
     #[test]
@@ -156,6 +161,8 @@ mod tests {
                 .map(|(number, _)| number)
                 .collect::<Vec<_>>()
         };
+        let names = |number| right.names(Architecture::X86_64, number);
+        assert!(names(2) && !names(0) && !names(4));
         for (name, result, expected) in [
             ("union", left.union(&right), vec![0, 1, 2, 3]),
             ("intersection", left.intersection(&right), vec![2]),

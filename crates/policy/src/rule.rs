@@ -55,11 +55,11 @@ impl Rule {
     /// What one or the other allows.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        self.alternatives
-            .iter()
-            .chain(&other.alternatives)
-            .copied()
-            .collect()
+        if self.is_never() {
+            return other.clone();
+        }
+        let own = self.alternatives.iter().chain(&other.alternatives);
+        own.copied().collect()
     }
 
     /// What both allow.
@@ -78,14 +78,23 @@ impl Rule {
     /// that is left into as many pieces as it compares bits.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
+        self.difference_within(other, usize::MAX).unwrap_or_default()
+    }
+
+    /// The same if it never takes more than so many pieces.
+    #[must_use]
+    pub fn difference_within(&self, other: &Self, most: usize) -> Option<Self> {
         let mut pieces: Vec<Conjunction> = self.alternatives.iter().copied().collect();
         for removed in &other.alternatives {
             pieces = pieces
                 .iter()
                 .flat_map(|piece| piece.difference(removed))
                 .collect();
+            if pieces.len() > most {
+                return None;
+            }
         }
-        pieces.into_iter().collect()
+        Some(pieces.into_iter().collect())
     }
 
     /// The same with one alternative less, if there are two: those become one that together compare the most bits.
@@ -136,6 +145,13 @@ impl FromIterator<Conjunction> for Rule {
         Self {
             alternatives: all.iter().filter(|one| !redundant(one)).copied().collect(),
         }
+    }
+}
+
+impl FromIterator<Rule> for Rule {
+    /// What one of the rules allows.
+    fn from_iter<I: IntoIterator<Item = Rule>>(rules: I) -> Self {
+        rules.into_iter().flat_map(|rule| rule.alternatives).collect()
     }
 }
 
@@ -198,6 +214,8 @@ mod tests {
             }
             prop_assert_eq!(left.includes(&right), included);
             prop_assert_eq!(left.is_never(), points().all(|point| !left.allows(&point)));
+            prop_assert_eq!(left.difference_within(&right, usize::MAX), Some(difference));
+            prop_assert_eq!([left, right].into_iter().collect::<Rule>(), union);
         }
 
         #[test]

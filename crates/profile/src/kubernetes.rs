@@ -8,9 +8,9 @@
 
 use std::fmt::Write;
 
-use confine_policy::{Architecture, Conjunction, Masked, Policy};
+use confine_policy::{Conjunction, Masked, Policy};
 
-use crate::names::{Named, named};
+use crate::names::{Named, denied, named};
 use crate::oci::{Error, NO_SUCH_CALL};
 
 /// A resource, and what was lost in it.
@@ -58,11 +58,7 @@ pub fn kubernetes(policy: &Policy, name: &str) -> Result<Kubernetes, Error> {
             );
         }
     }
-    let denied: Vec<&str> = confine_kernel::calls()
-        .iter()
-        .filter(|call| policy.rule(Architecture::X86_64, call.number).is_never())
-        .map(|call| call.name)
-        .collect();
+    let denied = denied(policy);
     if !denied.is_empty() {
         entry(&mut text, "SCMP_ACT_ERRNO", &denied);
         let _ = writeln!(text, "      errnoRet: {NO_SUCH_CALL}");
@@ -114,9 +110,8 @@ mod tests {
 
     #[test]
     fn an_alternative_of_the_highest_bit_alone_allows_anything() {
-        let mut arguments = [Masked::default(); confine_policy::ARGUMENTS];
-        arguments[0] = Masked::new(1 << 63, 0);
-        let (conditions, whole) = sayable(&Conjunction::new(arguments));
+        let highest = Conjunction::one(0, Masked::new(1 << 63, 0)).unwrap();
+        let (conditions, whole) = sayable(&highest);
         assert!(conditions.is_empty() && !whole);
     }
 }

@@ -16,5 +16,5 @@ pub use audit::auditing;
 pub use kubernetes::{Kubernetes, kubernetes};
 pub use oci::{Error, MAXIMUM_CONDITIONAL, MAXIMUM_ENTRIES, oci};
 pub use oci_read::{Note, ReadError, Reading, read_oci};
-pub use podman::{PODMAN_LABEL, podman};
+pub use podman::podman;
 pub use systemd::{Systemd, systemd};

@@ -32,6 +32,15 @@ pub(crate) fn named(policy: &Policy) -> Result<Named<'_>, Error> {
     })
 }
 
+/// The known calls of which the policy allows nothing, by number.
+pub(crate) fn denied(policy: &Policy) -> Vec<&'static str> {
+    let calls = confine_kernel::calls().iter();
+    calls
+        .filter(|call| !policy.names(Architecture::X86_64, call.number))
+        .map(|call| call.name)
+        .collect()
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use confine_policy::{ARGUMENTS, Masked, Rule};

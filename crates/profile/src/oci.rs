@@ -23,6 +23,10 @@ pub const MAXIMUM_ENTRIES: usize = 128;
 /// How many entries of calls with conditions leave room for the others.
 pub const MAXIMUM_CONDITIONAL: usize = MAXIMUM_ENTRIES - 2;
 
+/// Actions, as profiles name them.
+pub(crate) const ALLOW: &str = "SCMP_ACT_ALLOW";
+const DENY: &str = "SCMP_ACT_ERRNO";
+
 /// ENOSYS.
 pub(crate) const NO_SUCH_CALL: u32 = 38;
 
@@ -45,6 +49,13 @@ pub enum Error {
 /// # Errors
 /// When a call has no name or there are too many conditions.
 pub fn oci(policy: &Policy) -> Result<String, Error> {
+    let mut text = serde_json::to_string_pretty(&profile(policy)?)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// What is written of the policy's x86-64 part.
+pub(crate) fn profile(policy: &Policy) -> Result<Profile, Error> {
     let Named {
         unconditional,
         conditional,
@@ -61,7 +72,7 @@ pub fn oci(policy: &Policy) -> Result<String, Error> {
     if allows(policy, "clone") && !allows(policy, "clone3") && syscalls.len() < MAXIMUM_ENTRIES {
         syscalls.push(Entry {
             names: vec!["clone3"],
-            action: "SCMP_ACT_ERRNO",
+            action: DENY,
             errno_ret: Some(NO_SUCH_CALL),
             args: Vec::new(),
         });
@@ -69,37 +80,36 @@ pub fn oci(policy: &Policy) -> Result<String, Error> {
     if syscalls.len() > MAXIMUM_ENTRIES {
         return Err(Error::TooManyEntries(syscalls.len()));
     }
-    let profile = Profile {
-        default_action: "SCMP_ACT_ERRNO",
-        default_errno_ret: NO_SUCH_CALL,
+    Ok(Profile {
+        default_action: DENY,
+        default_errno_ret: Some(NO_SUCH_CALL),
         architectures: ["SCMP_ARCH_X86_64"],
         syscalls,
-    };
-    let mut text = serde_json::to_string_pretty(&profile)?;
-    text.push('\n');
-    Ok(text)
+    })
 }
 
 /// Whether some arguments of the call are allowed.
 fn allows(policy: &Policy, name: &str) -> bool {
-    confine_kernel::call_named(name)
-        .is_some_and(|call| !policy.rule(Architecture::X86_64, call.number).is_never())
+    confine_kernel::call_named(name).is_some_and(|call| policy.names(Architecture::X86_64, call.number))
 }
 
+/// A profile, member by member.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Profile {
-    default_action: &'static str,
-    default_errno_ret: u32,
+pub(crate) struct Profile {
+    pub default_action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_errno_ret: Option<u32>,
     architectures: [&'static str; 1],
-    syscalls: Vec<Entry>,
+    pub syscalls: Vec<Entry>,
 }
 
+/// What is done about some calls.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+pub(crate) struct Entry {
     names: Vec<&'static str>,
-    action: &'static str,
+    pub action: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     errno_ret: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -116,7 +126,8 @@ struct Condition {
 }
 
 impl Entry {
-    fn new(names: Vec<&'static str>, alternative: &Conjunction) -> Self {
+    /// Allows calls where the alternative holds.
+    pub fn new(names: Vec<&'static str>, alternative: &Conjunction) -> Self {
         let condition = |(index, condition): (usize, confine_policy::Masked)| Condition {
             index,
             value: condition.mask(),
@@ -125,7 +136,7 @@ impl Entry {
         };
         Self {
             names,
-            action: "SCMP_ACT_ALLOW",
+            action: ALLOW,
             errno_ret: None,
             args: alternative.conditions().map(condition).collect(),
         }

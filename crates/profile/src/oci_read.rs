@@ -17,7 +17,7 @@ mod schema;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use confine_policy::{Architecture, Policy, Rule};
+use confine_policy::{Architecture, Conjunction, Policy, Rule};
 
 use entry::Decision;
 use schema::Profile;
@@ -136,7 +136,8 @@ pub fn read_oci(text: &str, capabilities: &[&str]) -> Result<Reading, ReadError>
         let decision = Decision::parse(&entry.action)?;
         let conditions = entry.conditions(first)?;
         let taken = entry.applies(capabilities)?;
-        for name in names {
+        // A name that is there again says nothing more.
+        for name in names.iter().collect::<BTreeSet<_>>() {
             let Some(call) = confine_kernel::call_named(name) else {
                 if taken && decision != Decision::Deny {
                     foreign.insert(name.clone());
@@ -171,10 +172,13 @@ pub fn read_oci(text: &str, capabilities: &[&str]) -> Result<Reading, ReadError>
 }
 
 /// What the entries of one call say, without those that decide as the profile does by default: runtimes skip them.
+///
+/// Alternatives are only collected, and brought into a rule once all of them are there: to do so for each entry would take
+/// time by the third power of their number. One without conditions voids the others, however many there are.
 #[derive(Debug, Clone, Default)]
 struct Entries {
-    permitted: Rule,
-    denied: Rule,
+    permitted: BTreeSet<Conjunction>,
+    denied: BTreeSet<Conjunction>,
     elsewhere: bool,
     too_many: bool,
 }
@@ -191,40 +195,41 @@ impl Entries {
             return;
         };
         self.elsewhere |= decision == Decision::Elsewhere;
-        let rule = match decision {
+        let alternatives = match decision {
             Decision::Deny => &mut self.denied,
             Decision::Permit | Decision::Elsewhere => &mut self.permitted,
         };
-        if rule.alternatives().count() > MAXIMUM_ALTERNATIVES {
-            self.too_many = true;
-        } else {
-            *rule = rule.union(conditions);
+        if alternatives.contains(&Conjunction::default()) {
+            return;
+        }
+        self.too_many |= alternatives.len() > MAXIMUM_ALTERNATIVES;
+        if !self.too_many {
+            alternatives.extend(conditions.alternatives());
         }
     }
 
     fn resolve(self, default: Decision, call: &'static str, notes: &mut BTreeSet<Note>) -> Rule {
-        if self.elsewhere || default == Decision::Elsewhere && !self.denied.is_any() {
+        let is_denied = self.denied.contains(&Conjunction::default());
+        if self.elsewhere || default == Decision::Elsewhere && !is_denied {
             notes.insert(Note::DecidedElsewhere(call));
         }
         if self.too_many {
             notes.insert(Note::TooManyConditions(call));
             return Rule::any();
         }
-        if !self.denied.is_never() && !self.permitted.is_never() {
+        if !self.denied.is_empty() && !self.permitted.is_empty() {
             notes.insert(Note::Contradicting(call));
         }
+        let permitted: Rule = self.permitted.into_iter().collect();
         if default == Decision::Deny {
-            return self.permitted;
+            return permitted;
         }
-        let mut rule = Rule::any();
-        for denied in self.denied.alternatives() {
-            rule = rule.difference(&Rule::from(*denied));
-            if rule.alternatives().count() > MAXIMUM_ALTERNATIVES {
-                notes.insert(Note::TooManyConditions(call));
-                return Rule::any();
-            }
-        }
-        rule.union(&self.permitted)
+        let denied = self.denied.into_iter().collect();
+        let Some(others) = Rule::any().difference_within(&denied, MAXIMUM_ALTERNATIVES) else {
+            notes.insert(Note::TooManyConditions(call));
+            return Rule::any();
+        };
+        others.union(&permitted)
     }
 }
 

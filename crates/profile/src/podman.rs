@@ -5,28 +5,27 @@
 
 use confine_policy::Policy;
 
-use crate::oci::{Error, oci};
+use crate::oci::{self, Error};
 
 /// The label's name.
-pub const PODMAN_LABEL: &str = "io.containers.seccomp.profile";
+const PODMAN_LABEL: &str = "io.containers.seccomp.profile";
 
 /// The policy's x86-64 part as a line of a Containerfile, with a line feed at its end.
 ///
 /// # Errors
 /// As for the OCI profile.
 pub fn podman(policy: &Policy) -> Result<String, Error> {
-    let profile: serde_json::Value = serde_json::from_str(&oci(policy)?)?;
     // In double quotes a Containerfile takes a backslash before a quote, a backslash or a dollar for that character.
-    let quoted: String = profile
-        .to_string()
-        .chars()
-        .fold(String::new(), |mut text, character| {
-            if matches!(character, '"' | '\\' | '$') {
-                text.push('\\');
-            }
-            text.push(character);
-            text
-        });
+    let quoted: String =
+        serde_json::to_string(&oci::profile(policy)?)?
+            .chars()
+            .fold(String::new(), |mut text, character| {
+                if matches!(character, '"' | '\\' | '$') {
+                    text.push('\\');
+                }
+                text.push(character);
+                text
+            });
     Ok(format!("LABEL {PODMAN_LABEL}=\"{quoted}\"\n"))
 }
 
@@ -34,6 +33,7 @@ pub fn podman(policy: &Policy) -> Result<String, Error> {
 mod tests {
     use super::*;
     use crate::names::tests::policy;
+    use crate::oci;
 
     #[test]
     fn the_label_holds_the_profile() {

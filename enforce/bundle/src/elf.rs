@@ -77,6 +77,13 @@ impl FileHeader {
         put(file, 56, &segments.to_le_bytes());
     }
 
+    /// The table of program headers in the whole file; `None` where the file ends before.
+    #[must_use]
+    pub fn table_of<'a>(&self, file: &'a [u8]) -> Option<&'a [u8]> {
+        let start = usize::try_from(self.table).ok()?;
+        file.get(start..)?.get(..self.table_bytes())
+    }
+
     /// Bytes of the table of program headers.
     #[must_use]
     pub fn table_bytes(&self) -> usize {
@@ -150,6 +157,13 @@ impl Segment {
     }
 }
 
+/// Where in the file the bytes at an address are, by these segments: in the first one that is mapped and has all of so many.
+#[must_use]
+pub fn place(segments: impl IntoIterator<Item = Segment>, address: u64, length: u64) -> Option<u64> {
+    let mut mapped = segments.into_iter().filter(|segment| segment.kind == LOAD);
+    mapped.find_map(|segment| segment.place(address, length))
+}
+
 /// The segments of a table of program headers.
 pub fn segments(table: &[u8]) -> impl Iterator<Item = Segment> {
     table.chunks_exact(PROGRAM_HEADER_BYTES).filter_map(Segment::read)
@@ -186,6 +200,12 @@ mod tests {
                 expected,
                 "{address:#x} {length:#x}"
             );
+            assert_eq!(place([segment], address, length), expected);
+            let unmapped = Segment {
+                kind: NOTE,
+                ..segment
+            };
+            assert_eq!(place([unmapped], address, length), None);
         }
     }
 }

@@ -91,9 +91,7 @@ struct Unmapped<'a> {
 
 impl Memory for Unmapped<'_> {
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> bool {
-        let place = |segment: elf::Segment| segment.place(address, buffer.len() as u64);
-        let mut mapped = elf::segments(self.table).filter(|segment| segment.kind == elf::LOAD);
-        match mapped.find_map(place) {
+        match elf::place(elf::segments(self.table), address, buffer.len() as u64) {
             Some(offset) => self.file.read_at(buffer, offset),
             None => false,
         }

@@ -15,7 +15,7 @@
 
 mod command_line;
 mod identity;
-pub mod policy;
+mod policy;
 
 use confine_bundle::{Bundle, Kind, Prologue};
 use confine_sys::{AUXILIARY_ENTRY, Start};

@@ -26,7 +26,6 @@ const MAXIMUM_TABLE_BYTES: u64 = 4096;
 pub struct Start {
     argument_count: usize,
     arguments: *const *const u8,
-    environment: *const *const u8,
     auxiliary: *mut u64,
 }
 
@@ -47,15 +46,13 @@ impl Start {
         unsafe {
             let argument_count = *stack as usize;
             let arguments = stack.add(1);
-            let environment = arguments.add(argument_count + 1);
-            let mut end = environment;
+            let mut end = arguments.add(argument_count + 1);
             while *end != 0 {
                 end = end.add(1);
             }
             Self {
                 argument_count,
                 arguments: arguments.cast(),
-                environment: environment.cast(),
                 auxiliary: end.add(1),
             }
         }
@@ -66,20 +63,6 @@ impl Start {
     pub fn argument(&self, index: usize) -> Option<Text> {
         // SAFETY: below the count there are pointers to strings, as `new`'s caller says.
         (index < self.argument_count).then(|| unsafe { Text(*self.arguments.add(index)) })
-    }
-
-    /// The pointers to the arguments from one on, as `execve` takes them: a null pointer ends them.
-    #[must_use]
-    pub fn arguments_from(&self, index: usize) -> *const *const u8 {
-        let index = index.min(self.argument_count);
-        // SAFETY: there are as many pointers as the count says, and a null pointer behind them.
-        unsafe { self.arguments.add(index) }
-    }
-
-    /// The pointers to the environment's strings, as `execve` takes them.
-    #[must_use]
-    pub fn environment(&self) -> *const *const u8 {
-        self.environment
     }
 
     /// A value of the auxiliary vector.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use confine_bpf::{Action, CallData, Filter, evaluate};
 use confine_engine::{Interrupt, Invocation};
-use confine_harden::{Confined, Fingerprint, Kind, Program, graft, grafted_filters, identify, write_bundle};
+use confine_harden::{Confined, Kind, Program, graft, grafted_filters, identify, only};
 use confine_image::{Files, OpenOptions};
 use serde_json::Value;
 
@@ -152,8 +152,7 @@ impl Hardened {
             filters: self.filters.clone(),
             mark: 0,
         };
-        let only = [(Fingerprint([0; 16]), policy)].into_iter().collect();
-        let bundle = write_bundle(&only, false).context("the main program's policy is no policy")?;
+        let bundle = only(policy).context("the main program's policy is no policy")?;
         std::fs::copy(&plain, &confined)?;
         std::fs::write(&confined, graft(&std::fs::read(&plain)?, Kind::Program, &bundle)?)?;
 

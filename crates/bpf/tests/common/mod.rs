@@ -34,18 +34,13 @@ pub fn conjunction() -> impl Strategy<Value = Conjunction> {
 
 /// Alternatives that look at one argument alone, as most rules have them, or at any.
 pub fn rule() -> impl Strategy<Value = Rule> {
-    let one = (0..ARGUMENTS, mask(), value()).prop_map(|(index, mask, value)| {
-        let mut arguments = [Masked::default(); ARGUMENTS];
-        arguments[index] = Masked::new(mask, value);
-        Conjunction::new(arguments)
-    });
+    let one = (0..ARGUMENTS, mask(), value())
+        .prop_map(|(index, mask, value)| Conjunction::one(index, Masked::new(mask, value)).unwrap());
     let same =
         (0..ARGUMENTS, mask(), prop::collection::vec(value(), 1..24)).prop_map(|(index, mask, values)| {
-            let values = values.into_iter().map(|value| {
-                let mut arguments = [Masked::default(); ARGUMENTS];
-                arguments[index] = Masked::new(mask, value);
-                Conjunction::new(arguments)
-            });
+            let values = values
+                .into_iter()
+                .filter_map(|value| Conjunction::one(index, Masked::new(mask, value)));
             values.collect::<Vec<_>>()
         });
     prop_oneof![

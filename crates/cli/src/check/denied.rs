@@ -6,6 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use confine_bpf::AUDIT_ARCH_X86_64;
 use confine_check::{Attempt, Observation, Site};
 use confine_elf::{Address, Object, SymbolKind};
 use confine_engine::{AuditLog, AuditRecord, CallTrace, Mapped, TracedCall};
@@ -14,9 +15,6 @@ use confine_policy::{Architecture, Policy};
 
 use super::lives::Lives;
 use super::policies::Checked;
-
-/// x86-64 as the kernel's audit code names it.
-const AUDIT_X86_64: u32 = 0xc000_003e;
 
 /// The length of the instruction before the place where a process goes on after a call.
 const SYSTEM_CALL: u64 = 2;
@@ -155,7 +153,7 @@ impl Watch<'_> {
 }
 
 fn number(record: &AuditRecord) -> Option<u32> {
-    (record.architecture == AUDIT_X86_64).then_some(record.call)
+    (record.architecture == AUDIT_ARCH_X86_64).then_some(record.call)
 }
 
 /// Functions of the image's objects by their places in files; each object is read once.

@@ -68,13 +68,6 @@ pub fn cve(arguments: &CveArguments) -> anyhow::Result<Outcome> {
                 .to_owned(),
         );
     }
-    if guard.socketcall {
-        notes.insert(
-            0,
-            "calls of 32-bit x86 come in, and socketcall among them, whose arguments no profile sees"
-                .to_owned(),
-        );
-    }
     let asked = |id: &str| {
         arguments.ids.is_empty() || arguments.ids.iter().any(|asked| asked.eq_ignore_ascii_case(id))
     };

@@ -9,7 +9,7 @@ use confine_image::Image;
 use confine_report::Report;
 
 use crate::arguments::{AnalysisArguments, HardenArguments, MountArguments, WishArguments};
-use crate::harden::{self, Hardened, Wishes};
+use crate::harden::{self, Hardened, Own, Wishes};
 use crate::output::{self, Output};
 use crate::written::{self, Format};
 use crate::{Outcome, analysis, policy, summary, terminal};
@@ -114,10 +114,19 @@ fn tell(hardened: &Hardened, quiet: bool) {
     if quiet {
         return;
     }
-    for (path, calls, conditional) in &hardened.programs {
+    for Own {
+        path,
+        calls,
+        conditional,
+        coarser,
+    } in &hardened.programs
+    {
         terminal::note(&format!(
             "{path}: {calls} calls, {conditional} of them by argument"
         ));
+        for loss in coarser {
+            summary::show_loosened(path, loss);
+        }
     }
     for (path, reason) in &hardened.without {
         terminal::warning(&format!("{path} has no policy of its own: {reason}"));

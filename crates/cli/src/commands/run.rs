@@ -15,13 +15,13 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use confine_harden::{Confined, Fingerprint, Kind, Program, compile, graft, identify, write_bundle};
+use confine_harden::{Confined, Kind, Program, compile, graft, identify, only, write_bundle};
 use confine_policy::Policy;
 use sha2::{Digest as _, Sha256};
 
 use super::harden::write_file;
 use crate::arguments::{AnalysisArguments, Arguments, Command as Subcommand, RunArguments};
-use crate::{Outcome, analysis, input, policy};
+use crate::{Outcome, analysis, input, policy, summary, written};
 
 /// Variables that decide which libraries a program loads.
 const LOADER_VARIABLES: [&str; 3] = ["LD_LIBRARY_PATH", "LD_PRELOAD", "PATH"];
@@ -49,8 +49,13 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
         Some(path) => read(path)?,
         None => analyse(&program, arguments)?,
     };
-    let confined = compile(&policy, 0)?;
-    Err(start(name, &program, &bytes, &kind, confined, rest)?)
+    let compiled = compile(&policy, 0)?;
+    if !arguments.quiet {
+        for loss in written::loosened(&policy, &compiled.loosened) {
+            summary::show_loosened(&program.display().to_string(), &loss);
+        }
+    }
+    Err(start(name, &program, &bytes, &kind, compiled.confined, rest)?)
         .with_context(|| format!("cannot execute {}", program.display()))
 }
 
@@ -115,13 +120,11 @@ fn start(
     confined: Confined,
     rest: &[OsString],
 ) -> anyhow::Result<std::io::Error> {
-    let bundle = |fingerprint| {
-        let only = BTreeMap::from([(fingerprint, confined)]);
-        write_bundle(&only, false).context("the policy is too large")
-    };
+    let too_large = "the policy is too large";
     match kind {
         Program::Static => {
-            let holder = keep(&graft(bytes, Kind::Program, &bundle(Fingerprint([0; 16]))?)?)?;
+            let bundle = only(confined).context(too_large)?;
+            let holder = keep(&graft(bytes, Kind::Program, &bundle)?)?;
             Ok(Command::new(holder).arg0(name).args(rest).exec())
         }
         Program::Dynamic {
@@ -130,7 +133,9 @@ fn start(
         } => {
             let fingerprint = fingerprint.context("the program cannot be told from others in memory")?;
             let loader = fs::read(interpreter).with_context(|| format!("cannot read {interpreter}"))?;
-            let holder = keep(&graft(&loader, Kind::Interpreter, &bundle(fingerprint)?)?)?;
+            let bundle = write_bundle(&BTreeMap::from([(fingerprint, confined)]), false);
+            let bundle = bundle.context(too_large)?;
+            let holder = keep(&graft(&loader, Kind::Interpreter, &bundle)?)?;
             let mut command = Command::new(holder);
             if name.as_os_str() != program.as_os_str() {
                 command.arg("--argv0").arg(name);

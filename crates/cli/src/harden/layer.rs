@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail};
-use confine_harden::{Confined, Fingerprint, Kind, Program, graft, identify, write_bundle};
+use confine_harden::{Confined, Fingerprint, Kind, Program, graft, identify, only, write_bundle};
 use confine_image::{Addition, FileToAdd, Files};
 
 /// What is known of the programs of one interpreter.
@@ -142,8 +142,7 @@ fn add_static(
     confined: &Confined,
     addition: &mut Addition,
 ) -> anyhow::Result<()> {
-    let only = BTreeMap::from([(Fingerprint([0; 16]), confined.clone())]);
-    let bundle = write_bundle(&only, false).context("its policy is too large")?;
+    let bundle = only(confined.clone()).context("its policy is too large")?;
     add_file(files, path, graft(bytes, Kind::Program, &bundle)?, addition)
 }
 

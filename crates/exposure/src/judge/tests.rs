@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use confine_kernel::{Access, ArgumentCondition, Entry, call_named, calls, equivalents};
-use confine_policy::{ARGUMENTS, Architecture, Conjunction, Masked, Policy, Rule};
+use confine_kernel::{Access, Entry, call_named, calls, equivalents};
+use confine_policy::{Architecture, Conjunction, Masked, Policy, Rule};
 
 use super::*;
 use crate::Capabilities;
+use crate::guard::rule_of;
 
 fn everything() -> Policy {
     let mut policy = Policy::new();
@@ -34,9 +35,8 @@ fn without(denied: &[Denied]) -> Policy {
             rule = match value {
                 None => Rule::never(),
                 Some((index, mask, value)) => {
-                    let mut arguments = [Masked::default(); ARGUMENTS];
-                    arguments[*index] = Masked::new(*mask, *value);
-                    rule.difference(&Rule::from(Conjunction::new(arguments)))
+                    let one = Conjunction::one(*index, Masked::new(*mask, *value)).unwrap();
+                    rule.difference(&Rule::from(one))
                 }
             };
         }
@@ -119,7 +119,7 @@ fn denying(vulnerability: &Vulnerability, accesses: &[Access]) -> Guard {
             if same {
                 rule = Rule::never();
             } else if access.call == call {
-                rule = rule.difference(&exactly(&access.conditions));
+                rule = rule.difference(&rule_of(&access.conditions));
             }
         }
         policy.allow(Architecture::X86_64, call.number, &rule);
@@ -129,18 +129,6 @@ fn denying(vulnerability: &Vulnerability, accesses: &[Access]) -> Guard {
         x32: true,
         ..Guard::new(policy, Capabilities::All)
     }
-}
-
-fn exactly(conditions: &[ArgumentCondition]) -> Rule {
-    conditions.iter().fold(Rule::any(), |rule, condition| {
-        let mut arguments = [Masked::default(); ARGUMENTS];
-        arguments[condition.index as usize] = Masked::new(condition.mask, condition.value);
-        let one = Rule::from(Conjunction::new(arguments));
-        match condition.equal {
-            true => rule.intersection(&one),
-            false => rule.difference(&one),
-        }
-    })
 }
 
 #[test]
@@ -217,6 +205,27 @@ fn other_architectures_count_where_they_come_in() {
     assert_eq!(state_of(&guard, "CVE-2026-31431"), State::OpenToOthers);
     guard.x32 = true;
     assert_eq!(state_of(&guard, "CVE-2014-0038"), State::OpenToOthers);
+}
+
+/// Each by itself, whatever else its step has.
+#[test]
+fn socketcall_sends_and_receives_in_every_way() {
+    let guard = Guard {
+        x86: true,
+        socketcall: true,
+        ..Guard::new(Policy::new(), Capabilities::All)
+    };
+    for (id, expected) in [
+        ("CVE-2021-0920", true),
+        ("CVE-2025-38236", true),
+        ("CVE-2014-0038", false),
+    ] {
+        let vulnerability = vulnerabilities().iter().find(|one| one.id == id).unwrap();
+        for access in vulnerability.ways.iter().flat_map(|way| &way.steps[0].accesses) {
+            let admitted = guard.admits(access, vulnerability.fixed);
+            assert_eq!(admitted, expected, "{id} by {}", access.text);
+        }
+    }
 }
 
 #[test]

@@ -97,7 +97,7 @@ pub fn fingerprint(program: &Path) -> Fingerprint {
 
 /// A bundle with one policy, for a program without an interpreter.
 pub fn only(confined: Confined) -> Vec<u8> {
-    write_bundle(&BTreeMap::from([(Fingerprint([0; 16]), confined)]), false).unwrap()
+    confine_harden::only(confined).unwrap()
 }
 
 pub fn compile(compiler: &str, target: &Path, flags: &[&str]) -> PathBuf {

@@ -2,9 +2,9 @@
 //! call, argument or constant has does not compile.
 
 use crate::arguments::argument_named;
-use crate::calls::number_named;
+use crate::calls::known_call;
 use crate::constants::value_named;
-use crate::tsv;
+use crate::{KernelVersion, tsv};
 
 use super::{ArgumentCondition, Entry};
 
@@ -64,8 +64,8 @@ pub const fn ways<const ROWS: usize>(cells: &[[&'static str; 9]; ROWS]) -> Parse
             one_of(class, &["privilege", "escape", "leak", "crash"]),
             "a class is not known"
         );
-        let _ = version(fixed);
-        let _ = tsv::same(first, "-") || version(first)[0] > 0;
+        let _ = KernelVersion::parse(fixed);
+        let _ = tsv::same(first, "-") || KernelVersion::parse(first).0[0] > 0;
         assert!(
             tsv::same(capability, "-") || starts(capability, "CAP_") || starts(capability, "host:CAP_"),
             "a capability is not known"
@@ -80,20 +80,24 @@ pub const fn ways<const ROWS: usize>(cells: &[[&'static str; 9]; ROWS]) -> Parse
     }
 }
 
-/// Two or three numbers with dots between.
-pub const fn version(cell: &str) -> [u32; 3] {
-    let (major, rest) = split(cell, b'.');
-    let (minor, patch) = split(rest, b'.');
-    assert!(!rest.is_empty(), "a version has two numbers at least");
-    let patch = if patch.is_empty() { 0 } else { tsv::decimal(patch) };
-    [tsv::decimal(major), tsv::decimal(minor), patch]
+/// What a text of ways by itself consists of, which must be as many tokens.
+pub const fn tokens<const COUNT: usize>(text: &'static str) -> [Token; COUNT] {
+    let mut tokens = Tokens {
+        all: [Token::Way; MOST_TOKENS],
+        count: 0,
+    };
+    sentence(&mut tokens, text);
+    assert!(tokens.count == COUNT, "a text has another number of tokens");
+    let mut exact = [Token::Way; COUNT];
+    exact.copy_from_slice(tokens.all.split_at(COUNT).0);
+    exact
 }
 
 /// Year and number of `CVE-2022-0185`.
 const fn identity(cell: &str) -> [u32; 2] {
     assert!(starts(cell, "CVE-"), "a vulnerability has no number of the list");
     let (_, rest) = cell.split_at(4);
-    let (year, number) = split(rest, b'-');
+    let (year, number) = tsv::cut(rest, b'-');
     [tsv::decimal(year), tsv::decimal(number)]
 }
 
@@ -101,7 +105,7 @@ const fn sentence(tokens: &mut Tokens, text: &'static str) {
     let mut rest = text;
     let mut complete = false;
     while !rest.is_empty() {
-        let (word, after) = split(rest, b' ');
+        let (word, after) = tsv::cut(rest, b' ');
         rest = after;
         if tsv::same(word, "or") || tsv::same(word, "+") {
             assert!(
@@ -137,8 +141,8 @@ const fn access(tokens: &mut Tokens, word: &'static str) {
     } else {
         (Entry::Native, word)
     };
-    let (name, conditions) = split(word, b'(');
-    let number = number_named(name);
+    let (name, conditions) = tsv::cut(word, b'(');
+    let number = known_call(name).number;
     push(tokens, Token::Call { number, entry });
     if name.len() == word.len() {
         return;
@@ -149,7 +153,7 @@ const fn access(tokens: &mut Tokens, word: &'static str) {
     );
     let mut rest = conditions.split_at(conditions.len() - 1).0;
     while !rest.is_empty() {
-        let (one, after) = split(rest, b',');
+        let (one, after) = tsv::cut(rest, b',');
         rest = after;
         push(tokens, Token::Condition(condition(number, name, one)));
     }
@@ -157,13 +161,13 @@ const fn access(tokens: &mut Tokens, word: &'static str) {
 
 /// `name=VALUE`, `name!=VALUE`, `name&BITS`, `name&MASK=VALUE` or `name&MASK!=VALUE`.
 const fn condition(number: u32, call: &'static str, text: &'static str) -> ArgumentCondition {
-    let (left, value) = split(text, b'=');
+    let (left, value) = tsv::cut(text, b'=');
     let compares = left.len() < text.len();
     let (left, equal) = match left.as_bytes() {
         [.., b'!'] => (left.split_at(left.len() - 1).0, false),
         _ => (left, true),
     };
-    let (name, bits) = split(left, b'&');
+    let (name, bits) = tsv::cut(left, b'&');
     let (index, width) = argument_named(number, name);
     let mask = match bits.is_empty() {
         true => width,
@@ -191,7 +195,7 @@ const fn combined(call: &'static str, argument: &'static str, text: &'static str
     let mut rest = text;
     assert!(!rest.is_empty(), "a value is missing");
     while !rest.is_empty() {
-        let (word, after) = split(rest, b'|');
+        let (word, after) = tsv::cut(rest, b'|');
         rest = after;
         value |= match word.as_bytes() {
             [b'0', ..] => tsv::hexadecimal(word),
@@ -205,21 +209,6 @@ const fn push(tokens: &mut Tokens, token: Token) {
     assert!(tokens.count < MOST_TOKENS, "MOST_TOKENS is too small");
     tokens.all[tokens.count] = token;
     tokens.count += 1;
-}
-
-/// What comes before the first `separator`, or all of the text, and what comes behind it.
-const fn split(text: &str, separator: u8) -> (&str, &str) {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() && bytes[at] != separator {
-        at += 1;
-    }
-    let (before, after) = text.split_at(at);
-    if after.is_empty() {
-        (before, after)
-    } else {
-        (before, after.split_at(1).1)
-    }
 }
 
 const fn starts(text: &str, prefix: &str) -> bool {

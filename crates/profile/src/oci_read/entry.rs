@@ -1,5 +1,6 @@
 //! What one entry of a profile means.
 
+use std::collections::BTreeSet;
 use std::slice;
 
 use confine_policy::{ARGUMENTS, Comparison, Conjunction, Masked, Rule};
@@ -51,27 +52,24 @@ impl Entry {
     /// Under which arguments it holds; `None` if that takes too many alternatives to tell.
     pub fn conditions(&self, call: &str) -> Result<Option<Rule>, ReadError> {
         let mut rules = Vec::new();
+        let mut indices = BTreeSet::new();
+        let mut repeats = false;
         for condition in self.args.iter().flatten() {
-            rules.push((condition.index, rule(condition, call)?));
+            repeats |= !indices.insert(condition.index);
+            rules.push(rule(condition, call)?);
         }
-        let repeats = rules
-            .iter()
-            .enumerate()
-            .any(|(at, (index, _))| rules.iter().take(at).any(|(other, _)| other == index));
-        let mut all = match repeats {
-            true => Rule::never(),
-            false => Rule::any(),
-        };
-        for (_, rule) in &rules {
-            let product = all.alternatives().count() * rule.alternatives().count();
-            match repeats {
-                true => all = all.union(rule),
-                false if product > MAXIMUM_ALTERNATIVES => return Ok(None),
-                false => all = all.intersection(rule),
-            }
-            if all.alternatives().count() > MAXIMUM_ALTERNATIVES {
+        if repeats {
+            let each = rules.iter().flat_map(Rule::alternatives).copied();
+            let each: BTreeSet<Conjunction> = each.collect();
+            let few = each.len() <= MAXIMUM_ALTERNATIVES;
+            return Ok(few.then(|| each.into_iter().collect()));
+        }
+        let mut all = Rule::any();
+        for rule in &rules {
+            if all.alternatives().count() * rule.alternatives().count() > MAXIMUM_ALTERNATIVES {
                 return Ok(None);
             }
+            all = all.intersection(rule);
         }
         Ok(Some(all))
     }
@@ -131,11 +129,8 @@ fn rule(condition: &Condition, call: &str) -> Result<Rule, ReadError> {
     })?;
     let comparison = match condition.op.as_str() {
         "SCMP_CMP_MASKED_EQ" => {
-            let mut arguments = [Masked::default(); ARGUMENTS];
-            if let Some(argument) = arguments.get_mut(index) {
-                *argument = Masked::new(condition.value, condition.value_two);
-            }
-            return Ok(Rule::from(Conjunction::new(arguments)));
+            let masked = Masked::new(condition.value, condition.value_two);
+            return Ok(Conjunction::one(index, masked).into_iter().collect());
         }
         "SCMP_CMP_EQ" => Comparison::Equal,
         "SCMP_CMP_NE" => Comparison::NotEqual,

@@ -233,6 +233,53 @@ fn too_many_conditions_deny_nothing() {
     assert!(!allows(&one, "ioctl", &[u64::MAX; ARGUMENTS]) && one.notes.is_empty());
 }
 
+/// As many alternatives as a call may have.
+fn excluding_two() -> Vec<Value> {
+    [0, 1].map(|index| condition(index, "NE", 5, 0)).into()
+}
+
+/// Values that differ in their highest bits leave few pieces behind, and those in the lowest some fifty each.
+#[test]
+fn thousands_of_entries_are_worked_out() {
+    let many = 4000;
+    let high = |value: u64| vec![condition(1, "EQ", value << 52, 0)];
+    let entry = |action: &str, conditions: Vec<Value>| json!({"names": ["ioctl"], "action": action, "args": conditions});
+    let entries =
+        |action: &str| -> Vec<Value> { (0..many).map(|value| entry(action, high(value))).collect() };
+    let allowing = read("SCMP_ACT_ERRNO", &entries("SCMP_ACT_ALLOW").into());
+    let denying = read("SCMP_ACT_ALLOW", &entries("SCMP_ACT_ERRNO").into());
+    let together = (0..many).flat_map(high).collect();
+    let together = read("SCMP_ACT_ERRNO", &json!([entry("SCMP_ACT_ALLOW", together)]));
+    let low = (1..=20).map(|value| entry("SCMP_ACT_ERRNO", vec![condition(1, "EQ", value, 0)]));
+    let both = low.chain(entries("SCMP_ACT_ERRNO")).collect();
+    let both = read("SCMP_ACT_ALLOW", &both);
+    for (value, named) in [
+        (0, true),
+        ((many - 1) << 52, true),
+        (many << 52, false),
+        (41, false),
+    ] {
+        assert_eq!(allows(&allowing, "ioctl", &[0, value]), named, "{value:#x}");
+        assert_eq!(allows(&together, "ioctl", &[0, value]), named, "{value:#x}");
+        assert_eq!(allows(&denying, "ioctl", &[0, value]), !named, "{value:#x}");
+        assert_eq!(allows(&both, "ioctl", &[0, value]), !named, "{value:#x}");
+    }
+    assert!(!allows(&both, "ioctl", &[0, 20]));
+    assert_eq!(allowing.policy, together.policy);
+    let all = [
+        entry("SCMP_ACT_ERRNO", Vec::new()),
+        entry("SCMP_ACT_ERRNO", excluding_two()),
+    ];
+    let none = read(
+        "SCMP_ACT_ALLOW",
+        &all.into_iter().chain(entries("SCMP_ACT_ERRNO")).collect(),
+    );
+    assert!(!allows(&none, "ioctl", &[0, 21]));
+    for reading in [allowing, together, denying, both, none] {
+        assert!(reading.notes.is_empty(), "{:?}", reading.notes);
+    }
+}
+
 #[test]
 fn what_is_no_profile_is_named() {
     let entry = |entry: Value| json!({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [entry]});
@@ -281,9 +328,9 @@ fn what_is_written_is_read_back() {
     let mut policy = Policy::new();
     let mut arguments = [Masked::default(); ARGUMENTS];
     arguments[1] = Masked::new(0xffff_ffff, 0x5413);
-    let conditional = Rule::from(confine_policy::Conjunction::new(arguments));
+    let conditional = Rule::from(Conjunction::new(arguments));
     arguments[2] = Masked::new(u64::MAX << 63, u64::MAX);
-    let other = Rule::from(confine_policy::Conjunction::new(arguments));
+    let other = Rule::from(Conjunction::new(arguments));
     for (number, rule) in [
         (0, Rule::any()),
         (1, Rule::any()),
