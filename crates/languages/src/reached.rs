@@ -17,7 +17,8 @@ pub struct Reached {
     pub commands: BTreeSet<Command>,
     /// What stays open.
     pub assumptions: BTreeSet<Assumption>,
-    /// The place of a source that makes system calls by numbers of its own.
+    /// The place of a source that makes system calls by numbers of its own, or of a start of which sources are not known or
+    /// were not read, so that they may.
     pub calls_by_number: Option<String>,
 }
 

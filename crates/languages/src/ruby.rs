@@ -151,6 +151,13 @@ impl<'a> Ruby<'a> {
             detail,
             Effect::NotCovered,
         );
+        self.may_call_by_number();
+    }
+
+    /// What was not read may ask for any call.
+    fn may_call_by_number(&mut self) {
+        let place = self.start.place.to_owned();
+        self.walk.reached.calls_by_number.get_or_insert(place);
     }
 
     fn file(&mut self, name: &str) -> bool {
@@ -195,6 +202,9 @@ impl<'a> Ruby<'a> {
             self.imports(&source, &tokens);
             self.calls(&source, &tokens);
             script::executions(&mut self.walk, &source, &tokens, FUNCTIONS, self.start.named);
+        }
+        if self.walk.open {
+            self.may_call_by_number();
         }
         let mut below: Vec<String> = FOLDERS.iter().map(|(folder, _)| (*folder).to_owned()).collect();
         if self.start.workdir != "/" {

@@ -170,3 +170,16 @@ fn ruby_says_whether_it_calls_by_number() {
     assert!(calls("send(:syscall, 39)"));
     assert!(!calls("# syscall 39\nputs 'Linux-syscall-note'"));
 }
+
+#[test]
+fn ruby_that_is_not_read_may_call_by_number() {
+    let files = MemoryFiles::new()
+        .file("/srv/x.rb", "puts 1")
+        .file("/srv/large.rb", vec![b' '; 9 << 20]);
+    let calls = |arguments: &[&str]| follow(&files, "/usr/bin/ruby", arguments).calls_by_number;
+    assert_eq!(calls(&["x.rb"]), None);
+    assert_eq!(calls(&["-e", "puts 1"]), None);
+    for arguments in [&["large.rb"][..], &["missing.rb"], &[]] {
+        assert_eq!(calls(arguments).as_deref(), Some("Cmd"), "{arguments:?}");
+    }
+}
