@@ -55,6 +55,18 @@ pub struct Command {
     pub line: usize,
 }
 
+impl Command {
+    /// The command line that it is.
+    #[must_use]
+    pub fn argv(&self) -> Vec<String> {
+        let shell = ["/bin/sh", "-c"].into_iter().filter(|_| self.shell);
+        shell
+            .map(str::to_owned)
+            .chain(self.words.iter().cloned())
+            .collect()
+    }
+}
+
 impl Reached {
     /// Takes in what else was found.
     pub fn merge(&mut self, more: Self) {

@@ -56,6 +56,7 @@ impl Discovery<'_> {
                 let argv = Vec::new();
                 self.keep_script(&command.source, path, &Request { argv, how, context });
             }
+            let argv = command.argv();
             let context = Context {
                 place: command.source.clone(),
                 line: Some(command.line),
@@ -66,19 +67,11 @@ impl Discovery<'_> {
                 variables: request.context.variables.clone(),
                 input: None,
             };
-            let words = command.words;
             let how = format!(
                 "`{}` by a source in {}",
-                readable(words.first().map_or("", String::as_str)),
+                readable(command.words.first().map_or("", String::as_str)),
                 language.name
             );
-            let argv = match command.shell {
-                true => ["/bin/sh".to_owned(), "-c".to_owned()]
-                    .into_iter()
-                    .chain(words)
-                    .collect(),
-                false => words,
-            };
             self.run(Request { argv, how, context });
         }
         self.keep_reached(path, language.name, reached);

@@ -28,6 +28,8 @@ pub struct Later {
     candidates: usize,
     /// What stays open of the languages whose interpreters the program holds without being called like one.
     pub embedded: BTreeSet<Assumption>,
+    /// What the sources of these languages execute.
+    pub embedded_commands: BTreeSet<Executed>,
 }
 
 const LOADERS: [(&str, usize); 2] = [("dlopen", 0), ("dlmopen", 1)];
@@ -216,8 +218,8 @@ impl Execution {
     }
 }
 
-/// What the program executes by constant names and command lines, and by words of its own arguments where it
-/// executes by a name that is not known.
+/// What the program executes by constant names and command lines, by words of its own arguments where it executes by a
+/// name that is not known, and by sources in languages whose interpreters it holds.
 pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -> Vec<Execution> {
     let library = conventions::c_library(&program.linked);
     let path = &program.program.path;
@@ -254,6 +256,11 @@ pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -
             told: false,
         }));
     }
+    let embedded = program.later.embedded_commands.iter().cloned();
+    executed.extend(embedded.map(|executed| Execution {
+        executed,
+        told: false,
+    }));
     executed
 }
 

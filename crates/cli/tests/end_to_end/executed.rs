@@ -62,6 +62,27 @@ fn command_lines_in_programs_are_followed() {
     assert_eq!(server.unwrap().arguments, [["/bin/server", "--data"]]);
 }
 
+/// PHP in Apache: nothing is called like the interpreter, whose scripts execute all the same.
+#[test]
+fn commands_of_an_embedded_interpreter_s_sources_are_followed() {
+    let (Some(image), Some(programs)) = (image(), programs()) else {
+        return;
+    };
+    let image = image
+        .file("/embedder", &programs["embedder"])
+        .file("/var/www/index.php", b"<?php\nexec('present -x');\n");
+    let archive = image.archive(None, None).display().to_string();
+    let report = report(&archive, &["--program", "/embedder"]);
+    assert_eq!(paths(&report), ["/embedder", "/usr/bin/present", "/usr/bin/sh"]);
+    let shell = report.programs.iter().find(|one| one.path == "/usr/bin/sh");
+    let found = &shell.unwrap().found[0];
+    assert_eq!(found.place, "/var/www/index.php:2");
+    assert_eq!(found.how, "executed by a source in PHP");
+    assert_eq!(found.parent.as_deref(), Some("/embedder"));
+    let embedder = report.programs.iter().find(|one| one.path == "/embedder");
+    assert_eq!(embedder.unwrap().executes, [2]);
+}
+
 #[test]
 fn words_of_the_arguments_of_what_executes_openly_are_command_lines() {
     let Some(image) = image() else { return };
