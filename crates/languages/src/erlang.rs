@@ -78,6 +78,20 @@ pub fn follow(start: &Start<'_>) -> Reached {
     erlang.walk.reached
 }
 
+/// The same, since little of what is taken in depends on how the run-time system is started: but folders that another start
+/// names are not.
+pub fn everything(start: &Start<'_>) -> Reached {
+    let mut reached = follow(start);
+    let detail = "which programs in Erlang it runs is not known, nor what these execute: name it with --also";
+    reached.assume(
+        Open::OpenCommand,
+        start.place.to_owned(),
+        detail,
+        Effect::NotCovered,
+    );
+    reached
+}
+
 struct Erlang<'a> {
     start: Start<'a>,
     walk: Walk<'a>,

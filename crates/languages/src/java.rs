@@ -59,9 +59,18 @@ pub fn follow(start: &Start<'_>) -> Reached {
     java.walk.reached
 }
 
-/// The same: little of what is taken in depends on how the virtual machine is started.
+/// The same, since little of what is taken in depends on how the virtual machine is started: but archives that another start
+/// names are not.
 pub fn everything(start: &Start<'_>) -> Reached {
-    follow(start)
+    let mut reached = follow(start);
+    let detail = "which programs in Java it runs is not known, nor what these execute: name it with --also";
+    reached.assume(
+        Open::OpenCommand,
+        start.place.to_owned(),
+        detail,
+        Effect::NotCovered,
+    );
+    reached
 }
 
 struct Java<'a> {
