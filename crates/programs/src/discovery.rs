@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_image::{Config, FileKind, Files};
-use confine_languages::{Command, Reached};
+use confine_languages::Reached;
 
 use crate::builtins::Dialect;
+use crate::interpreted::{SourceCommands, Starts};
 use crate::lookup::{self, Content, Located};
 use crate::pattern::{self, REST};
 use crate::{Executions, Found, Program, Programs, Script, multicall};
@@ -100,10 +101,8 @@ pub struct Discovery<'a> {
     seen: BTreeSet<UnitKey>,
     calls: BTreeMap<(String, String), usize>,
     requests: BTreeSet<Request>,
-    /// The arguments that interpreters were started with, by their paths.
-    pub(crate) starts: BTreeMap<String, BTreeSet<Vec<String>>>,
-    /// What sources execute that was followed.
-    pub(crate) source_commands: BTreeSet<Command>,
+    pub(crate) starts: Starts,
+    pub(crate) source_commands: SourceCommands,
     delegated: BTreeSet<DelegateKey>,
 }
 
@@ -121,8 +120,8 @@ impl<'a> Discovery<'a> {
             seen: BTreeSet::new(),
             calls: BTreeMap::new(),
             requests: BTreeSet::new(),
-            starts: BTreeMap::new(),
-            source_commands: BTreeSet::new(),
+            starts: Starts::new(),
+            source_commands: SourceCommands::new(),
             delegated: BTreeSet::new(),
         }
     }
