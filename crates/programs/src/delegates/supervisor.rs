@@ -153,27 +153,16 @@ fn values(file: &str, section: &Section, call: &Call<'_>) -> BTreeMap<String, St
 
 /// Expands `%(NAME)s`, `%(NAME)02d` and `%%`; what is not known is a hole.
 fn expand(text: &str, values: &BTreeMap<String, String>) -> String {
-    let mut expanded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        expanded.push_str(before);
+    words::filled(text, '%', |after| {
         if let Some(more) = after.strip_prefix('%') {
-            expanded.push('%');
-            rest = more;
-        } else if let Some((name, more)) = after.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
-            match values.get(name) {
-                Some(value) => expanded.push_str(value),
-                None => expanded.push(ANY),
-            }
-            let kind = more.find(|character: char| character.is_ascii_alphabetic());
-            rest = kind.and_then(|at| more.get(at + 1..)).unwrap_or_default();
-        } else {
-            expanded.push('%');
-            rest = after;
+            return Some(("%".into(), more));
         }
-    }
-    expanded.push_str(rest);
-    expanded
+        let (name, more) = words::bracketed(after, b'(', b')')?;
+        let value = values.get(name).map_or_else(words::hole, Into::into);
+        let kind = more.find(|character: char| character.is_ascii_alphabetic());
+        let more = kind.and_then(|at| more.get(at + 1..)).unwrap_or_default();
+        Some((value, more))
+    })
 }
 
 #[cfg(test)]
