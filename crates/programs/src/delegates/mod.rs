@@ -184,6 +184,15 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
+    /// As many paths as are looked at; where there are more, that is said.
+    fn at_most(&mut self, most: usize, mut paths: Vec<String>) -> Vec<String> {
+        if paths.len() > most {
+            self.open(MORE_FILES.to_owned());
+            paths.truncate(most);
+        }
+        paths
+    }
+
     /// The files that a name with `*`, `?` and brackets stands for, sorted.
     fn glob(&self, pattern: &str) -> Vec<String> {
         if !pattern.contains(['*', '?', '[']) {
@@ -330,6 +339,8 @@ pub fn follow(files: &dyn Files, call: &Call<'_>) -> Option<(Vec<Finding>, &'sta
 
 /// How many files a configuration may consist of.
 const MAX_FILES: usize = 256;
+/// What is said of one that consists of more.
+const MORE_FILES: &str = "its configuration consists of more files than are read";
 
 /// Reads a configuration's first file and every file that those before include, each once. `read` is given a file's path and
 /// text, and returns what that includes.
@@ -340,16 +351,25 @@ fn with_included(
 ) {
     let mut files = vec![first];
     let mut index = 0;
+    let mut left_out = false;
     while let Some(path) = files.get(index).cloned() {
         index += 1;
         let Some(text) = reader.named_text(&path) else {
             continue;
         };
         for included in read(&path, &text, reader) {
-            if files.len() < MAX_FILES && !files.contains(&included) {
-                files.push(included);
+            if files.contains(&included) {
+                continue;
+            }
+            match files.len() < MAX_FILES {
+                true => files.push(included),
+                false => left_out = true,
             }
         }
+    }
+    if let Some(first) = files.first().filter(|_| left_out) {
+        reader.at_file(first);
+        reader.open(MORE_FILES.to_owned());
     }
 }
 

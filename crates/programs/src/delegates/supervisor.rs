@@ -43,7 +43,7 @@ pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
         .filter_map(|(file, section)| Some((file, section.value("files")?.1.to_owned())))
         .flat_map(|(file, patterns)| included(file, &patterns, call, reader))
         .collect();
-    for path in included.into_iter().take(MAX_FILES) {
+    for path in reader.at_most(MAX_FILES, included) {
         if let Some(text) = reader.text(&path) {
             files.push((path, ini::parse(&text, Continued::ByIndent)));
         }
