@@ -116,14 +116,14 @@ impl Java<'_> {
             );
             return;
         };
-        for path in folders::below(self.start.files, &home, |name| name.ends_with(".so")) {
+        for path in self.walk.below(&home, |name| name.ends_with(".so")) {
             self.walk.module(
                 path,
                 "it is a library of the virtual machine".to_owned(),
                 Roots::All,
             );
         }
-        for helper in folders::below(self.start.files, &home, |name| name == "jspawnhelper") {
+        for helper in self.walk.below(&home, |name| name == "jspawnhelper") {
             self.walk.command(vec![helper], false, self.start.path, 1);
         }
         let detail = "which classes it loads is not looked at: every library of the virtual machine is taken in, and of \
@@ -176,7 +176,7 @@ impl Java<'_> {
                 None if !["/usr/bin", "/usr/lib", "/usr/share", "/usr/local", "/bin", "/etc"]
                     .contains(&place.as_str()) =>
                 {
-                    files.extend(folders::below(self.start.files, &place, wanted));
+                    files.extend(self.walk.below(&place, wanted));
                 }
                 _ => {}
             }

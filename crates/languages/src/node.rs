@@ -273,7 +273,7 @@ impl<'a> Node<'a> {
             {
                 continue;
             }
-            for path in folders::below(self.start.files, &folder, |name| name.ends_with(".node")) {
+            for path in self.walk.below(&folder, |name| name.ends_with(".node")) {
                 self.walk
                     .module(path, "it lies where Node looks for add-ons".to_owned(), ROOTS);
             }

@@ -183,3 +183,14 @@ fn ruby_that_is_not_read_may_call_by_number() {
         assert_eq!(calls(arguments).as_deref(), Some("Cmd"), "{arguments:?}");
     }
 }
+
+#[test]
+fn folders_of_libraries_that_are_too_deep_are_told() {
+    let open = |depth: usize| {
+        let path = format!("/usr/lib/ruby{}/x.rb", "/lib".repeat(depth));
+        let files = MemoryFiles::new().file("/srv/x.rb", "").file(&path, "");
+        !follow(&files, "/usr/bin/ruby", &["x.rb"]).assumptions.is_empty()
+    };
+    assert!(!open(16));
+    assert!(open(17));
+}
