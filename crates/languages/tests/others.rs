@@ -67,6 +67,27 @@ fn node_follows_packages_and_takes_their_add_ons() {
     );
 }
 
+/// The name of a folder may begin with that of another, which does not hold it.
+#[test]
+fn node_takes_add_ons_of_every_source_s_folder() {
+    let files = MemoryFiles::new()
+        .file("/usr/share/nodejs-x/x.js", "")
+        .file("/usr/share/nodejs-x/build/x.node", "\x7fELF")
+        .file("/usr/share/nodejs/y/y.node", "\x7fELF")
+        .file("/srv/z.node", "\x7fELF");
+    check(
+        &files,
+        "/usr/bin/node",
+        &["/usr/share/nodejs-x/x.js"],
+        &[
+            "/srv/z.node",
+            "/usr/share/nodejs-x/build/x.node",
+            "/usr/share/nodejs/y/y.node",
+        ],
+        &[],
+    );
+}
+
 #[test]
 fn ruby_follows_requires_and_takes_extensions() {
     let files = MemoryFiles::new()
