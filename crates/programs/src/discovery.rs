@@ -163,6 +163,13 @@ impl<'a> Discovery<'a> {
         self.assume_with(kind, context, detail, Effect::NotCovered);
     }
 
+    /// Records that a program which is started here executes something that is not known.
+    pub(crate) fn assume_by(&mut self, path: &str, context: &Context, detail: String) {
+        let mut context = context.clone();
+        context.by = Some(path.to_owned());
+        self.assume(Kind::OpenCommand, &context, detail);
+    }
+
     /// Records what stays open and what was done about it.
     pub fn assume_with(&mut self, kind: Kind, context: &Context, detail: String, effect: Effect) {
         if kind == Kind::OpenCommand && effect == Effect::NotCovered {
@@ -366,9 +373,7 @@ impl<'a> Discovery<'a> {
         }
         if self.delegated.len() >= MAX_DELEGATED {
             let detail = "more programs that read configurations than are followed".to_owned();
-            let mut context = context.clone();
-            context.by = Some(path.to_owned());
-            self.assume(Kind::OpenCommand, &context, detail);
+            self.assume_by(path, context, detail);
             return false;
         }
         self.delegated.insert(key)
