@@ -395,3 +395,25 @@ fn a_job_tells_its_table_and_line() {
     );
     assert!(found.assumptions.iter().all(|one| one.kind != Kind::OpenCommand));
 }
+
+#[test]
+fn a_configuration_that_is_not_known_is_open() {
+    let files = root()
+        .file("/etc/postfix/main.cf", "a = b\n")
+        .file("/etc/inetd.conf", "a stream tcp nowait root one one\n");
+    for (command, open) in [
+        ("anacron -t $UNKNOWN", "a file that is not known"),
+        ("/bin/busybox crond -c $UNKNOWN", "a folder that is not known"),
+        ("master -c $UNKNOWN", "a file that is not known"),
+        ("postfix -c $UNKNOWN start", "a file that is not known"),
+        ("inetd $UNKNOWN", "a file that is not known"),
+        ("supervisord -c $UNKNOWN", "a file that is not known"),
+    ] {
+        let files = files
+            .clone()
+            .program("/usr/bin/supervisord", &b"\x7fELF"[..])
+            .program("/bin/busybox", &b"\x7fELF\0crond\0"[..])
+            .program("/entry", format!("#!/bin/sh\n{command}\n"));
+        check(&files, "/entry", "", &[open]);
+    }
+}

@@ -136,20 +136,24 @@ impl<'a> Reader<'a> {
         self.add(Err(detail));
     }
 
-    /// The text of a configuration; `None` if there is none. One that cannot be read stays open.
+    /// The text of a configuration; `None` if there is none. One that cannot be read or is not known stays open.
     fn text(&mut self, path: &str) -> Option<String> {
+        if pattern::is_open(path) {
+            self.open("its configuration is a file that is not known".to_owned());
+            return None;
+        }
         let file = self.files.resolve(path)?;
         if file.kind != FileKind::Regular {
             return None;
         }
+        if file.size > MAX_TEXT as u64 {
+            self.open(format!(
+                "{path} is larger than the {MAX_TEXT} bytes that are read of a configuration"
+            ));
+            return None;
+        }
         match self.files.read(path) {
-            Ok(bytes) if bytes.len() <= MAX_TEXT => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            Ok(_) => {
-                self.open(format!(
-                    "{path} is larger than the {MAX_TEXT} bytes that are read of a configuration"
-                ));
-                None
-            }
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => {
                 self.open(error.to_string());
                 None
@@ -160,10 +164,18 @@ impl<'a> Reader<'a> {
     /// The text of a configuration that a call names, which has to be there.
     fn named_text(&mut self, path: &str) -> Option<String> {
         let text = self.text(path);
-        if text.is_none() {
+        if text.is_none() && !pattern::is_open(path) {
             self.open(format!("its configuration {path} is not in the image"));
         }
         text
+    }
+
+    /// The paths of what lies in a folder that a call names, sorted. One that is not known stays open.
+    fn named_list(&mut self, folder: &str) -> Vec<String> {
+        if pattern::is_open(folder) {
+            self.open("its configuration is a folder that is not known".to_owned());
+        }
+        self.list(folder)
     }
 
     fn is_file(&self, path: &str) -> bool {

@@ -36,12 +36,13 @@ struct Configuration {
 }
 
 impl Configuration {
-    fn read(call: &Call<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+    /// From the text that is at its path.
+    fn read(call: &Call<'_>, text: impl FnOnce(&str) -> Option<String>) -> Option<Self> {
         let folder = option(call.arguments, "-c", "")
             .or_else(|| call.variables.get("MAIL_CONFIG").map(String::as_str))
             .unwrap_or(FOLDER)
             .to_owned();
-        let text = reader.text(&format!("{folder}/main.cf"))?;
+        let text = text(&format!("{folder}/main.cf"))?;
         Some(Self {
             folder,
             parameters: parameters(&text),
@@ -87,8 +88,7 @@ impl Configuration {
 
 /// postfix: the script that does what it is asked for.
 pub fn control(call: &Call<'_>, reader: &mut Reader<'_>) {
-    let Some(configuration) = Configuration::read(call, reader) else {
-        reader.open("its main configuration is not in the image".to_owned());
+    let Some(configuration) = Configuration::read(call, |path| reader.named_text(path)) else {
         return;
     };
     let script = format!("{}/postfix-script", configuration.daemons(reader));
@@ -101,7 +101,7 @@ pub fn control(call: &Call<'_>, reader: &mut Reader<'_>) {
 
 /// master: every service of its table, and what local delivery is told to run.
 pub fn master(call: &Call<'_>, reader: &mut Reader<'_>) {
-    let Some(configuration) = Configuration::read(call, reader) else {
+    let Some(configuration) = Configuration::read(call, |path| reader.text(path)) else {
         // Another program of that name.
         return;
     };
@@ -142,7 +142,7 @@ pub fn master(call: &Call<'_>, reader: &mut Reader<'_>) {
 
 /// sendmail and its other names, where they are Postfix's.
 pub fn sendmail(call: &Call<'_>, reader: &mut Reader<'_>) {
-    if let Some(configuration) = Configuration::read(call, reader) {
+    if let Some(configuration) = Configuration::read(call, |path| reader.text(path)) {
         commands(&configuration, reader);
     }
 }

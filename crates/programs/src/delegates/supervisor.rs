@@ -8,7 +8,7 @@ use super::ini::{self, Continued, Section};
 use super::words;
 use super::{Call, MAX_FILES, Reader, folder_of, from_workdir, option};
 use crate::lookup::base_name;
-use crate::pattern::{self, ANY};
+use crate::pattern::ANY;
 
 /// Where the configuration is looked for, in that order, when no option names it.
 const PLACES: &[&str] = &[
@@ -23,10 +23,6 @@ const PLACES: &[&str] = &[
 /// supervisord: every program of its configuration.
 pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
     let named = option(call.arguments, "-c", "--configuration").map(|path| from_workdir(call, path));
-    if named.as_deref().is_some_and(pattern::is_open) {
-        reader.open("its configuration is a file that is not known".to_owned());
-        return;
-    }
     let found = named.or_else(|| {
         let places = PLACES.iter().map(|path| from_workdir(call, path));
         places.into_iter().find(|path| reader.is_file(path))

@@ -10,7 +10,7 @@ use super::ini::{self, Continued};
 use super::words;
 use super::{Call, Reader};
 use crate::lookup::base_name;
-use crate::pattern::{ANY, REST};
+use crate::pattern::{ANY, REST, is_open};
 use crate::wrappers::Inner;
 
 /// Where units are looked for, the first that has one counts.
@@ -332,7 +332,9 @@ fn environment(
             }
             "EnvironmentFile" => {
                 let pattern = specified(value.trim_start_matches('-'), unit);
-                for path in reader.glob(&pattern) {
+                // What a file that is not known sets are variables that are not known.
+                let paths = reader.glob(&pattern).into_iter();
+                for path in paths.filter(|path| !is_open(path)) {
                     let text = reader.text(&path).unwrap_or_default();
                     let lines = text
                         .lines()
