@@ -241,6 +241,24 @@ fn systemd() {
 }
 
 #[test]
+fn a_mount_is_told_with_its_own_unit() {
+    let files = root()
+        .file(
+            "/lib/systemd/system/basic.target",
+            "[Unit]\nWants=a.mount b.service\n",
+        )
+        .file("/lib/systemd/system/a.mount", "[Mount]\nWhere=/a\n")
+        .file(
+            "/lib/systemd/system/b.service",
+            "[Service]\nExecStart=/usr/bin/one\n",
+        );
+    let found = search(&files, "systemd");
+    let mut programs = found.programs.iter();
+    let mount = programs.find(|program| program.path == "/usr/bin/mount").unwrap();
+    assert_eq!(mount.found[0].place, "/lib/systemd/system/a.mount");
+}
+
+#[test]
 fn system_v() {
     let files = root()
         .file(

@@ -231,7 +231,8 @@ fn unit(name: &str, reader: &mut Reader<'_>) -> Vec<String> {
         next.insert(format!("{stem}.service"));
         next.insert(format!("{stem}@{ANY}.service"));
     }
-    if kind == "mount" && !settings.is_empty() {
+    if let Some((path, ..)) = settings.first().filter(|_| kind == "mount") {
+        reader.at_file(path);
         reader.command(vec!["mount".to_owned(), REST.to_owned()]);
         reader.command(vec!["umount".to_owned(), REST.to_owned()]);
     }
