@@ -136,7 +136,7 @@ pub fn embedded(files: &dyn Files, config: &Config, program: &mut AnalysedProgra
         });
         program
             .later
-            .embedded
+            .open
             .extend(std::mem::take(&mut reached.assumptions));
         let commands = std::mem::take(&mut reached.commands).into_iter();
         let parent = &program.program.path;

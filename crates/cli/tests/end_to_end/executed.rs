@@ -83,6 +83,30 @@ fn commands_of_an_embedded_interpreter_s_sources_are_followed() {
     assert_eq!(embedder.unwrap().executes, [2]);
 }
 
+/// The server is known, and linked, before it is found to be started in another way, too.
+#[test]
+fn the_environment_of_a_later_start_counts() {
+    let (Some(image), Some(programs)) = (image(), programs()) else {
+        return;
+    };
+    let script = b"#!/bin/sh\nLD_PRELOAD=/lib/preload.so LD_LIBRARY_PATH=/more server\n";
+    let image = image
+        .file("/lib/preload.so", &programs["preload"])
+        .file("/usr/bin/probe", script);
+    let archive = image.archive(None, None).display().to_string();
+    let report = report(&archive, &["--also", "server"]);
+    let server = report
+        .programs
+        .iter()
+        .find(|one| one.path == "/usr/bin/server")
+        .unwrap();
+    let calls: Vec<&str> = server.calls.iter().map(|call| call.name.as_str()).collect();
+    assert!(calls.contains(&"sync") && calls.contains(&"getpgid"), "{calls:?}");
+    let said = "with /more in LD_LIBRARY_PATH";
+    let mut assumptions = server.assumptions.iter();
+    assert!(assumptions.any(|one| one.detail.contains(said)), "{server:#?}");
+}
+
 #[test]
 fn words_of_the_arguments_of_what_executes_openly_are_command_lines() {
     let Some(image) = image() else { return };
