@@ -115,6 +115,8 @@ struct Question {
 pub struct AnalysedProgram {
     program: confine_programs::Program,
     linked: Linked,
+    /// The environment that it was linked with; scripts that are found later may set more.
+    linked_with: Environment,
     late_roots: BTreeSet<LateRoot>,
     solution: Solution,
     /// Assumptions about what is loaded or executed later.
@@ -143,7 +145,8 @@ impl<'a> Analysis<'a> {
         let added: Vec<AnalysedProgram> = programs
             .into_par_iter()
             .map(|program| {
-                let linked = link(files, store, &program.path, &environment(config, &program));
+                let linked_with = environment(config, &program);
+                let linked = link(files, store, &program.path, &linked_with);
                 let start_up = conventions::start_up_functions(&linked);
                 let late_roots = start_up.into_iter().map(|(object, symbol)| LateRoot {
                     object,
@@ -154,6 +157,7 @@ impl<'a> Analysis<'a> {
                     late_roots: late_roots.collect(),
                     program,
                     linked,
+                    linked_with,
                     solution: Solution::default(),
                     later: later::Later::default(),
                 };
@@ -272,6 +276,7 @@ impl<'a> Analysis<'a> {
             }
         }
         let known = self.programs.len();
+        let mut changed = BTreeSet::new();
         let mut new: BTreeMap<String, confine_programs::Program> = BTreeMap::new();
         // What is executed may bring other arguments of known programs, which may name more. It ends since what is
         // executed is a part of the arguments that a constant or the image's configuration has.
@@ -294,14 +299,14 @@ impl<'a> Analysis<'a> {
             for execution in &unheard {
                 // Another program may execute the same.
                 if !self.executed.contains_key(&execution.key()) {
-                    self.take_in(execution, &mut new);
+                    self.take_in(execution, &mut new, &mut changed);
                 }
             }
         }
-        // Interpreters of which another start was found load what their sources bring.
-        for index in 0..known {
+        // Programs of which another start was found load what their sources and their environment bring.
+        for index in changed {
             let program = &mut self.programs[index];
-            if !again.contains(&index) && later::load(self.files, self.config, &self.store, program) {
+            if later::load(self.files, self.config, &self.store, program) && !again.contains(&index) {
                 again.push(index);
             }
         }
@@ -310,8 +315,13 @@ impl<'a> Analysis<'a> {
         again
     }
 
-    /// Adds what an execution leads to.
-    fn take_in(&mut self, execution: &Execution, new: &mut BTreeMap<String, confine_programs::Program>) {
+    /// Adds what an execution leads to: new programs, and the indices of known ones that may load more by it.
+    fn take_in(
+        &mut self,
+        execution: &Execution,
+        new: &mut BTreeMap<String, confine_programs::Program>,
+        changed: &mut BTreeSet<usize>,
+    ) {
         let mut brought = confine_programs::find_executed(self.files, self.config, &execution.executed);
         if execution.is_told() {
             brought.executions.open.clear();
@@ -332,8 +342,13 @@ impl<'a> Analysis<'a> {
         }
         for program in brought.programs {
             let path = program.path.clone();
-            match self.programs.iter_mut().find(|known| known.program.path == path) {
-                Some(known) => merge(&mut known.program, program),
+            match self.programs.iter().position(|known| known.program.path == path) {
+                Some(index) => {
+                    if !program.interpreted.is_empty() || !program.environment.is_empty() {
+                        changed.insert(index);
+                    }
+                    merge(&mut self.programs[index].program, program);
+                }
                 None => match new.entry(path) {
                     Entry::Occupied(mut known) => merge(known.get_mut(), program),
                     Entry::Vacant(place) => {

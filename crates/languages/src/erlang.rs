@@ -78,6 +78,20 @@ pub fn follow(start: &Start<'_>) -> Reached {
     erlang.walk.reached
 }
 
+/// The same, since little of what is taken in depends on how the run-time system is started: but folders that another start
+/// names are not.
+pub fn everything(start: &Start<'_>) -> Reached {
+    let mut reached = follow(start);
+    let detail = "which programs in Erlang it runs is not known, nor what these execute: name it with --also";
+    reached.assume(
+        Open::OpenCommand,
+        start.place.to_owned(),
+        detail,
+        Effect::NotCovered,
+    );
+    reached
+}
+
 struct Erlang<'a> {
     start: Start<'a>,
     walk: Walk<'a>,
@@ -105,7 +119,7 @@ impl Erlang<'_> {
 
     fn below(&mut self, root: &str) {
         let files = self.start.files;
-        for path in folders::below(files, root, |name| name.ends_with(".so")) {
+        for path in self.walk.below(root, |name| name.ends_with(".so")) {
             if path.contains("/priv/") {
                 self.walk.module(
                     path,
@@ -114,14 +128,14 @@ impl Erlang<'_> {
                 );
             }
         }
-        for path in folders::below(files, root, |name| PROGRAMS.contains(&name)) {
+        for path in self.walk.below(root, |name| PROGRAMS.contains(&name)) {
             let is_program =
                 path.contains("/erts-") && files.resolve(&path).is_some_and(|file| file.is_executable());
             if is_program {
                 self.walk.command(vec![path], false, self.start.path, 1);
             }
         }
-        for path in folders::below(files, root, |name| name.ends_with(".beam")) {
+        for path in self.walk.below(root, |name| name.ends_with(".beam")) {
             if let Ok(bytes) = files.read(&path) {
                 self.module(&path, &bytes);
             }

@@ -1,10 +1,12 @@
 //! Folders of an image and what lies below them, bounded.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use confine_image::{FileKind, Files, Resolved};
 
 /// How many names are listed below one folder, and how deep.
 const MOST_NAMES: usize = 200_000;
-const DEEPEST: usize = 16;
+const DEEPEST: usize = 64;
 
 /// A path as seen from a folder.
 pub fn absolute(name: &str, folder: &str) -> String {
@@ -40,29 +42,61 @@ pub fn folder(files: &dyn Files, path: &str) -> Option<String> {
     (found.kind == FileKind::Folder).then_some(found.path)
 }
 
-/// The regular files below a folder that `wanted` takes by name, canonical and sorted.
-pub fn below(files: &dyn Files, folder: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut found = Vec::new();
+/// The regular files below a folder that `wanted` takes by name, canonical and sorted; and whether these are all.
+pub fn below(files: &dyn Files, folder: &str, wanted: impl Fn(&str) -> bool) -> (Vec<String>, bool) {
+    let mut found = BTreeSet::new();
+    let mut whole = true;
     let mut listed = 0;
-    let mut pending = vec![(folder.to_owned(), 0)];
-    // Bounded: so many names are listed at most, so deep; links may make a folder contain itself.
-    while let Some((here, depth)) = pending.pop() {
+    // Bounded: so many names are listed at most, so deep, and each folder once, from where it is the least deep.
+    let mut pending: VecDeque<(String, usize)> = self::folder(files, folder)
+        .into_iter()
+        .map(|path| (path, 0))
+        .collect();
+    let mut seen: BTreeSet<String> = pending.iter().map(|(path, _)| path.clone()).collect();
+    while let Some((here, depth)) = pending.pop_front() {
         for name in files.list(&here) {
             listed += 1;
             if listed > MOST_NAMES {
-                break;
+                return (found.into_iter().collect(), false);
             }
-            let path = format!("{}/{name}", here.trim_end_matches('/'));
-            match files.resolve(&path) {
-                Some(file) if file.kind == FileKind::Regular && wanted(&name) => found.push(file.path),
-                Some(file) if file.kind == FileKind::Folder && depth < DEEPEST => {
-                    pending.push((path, depth + 1));
+            match files.resolve(&format!("{}/{name}", here.trim_end_matches('/'))) {
+                Some(file) if file.kind == FileKind::Regular && wanted(&name) => {
+                    found.insert(file.path);
+                }
+                Some(file) if file.kind == FileKind::Folder => {
+                    if depth >= DEEPEST {
+                        whole = false;
+                    } else if seen.insert(file.path.clone()) {
+                        pending.push_back((file.path, depth + 1));
+                    }
                 }
                 _ => {}
             }
         }
     }
-    found.sort();
-    found.dedup();
-    found
+    (found.into_iter().collect(), whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use confine_image::MemoryFiles;
+
+    #[test]
+    fn each_folder_is_looked_at_once_and_what_is_left_out_is_told() {
+        let check = |files: &MemoryFiles, expected: &[&str], whole| {
+            let found = below(files, "/a", |name| name.ends_with(".so"));
+            let expected: Vec<String> = expected.iter().map(|path| (*path).to_owned()).collect();
+            assert_eq!(found, (expected, whole));
+        };
+        let files = MemoryFiles::new()
+            .file("/a/b/x.so", "")
+            .file("/a/b/x.c", "")
+            .file("/c/y.so", "")
+            .link("/a/b/again", "/a")
+            .link("/a/c", "../c");
+        check(&files, &["/a/b/x.so", "/c/y.so"], true);
+        let deep = format!("/a{}/z.so", "/d".repeat(DEEPEST + 1));
+        check(&files.file(&deep, ""), &["/a/b/x.so", "/c/y.so"], false);
+    }
 }

@@ -5,6 +5,7 @@
 //! an executable of the image. Misses, as assumptions: libraries that classes unpack from their archives, commands that
 //! are put together.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use confine_assumption::{Effect, Kind as Open};
@@ -59,9 +60,18 @@ pub fn follow(start: &Start<'_>) -> Reached {
     java.walk.reached
 }
 
-/// The same: little of what is taken in depends on how the virtual machine is started.
+/// The same, since little of what is taken in depends on how the virtual machine is started: but archives that another start
+/// names are not.
 pub fn everything(start: &Start<'_>) -> Reached {
-    follow(start)
+    let mut reached = follow(start);
+    let detail = "which programs in Java it runs is not known, nor what these execute: name it with --also";
+    reached.assume(
+        Open::OpenCommand,
+        start.place.to_owned(),
+        detail,
+        Effect::NotCovered,
+    );
+    reached
 }
 
 struct Java<'a> {
@@ -107,14 +117,14 @@ impl Java<'_> {
             );
             return;
         };
-        for path in folders::below(self.start.files, &home, |name| name.ends_with(".so")) {
+        for path in self.walk.below(&home, |name| name.ends_with(".so")) {
             self.walk.module(
                 path,
                 "it is a library of the virtual machine".to_owned(),
                 Roots::All,
             );
         }
-        for helper in folders::below(self.start.files, &home, |name| name == "jspawnhelper") {
+        for helper in self.walk.below(&home, |name| name == "jspawnhelper") {
             self.walk.command(vec![helper], false, self.start.path, 1);
         }
         let detail = "which classes it loads is not looked at: every library of the virtual machine is taken in, and of \
@@ -167,7 +177,7 @@ impl Java<'_> {
                 None if !["/usr/bin", "/usr/lib", "/usr/share", "/usr/local", "/bin", "/etc"]
                     .contains(&place.as_str()) =>
                 {
-                    files.extend(folders::below(self.start.files, &place, wanted));
+                    files.extend(self.walk.below(&place, wanted));
                 }
                 _ => {}
             }
@@ -188,51 +198,36 @@ impl Java<'_> {
     }
 
     fn archive(&mut self, file: &str, bytes: &[u8]) {
-        let mut packed = false;
-        let mut classes: Vec<(String, Vec<u8>)> = Vec::new();
-        let mut inner: Vec<Vec<u8>> = Vec::new();
+        let packed = Cell::new(false);
+        let wanted = |name: &str, endings: &[&str]| {
+            packed.set(packed.get() || name.ends_with(".so"));
+            endings.iter().any(|ending| name.ends_with(ending))
+        };
+        let mut whole_inner = true;
         let whole = zip::each(
             bytes,
-            |name| {
-                packed |= name.ends_with(".so");
-                [".class", ".jsp", ".jar"]
-                    .iter()
-                    .any(|ending| name.ends_with(ending))
-            },
+            |name| wanted(name, &[".class", ".jsp", ".jspx", ".jar"]),
             |name, content| {
-                if name.ends_with(".jar") {
-                    inner.push(content.to_vec());
-                } else if is_of_interest(content) {
-                    classes.push((name.to_owned(), content.to_vec()));
+                if !name.ends_with(".jar") {
+                    self.class(&format!("{file}!{name}"), content);
+                    return;
                 }
+                // An archive within one: a web application's libraries. Those within these do not count.
+                whole_inner &= zip::each(
+                    content,
+                    |name| wanted(name, &[".class"]),
+                    |name, content| self.class(&format!("{file}!{name}"), content),
+                );
             },
         );
-        // An archive within one: a web application's libraries. Those within these do not count.
-        for archive in inner {
-            zip::each(
-                &archive,
-                |name| {
-                    packed |= name.ends_with(".so");
-                    name.ends_with(".class")
-                },
-                |name, content| {
-                    if is_of_interest(content) {
-                        classes.push((name.to_owned(), content.to_vec()));
-                    }
-                },
-            );
-        }
-        for (name, content) in classes {
-            self.class(&format!("{file}!{name}"), &content);
-        }
         let mut assume = |detail: &str| {
             self.walk
                 .assume(Open::OpenLibrary, file.to_owned(), detail, Effect::NotCovered);
         };
-        if packed {
+        if packed.get() {
             assume("holds libraries that its classes may unpack and load: their code is not looked at");
         }
-        if !whole {
+        if !(whole && whole_inner) {
             assume("could not be read as a whole: what its classes load and execute is not known");
         }
     }
@@ -320,7 +315,54 @@ impl Java<'_> {
     }
 }
 
-fn is_of_interest(class: &[u8]) -> bool {
-    let mentions = |wanted: &[u8]| class.windows(wanted.len()).any(|window| window == wanted);
-    mentions(LOADS) || STARTS.iter().any(|name| mentions(name))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zip::tests::archive;
+    use confine_image::MemoryFiles;
+    use std::collections::BTreeMap;
+
+    /// The commands of an archive in the working folder, and what is said of it.
+    fn check(bytes: Vec<u8>, expected: &[&str], said: &[&str]) {
+        let files = MemoryFiles::new()
+            .program("/bin/ls", "\x7fELF")
+            .file("/srv/x.jar", bytes);
+        let reached = follow(&Start {
+            files: &files,
+            named: "/usr/bin/java",
+            path: "/usr/bin/java",
+            arguments: &[],
+            workdir: "/srv",
+            variables: &BTreeMap::new(),
+            input: None,
+            place: "Cmd",
+        });
+        let commands = reached.commands.iter().map(|command| command.words.join(" "));
+        assert_eq!(commands.collect::<Vec<_>>(), expected);
+        let open = reached.assumptions.iter().filter(|one| one.place == "/srv/x.jar");
+        let open: Vec<&str> = open.map(|one| one.detail.as_str()).collect();
+        assert_eq!(open.len(), said.len(), "{open:?}");
+        assert!(
+            open.iter().zip(said).all(|(one, part)| one.contains(part)),
+            "{open:?}"
+        );
+    }
+
+    #[test]
+    fn classes_and_pages_of_archives_are_looked_at() {
+        let class = b"\x01java/lang/ProcessBuilder\x01\0\x07/bin/ls";
+        let page = b"new ProcessBuilder(\"ls\")";
+        check(archive("X.class", class), &["/bin/ls"], &[]);
+        check(archive("x.jsp", page), &["ls"], &[]);
+        check(archive("x.jspx", page), &["ls"], &[]);
+        check(archive("y.jar", &archive("X.class", class)), &["/bin/ls"], &[]);
+    }
+
+    #[test]
+    fn what_is_not_looked_at_in_archives_is_told() {
+        let broken = "could not be read as a whole";
+        check(b"PK".to_vec(), &[], &[broken]);
+        check(archive("y.jar", b"PK"), &[], &[broken]);
+        check(archive("y.jar", &archive("y.so", b"")), &[], &["may unpack"]);
+    }
 }

@@ -115,7 +115,7 @@ pub const LANGUAGES: &[Language] = &[
         interpreters: &["erlexec", "beam.smp", "beam", "escript"],
         export: None,
         follow: erlang::follow,
-        everything: erlang::follow,
+        everything: erlang::everything,
     },
 ];
 

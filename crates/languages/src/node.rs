@@ -254,26 +254,21 @@ impl<'a> Node<'a> {
         while let Some(source) = self.walk.next() {
             self.source(&source);
         }
-        let mut below: Vec<String> = FOLDERS.iter().map(|folder| (*folder).to_owned()).collect();
         let sources = self.walk.reached.sources.iter();
-        let own: BTreeSet<String> = sources
-            .map(|source| folders::parent(source).to_owned())
-            .filter(|folder| !FOLDERS.iter().any(|known| folder.starts_with(known)) && folder != "/")
-            .collect();
-        below.extend(own);
-        if self.start.workdir != "/" {
-            below.push(self.start.workdir.to_owned());
-        }
-        below.push("/node_modules".to_owned());
-        let mut done: BTreeSet<String> = BTreeSet::new();
-        for folder in below {
-            // One folder below another is looked at with that.
-            if done.iter().any(|known| folder.starts_with(&format!("{known}/")))
-                || !done.insert(folder.clone())
-            {
-                continue;
-            }
-            for path in folders::below(self.start.files, &folder, |name| name.ends_with(".node")) {
+        let own = sources.map(|source| folders::parent(source));
+        let mut below: BTreeSet<&str> = own.chain([self.start.workdir]).collect();
+        below.remove("/");
+        below.extend(FOLDERS);
+        below.insert("/node_modules");
+        // One folder below another is looked at with that.
+        let first = below.iter().filter(|folder| {
+            let above = std::iter::successors(Some(**folder), |folder| Some(folders::parent(folder)));
+            let mut above = above.skip(1).take_while(|folder| folder.len() > 1);
+            !above.any(|folder| below.contains(folder))
+        });
+        let first: Vec<String> = first.map(|folder| (*folder).to_owned()).collect();
+        for folder in first {
+            for path in self.walk.below(&folder, |name| name.ends_with(".node")) {
                 self.walk
                     .module(path, "it lies where Node looks for add-ons".to_owned(), ROOTS);
             }

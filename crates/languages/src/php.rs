@@ -144,7 +144,7 @@ impl<'a> Php<'a> {
             roots.insert(self.start.workdir.to_owned());
         }
         for folder in CONFIGURATION {
-            for path in folders::below(files, folder, |_| true) {
+            for path in self.walk.below(folder, |_| true) {
                 let small = folders::regular(files, &path).is_some_and(|file| file.size <= LONGEST_FILE);
                 let Some(bytes) = files.read(&path).ok().filter(|_| small) else {
                     continue;
@@ -167,7 +167,7 @@ impl<'a> Php<'a> {
         }
         let mut served: Vec<String> = Vec::new();
         for root in &roots {
-            let scripts = folders::below(files, root, |name| {
+            let scripts = self.walk.below(root, |name| {
                 [".php", ".phtml", ".inc"]
                     .iter()
                     .any(|ending| name.ends_with(ending))

@@ -16,7 +16,7 @@ mod search;
 mod tokens;
 
 use confine_assumption::{Effect, Kind};
-use confine_image::{FileKind, Files};
+use confine_image::FileKind;
 
 use crate::reached::Reached;
 use crate::walk::{Source, Walk};
@@ -151,6 +151,13 @@ impl<'a> Python<'a> {
             walk: Walk::new(start.files),
             dynamic: Dynamic::default(),
         };
+        for file in std::mem::take(&mut python.search.left_out) {
+            python.walk.open = true;
+            let detail = "a part of the module search path that cannot be read or is too large";
+            python
+                .walk
+                .assume(Kind::UnreadableFile, file, detail, Effect::NotCovered);
+        }
         for module in START_UP {
             python.search.import(&mut python.walk, module, "Python itself");
         }
@@ -258,7 +265,7 @@ impl<'a> Python<'a> {
         if self.walk.open {
             let entries = self.search.entries().to_vec();
             for entry in entries {
-                for path in compiled_below(self.start.files, &entry) {
+                for path in compiled_below(&mut self.walk, &entry) {
                     self.walk
                         .module(path, "it lies on Python's search path".to_owned(), search::ROOTS);
                 }
@@ -328,16 +335,15 @@ impl<'a> Python<'a> {
 }
 
 /// The compiled modules below a folder of the search path; of the root, those of its packages.
-fn compiled_below(files: &dyn Files, entry: &str) -> Vec<String> {
+fn compiled_below(walk: &mut Walk<'_>, entry: &str) -> Vec<String> {
     let compiled = |name: &str| name.ends_with(".so");
     if entry != "/" {
-        return folders::below(files, entry, compiled);
+        return walk.below(entry, compiled);
     }
+    let files = walk.files;
     let packages = files.list("/").into_iter().map(|name| format!("/{name}"));
     let packages = packages.filter(|path| folders::regular(files, &format!("{path}/__init__.py")).is_some());
-    packages
-        .flat_map(|path| folders::below(files, &path, compiled))
-        .collect()
+    packages.flat_map(|path| walk.below(&path, compiled)).collect()
 }
 
 /// A program in an archive begins with a first line or with the archive's own mark.

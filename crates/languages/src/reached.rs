@@ -17,7 +17,8 @@ pub struct Reached {
     pub commands: BTreeSet<Command>,
     /// What stays open.
     pub assumptions: BTreeSet<Assumption>,
-    /// The place of a source that makes system calls by numbers of its own.
+    /// The place of a source that makes system calls by numbers of its own, or of a start of which sources are not known or
+    /// were not read, so that they may.
     pub calls_by_number: Option<String>,
 }
 
@@ -52,6 +53,18 @@ pub struct Command {
     pub source: String,
     /// The line in it, from 1.
     pub line: usize,
+}
+
+impl Command {
+    /// The command line that it is.
+    #[must_use]
+    pub fn argv(&self) -> Vec<String> {
+        let shell = ["/bin/sh", "-c"].into_iter().filter(|_| self.shell);
+        shell
+            .map(str::to_owned)
+            .chain(self.words.iter().cloned())
+            .collect()
+    }
 }
 
 impl Reached {

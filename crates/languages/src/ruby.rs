@@ -57,6 +57,10 @@ const FOLDERS: &[(&str, bool)] = &[
     ("/usr/local/bundle", false),
 ];
 
+/// How many folders of libraries are looked at, and how deep.
+const MOST_FOLDERS: usize = 4096;
+const DEEPEST: usize = 16;
+
 /// Options that take the next word as their value.
 const VALUED: &[&str] = &["-C", "-E", "-F", "-I", "-K", "-T", "-W", "-x", "--encoding"];
 
@@ -125,6 +129,7 @@ struct Ruby<'a> {
 impl<'a> Ruby<'a> {
     fn new(start: &Start<'a>) -> Self {
         let mut path = Vec::new();
+        let mut walk = Walk::new(start.files);
         let set = start
             .variables
             .get("RUBYLIB")
@@ -133,11 +138,17 @@ impl<'a> Ruby<'a> {
         path.extend(set.map(|folder| folders::absolute(folder, start.workdir)));
         path.push(folders::absolute("lib", start.workdir));
         for (folder, _) in FOLDERS {
-            library_folders(start.files, folder, &mut path);
+            if !library_folders(start.files, folder, &mut path) {
+                walk.open = true;
+                let detail =
+                    "holds more folders of libraries, or deeper ones, than sources are looked for in";
+                let folder = (*folder).to_owned();
+                walk.assume(Open::UnreadableFile, folder, detail, Effect::NotCovered);
+            }
         }
         Self {
             start: *start,
-            walk: Walk::new(start.files),
+            walk,
             path,
         }
     }
@@ -151,6 +162,13 @@ impl<'a> Ruby<'a> {
             detail,
             Effect::NotCovered,
         );
+        self.may_call_by_number();
+    }
+
+    /// What was not read may ask for any call.
+    fn may_call_by_number(&mut self) {
+        let place = self.start.place.to_owned();
+        self.walk.reached.calls_by_number.get_or_insert(place);
     }
 
     fn file(&mut self, name: &str) -> bool {
@@ -196,12 +214,15 @@ impl<'a> Ruby<'a> {
             self.calls(&source, &tokens);
             script::executions(&mut self.walk, &source, &tokens, FUNCTIONS, self.start.named);
         }
+        if self.walk.open {
+            self.may_call_by_number();
+        }
         let mut below: Vec<String> = FOLDERS.iter().map(|(folder, _)| (*folder).to_owned()).collect();
         if self.start.workdir != "/" {
             below.push(self.start.workdir.to_owned());
         }
         for folder in below {
-            for path in folders::below(self.start.files, &folder, |name| name.ends_with(".so")) {
+            for path in self.walk.below(&folder, |name| name.ends_with(".so")) {
                 self.walk
                     .module(path, "it lies where Ruby looks for extensions".to_owned(), ROOTS);
             }
@@ -241,15 +262,18 @@ impl<'a> Ruby<'a> {
     }
 }
 
-/// The folders of libraries below one: itself, those of versions and architectures, and each gem's `lib`.
-fn library_folders(files: &dyn Files, folder: &str, found: &mut Vec<String>) {
+/// The folders of libraries below one: itself, those of versions and architectures, and each gem's `lib`;
+/// whether these are all.
+fn library_folders(files: &dyn Files, folder: &str, found: &mut Vec<String>) -> bool {
+    let mut whole = true;
     let mut pending = vec![(folder.to_owned(), 0)];
     // Bounded in depth, and each folder is listed once.
     while let Some((here, depth)) = pending.pop() {
         let Some(path) = folders::folder(files, &here).filter(|path| !found.contains(path)) else {
             continue;
         };
-        if depth > 5 || found.len() > 4096 {
+        if depth > DEEPEST || found.len() > MOST_FOLDERS {
+            whole = false;
             continue;
         }
         for name in files.list(&path) {
@@ -272,4 +296,5 @@ fn library_folders(files: &dyn Files, folder: &str, found: &mut Vec<String>) {
         }
         found.push(path);
     }
+    whole
 }

@@ -1,11 +1,10 @@
-//! What the scripting languages with C's or the shell's look have in common: their tokens, and what calls execute.
+//! What calls execute in the scripting languages with C's or the shell's look.
 //!
-//! The scanner keeps to single lines: a text that does not end on its line is read as if it were code, and a comment
-//! that has no end is none. So whatever is taken for something else (a quote within a pattern, a text over several
-//! lines), what follows on the next lines is read, and nothing is swallowed but the rest of one line.
-//!
-//! Over-reports: what stands in texts over several lines. Misses: what follows a quote of a pattern on the same line;
-//! functions that are fetched by a text.
+//! Misses: functions that are fetched by a text.
+
+mod scanner;
+
+pub use scanner::{Grammar, tokens};
 
 use crate::tokens::{Kind, Token, Values, list, whole_list};
 use crate::walk::{Source, Walk};
@@ -13,21 +12,6 @@ use crate::{HOLE, MORE};
 
 /// How many tokens a call without brackets is looked at for.
 const MOST_TOKENS: usize = 256;
-
-/// How a language writes comments and texts.
-pub struct Grammar {
-    /// What begins a comment to the end of the line.
-    pub line_comments: &'static [&'static str],
-    /// Whether `/*` begins a comment up to `*/`.
-    pub block_comments: bool,
-    /// What begins an expression in a text with double quotes or backticks; it ends with a brace, or with the name where
-    /// this is a `$`.
-    pub interpolation: &'static str,
-    /// Whether backticks hold a command for a shell.
-    pub backticks_execute: bool,
-    /// Characters that names may hold besides letters, digits and `_`.
-    pub more_letters: &'static str,
-}
 
 /// Where a function has its command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,189 +32,6 @@ pub struct Function {
     pub shape: Shape,
     /// Names of what it may be called on: none at all, or one of these.
     pub of: &'static [&'static str],
-}
-
-/// Cuts a text into tokens.
-pub fn tokens(grammar: &Grammar, text: &[u8]) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut block = false;
-    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
-        let mut scanner = Line {
-            grammar,
-            text: line,
-            at: 0,
-            line: index + 1,
-            tokens: &mut tokens,
-        };
-        if block {
-            let Some(end) = find(line, b"*/") else { continue };
-            scanner.at = end + 2;
-        }
-        block = scanner.scan();
-        if block && !text_has_end(text, index) {
-            block = false;
-        }
-        tokens.push(Token {
-            kind: Kind::Break,
-            line: index + 1,
-        });
-    }
-    tokens
-}
-
-/// Whether a comment that begins on this line, counted from 0, has an end: looked for once for each.
-fn text_has_end(text: &[u8], line: usize) -> bool {
-    let mut after = text
-        .split(|byte| *byte == b'\n')
-        .skip(line + 1)
-        .take(MOST_COMMENT_LINES);
-    after.any(|line| find(line, b"*/").is_some())
-}
-
-/// How many lines a comment may have.
-const MOST_COMMENT_LINES: usize = 2000;
-
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len()).position(|window| window == wanted)
-}
-
-struct Line<'t> {
-    grammar: &'t Grammar,
-    text: &'t [u8],
-    at: usize,
-    line: usize,
-    tokens: &'t mut Vec<Token>,
-}
-
-impl Line<'_> {
-    fn rest(&self) -> &[u8] {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn push(&mut self, kind: Kind) {
-        let line = self.line;
-        self.tokens.push(Token { kind, line });
-    }
-
-    /// Reads the line; whether it ends within a comment.
-    fn scan(&mut self) -> bool {
-        // Bounded: each turn moves on.
-        while let Some(byte) = self.rest().first().copied() {
-            let before = self.at.checked_sub(1).and_then(|at| self.text.get(at)).copied();
-            let apart =
-                before.is_none_or(|before| before.is_ascii_whitespace() || b";{}(),".contains(&before));
-            if apart
-                && self
-                    .grammar
-                    .line_comments
-                    .iter()
-                    .any(|mark| self.rest().starts_with(mark.as_bytes()))
-            {
-                return false;
-            }
-            if apart && self.grammar.block_comments && self.rest().starts_with(b"/*") {
-                match find(self.text.get(self.at + 2..).unwrap_or_default(), b"*/") {
-                    Some(end) => {
-                        self.at += end + 4;
-                        continue;
-                    }
-                    None => return true,
-                }
-            }
-            match byte {
-                b'\'' | b'"' | b'`' => self.quoted(byte),
-                _ if byte.is_ascii_whitespace() => self.at += 1,
-                _ if self.is_letter(byte) => {
-                    let length = self
-                        .rest()
-                        .iter()
-                        .take_while(|byte| self.is_letter(**byte))
-                        .count();
-                    let word =
-                        String::from_utf8_lossy(self.rest().get(..length).unwrap_or_default()).into_owned();
-                    self.at += length;
-                    self.push(Kind::Word(word));
-                }
-                _ => {
-                    self.push(Kind::Mark(char::from(byte)));
-                    self.at += 1;
-                }
-            }
-        }
-        false
-    }
-
-    fn is_letter(&self, byte: u8) -> bool {
-        byte.is_ascii_alphanumeric()
-            || byte == b'_'
-            || byte >= 0x80
-            || self.grammar.more_letters.as_bytes().contains(&byte)
-    }
-
-    /// A text that ends on this line; a quote alone is a mark.
-    fn quoted(&mut self, quote: u8) {
-        let text = self.text;
-        let mut content: Vec<u8> = Vec::new();
-        let mut at = self.at + 1;
-        // Bounded: each turn moves on.
-        while let Some(byte) = text.get(at).copied() {
-            let rest = text.get(at..).unwrap_or_default();
-            let interpolation = self.grammar.interpolation.as_bytes();
-            if byte == quote {
-                self.at = at + 1;
-                let text = String::from_utf8_lossy(&content).into_owned();
-                let executes = quote == b'`' && self.grammar.backticks_execute;
-                self.push(if executes {
-                    Kind::Shell(text)
-                } else {
-                    Kind::Text(text)
-                });
-                return;
-            }
-            if byte == b'\\' {
-                match rest.get(1) {
-                    Some(b'n') => content.push(b'\n'),
-                    Some(b't') => content.push(b'\t'),
-                    Some(next) if next.is_ascii_alphanumeric() => content.extend(HOLE.to_string().bytes()),
-                    Some(next) => content.push(*next),
-                    None => break,
-                }
-                at += 2;
-            } else if quote != b'\'' && !interpolation.is_empty() && rest.starts_with(interpolation) {
-                content.extend(HOLE.to_string().bytes());
-                at += interpolation.len();
-                at += match interpolation {
-                    b"$" => rest
-                        .iter()
-                        .skip(1)
-                        .take_while(|byte| byte.is_ascii_alphanumeric() || b"_{}[]>-:'".contains(byte))
-                        .count(),
-                    _ => braced(text.get(at..).unwrap_or_default()),
-                };
-            } else {
-                content.push(byte);
-                at += 1;
-            }
-        }
-        self.at += 1;
-        self.push(Kind::Mark(char::from(quote)));
-    }
-}
-
-/// How long an expression is, its closing brace included.
-fn braced(text: &[u8]) -> usize {
-    let mut depth = 1_usize;
-    for (index, byte) in text.iter().enumerate() {
-        match byte {
-            b'{' => depth += 1,
-            b'}' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return index + 1;
-        }
-    }
-    text.len()
 }
 
 /// Follows everything that a source executes.
@@ -497,5 +298,14 @@ mod tests {
         check("text = 'over\nlines'\nsystem('b')", &["$ b"]);
         check("/* no end\nsystem('b')", &["$ b"]);
         check("\"a # b\"; system('c')", &["$ c"]);
+    }
+
+    #[test]
+    fn expressions_within_texts_end_with_their_brace() {
+        check("system(\"a #{b} c\")", &["$ a _ c"]);
+        check("system(\"a #{b({c}, {})}#{d} e\")", &["$ a _ e"]);
+        check("system(\"a #{b'}\"); system('c')", &["$ a _", "$ c"]);
+        check("x \"a#{b\"; system('c')", &["$ c"]);
+        check("x \"a#{{b}\"; system('c')", &["$ c"]);
     }
 }

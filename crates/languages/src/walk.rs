@@ -58,6 +58,22 @@ impl<'a> Walk<'a> {
         found
     }
 
+    /// The regular files below a folder that `wanted` takes by name, canonical and sorted.
+    pub fn below(&mut self, folder: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let (found, whole) = folders::below(self.files, folder, wanted);
+        if !whole {
+            self.open = true;
+            let detail = "holds more files, or deeper ones, than are looked at";
+            self.assume(
+                Kind::UnreadableFile,
+                folder.to_owned(),
+                detail,
+                Effect::NotCovered,
+            );
+        }
+        found
+    }
+
     /// A source that is come to, by its canonical path.
     pub fn add(&mut self, path: String) {
         if self.seen.contains(&path) {

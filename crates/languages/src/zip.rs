@@ -85,11 +85,11 @@ fn number(bytes: &[u8], offset: usize, length: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
     /// An archive with one stored file.
-    fn archive(name: &str, content: &[u8]) -> Vec<u8> {
+    pub fn archive(name: &str, content: &[u8]) -> Vec<u8> {
         let short = |value: usize| u16::try_from(value).unwrap_or_default().to_le_bytes().to_vec();
         let long = |value: usize| u32::try_from(value).unwrap_or_default().to_le_bytes().to_vec();
         let mut bytes = [b"PK\x03\x04".to_vec(), vec![0; 22], short(name.len()), short(0)].concat();

@@ -67,6 +67,27 @@ fn node_follows_packages_and_takes_their_add_ons() {
     );
 }
 
+/// The name of a folder may begin with that of another, which does not hold it.
+#[test]
+fn node_takes_add_ons_of_every_source_s_folder() {
+    let files = MemoryFiles::new()
+        .file("/usr/share/nodejs-x/x.js", "")
+        .file("/usr/share/nodejs-x/build/x.node", "\x7fELF")
+        .file("/usr/share/nodejs/y/y.node", "\x7fELF")
+        .file("/srv/z.node", "\x7fELF");
+    check(
+        &files,
+        "/usr/bin/node",
+        &["/usr/share/nodejs-x/x.js"],
+        &[
+            "/srv/z.node",
+            "/usr/share/nodejs-x/build/x.node",
+            "/usr/share/nodejs/y/y.node",
+        ],
+        &[],
+    );
+}
+
 #[test]
 fn ruby_follows_requires_and_takes_extensions() {
     let files = MemoryFiles::new()
@@ -169,4 +190,28 @@ fn ruby_says_whether_it_calls_by_number() {
     assert!(calls("syscall 39"));
     assert!(calls("send(:syscall, 39)"));
     assert!(!calls("# syscall 39\nputs 'Linux-syscall-note'"));
+}
+
+#[test]
+fn ruby_that_is_not_read_may_call_by_number() {
+    let files = MemoryFiles::new()
+        .file("/srv/x.rb", "puts 1")
+        .file("/srv/large.rb", vec![b' '; 9 << 20]);
+    let calls = |arguments: &[&str]| follow(&files, "/usr/bin/ruby", arguments).calls_by_number;
+    assert_eq!(calls(&["x.rb"]), None);
+    assert_eq!(calls(&["-e", "puts 1"]), None);
+    for arguments in [&["large.rb"][..], &["missing.rb"], &[]] {
+        assert_eq!(calls(arguments).as_deref(), Some("Cmd"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn folders_of_libraries_that_are_too_deep_are_told() {
+    let open = |depth: usize| {
+        let path = format!("/usr/lib/ruby{}/x.rb", "/lib".repeat(depth));
+        let files = MemoryFiles::new().file("/srv/x.rb", "").file(&path, "");
+        !follow(&files, "/usr/bin/ruby", &["x.rb"]).assumptions.is_empty()
+    };
+    assert!(!open(16));
+    assert!(open(17));
 }

@@ -165,3 +165,17 @@ fn an_interpreter_that_starts_itself_is_one_program() {
     let text = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import ssl'])";
     check(&image(), &["-c", text], "_ssl", &[]);
 }
+
+#[test]
+fn a_part_of_the_search_path_that_is_not_read_is_told() {
+    let open = |length: usize| {
+        let image = image()
+            .file(&format!("{SITE}/x.pth"), "#".repeat(length))
+            .file("/srv/x.py", "");
+        let reached = follow(&image, &["x.py"]);
+        let mut assumptions = reached.assumptions.iter();
+        assumptions.any(|one| one.place == format!("{SITE}/x.pth") && one.effect == Effect::NotCovered)
+    };
+    assert!(!open(1 << 16));
+    assert!(open((1 << 16) + 1));
+}

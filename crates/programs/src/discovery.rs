@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_image::{Config, FileKind, Files};
-use confine_languages::{Command, Reached};
+use confine_languages::Reached;
 
 use crate::builtins::Dialect;
+use crate::interpreted::{SourceCommands, Starts};
 use crate::lookup::{self, Content, Located};
 use crate::pattern::{self, REST};
 use crate::{Executions, Found, Program, Programs, Script, multicall};
@@ -100,10 +101,8 @@ pub struct Discovery<'a> {
     seen: BTreeSet<UnitKey>,
     calls: BTreeMap<(String, String), usize>,
     requests: BTreeSet<Request>,
-    /// The arguments that interpreters were started with, by their paths.
-    pub(crate) starts: BTreeMap<String, BTreeSet<Vec<String>>>,
-    /// What sources execute that was followed.
-    pub(crate) source_commands: BTreeSet<Command>,
+    pub(crate) starts: Starts,
+    pub(crate) source_commands: SourceCommands,
     delegated: BTreeSet<DelegateKey>,
 }
 
@@ -121,8 +120,8 @@ impl<'a> Discovery<'a> {
             seen: BTreeSet::new(),
             calls: BTreeMap::new(),
             requests: BTreeSet::new(),
-            starts: BTreeMap::new(),
-            source_commands: BTreeSet::new(),
+            starts: Starts::new(),
+            source_commands: SourceCommands::new(),
             delegated: BTreeSet::new(),
         }
     }
@@ -162,6 +161,13 @@ impl<'a> Discovery<'a> {
     /// Records what stays open.
     pub fn assume(&mut self, kind: Kind, context: &Context, detail: String) {
         self.assume_with(kind, context, detail, Effect::NotCovered);
+    }
+
+    /// Records that a program which is started here executes something that is not known.
+    pub(crate) fn assume_by(&mut self, path: &str, context: &Context, detail: String) {
+        let mut context = context.clone();
+        context.by = Some(path.to_owned());
+        self.assume(Kind::OpenCommand, &context, detail);
     }
 
     /// Records what stays open and what was done about it.
@@ -367,9 +373,7 @@ impl<'a> Discovery<'a> {
         }
         if self.delegated.len() >= MAX_DELEGATED {
             let detail = "more programs that read configurations than are followed".to_owned();
-            let mut context = context.clone();
-            context.by = Some(path.to_owned());
-            self.assume(Kind::OpenCommand, &context, detail);
+            self.assume_by(path, context, detail);
             return false;
         }
         self.delegated.insert(key)

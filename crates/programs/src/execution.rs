@@ -115,10 +115,7 @@ impl Discovery<'_> {
             self.awk(&name, arguments, &path, request);
         }
         if let Some(detail) = other_languages::open_reason(&name, arguments) {
-            let mut context = request.context.clone();
-            context.parent = Some(path.clone());
-            context.by = Some(path.clone());
-            self.assume(Kind::OpenCommand, &context, detail);
+            self.assume_by(&path, &request.context, detail);
         }
         let Some((inner, reason)) = wrappers::inner(&name, arguments, &request.context.variables)
             .or_else(|| wrappers::inner(resolved, arguments, &request.context.variables))
@@ -205,9 +202,7 @@ impl Discovery<'_> {
                     );
                 }
                 Executes::Open(detail) => {
-                    let mut context = request.context.clone();
-                    context.parent = Some(path.to_owned());
-                    self.assume(Kind::OpenCommand, &context, format!("{name}: {detail}"));
+                    self.assume_by(path, &request.context, format!("{name}: {detail}"));
                 }
             }
         }
@@ -215,6 +210,12 @@ impl Discovery<'_> {
 
     /// Follows what a program has executed by a configuration of the image; whether it is such a program.
     fn delegate(&mut self, name: &str, path: &str, argv: &[String], request: &Request) -> bool {
+        if !delegates::is_delegate(name) {
+            return false;
+        }
+        if !self.is_new_delegate(path, argv, &request.context) {
+            return true;
+        }
         let call = Call {
             name,
             path,
@@ -226,9 +227,6 @@ impl Discovery<'_> {
         let Some((findings, reason)) = delegates::follow(self.files, &call) else {
             return false;
         };
-        if !self.is_new_delegate(path, argv, &request.context) {
-            return true;
-        }
         for finding in findings {
             let mut context = request.context.clone();
             if let Some(file) = finding.file {
@@ -246,10 +244,7 @@ impl Discovery<'_> {
                     self.wrapped(inner, name, reason, path, &inner_request);
                 }
                 Err(detail) => {
-                    context.parent = Some(path.to_owned());
-                    context.by = Some(path.to_owned());
-                    let detail = format!("{name}: {detail}");
-                    self.assume(Kind::OpenCommand, &context, detail);
+                    self.assume_by(path, &context, format!("{name}: {detail}"));
                 }
             }
         }

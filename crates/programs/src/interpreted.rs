@@ -1,13 +1,26 @@
 //! Programs in languages that [`confine_languages`] follows: what their sources execute is followed as a script's
 //! commands are, what they load is kept with the interpreter.
 
-use confine_languages::{Language, Reached, Start};
+use std::collections::{BTreeMap, BTreeSet};
+
+use confine_languages::{Command, Language, Reached, Start};
 
 use crate::discovery::{Context, Discovery, Request, readable};
 use crate::lookup::Located;
 
 /// How many ways to start one interpreter are followed, each through all sources that it leads to.
 const MOST_STARTS: usize = 12;
+
+/// What tells one start of an interpreter from another: the name that leads to it, by which a virtual environment goes,
+/// arguments, environment and input.
+type StartKey = (String, Vec<String>, BTreeMap<String, String>, Option<String>);
+
+/// The starts of interpreters that were followed, by their paths.
+pub type Starts = BTreeMap<String, BTreeSet<StartKey>>;
+
+/// The commands of sources that were followed: the interpreter that reaches the source and its environment, too, as it is
+/// this one that executes them.
+pub type SourceCommands = BTreeSet<(String, BTreeMap<String, String>, Command)>;
 
 impl Discovery<'_> {
     /// An interpreter that is started like this.
@@ -22,7 +35,13 @@ impl Discovery<'_> {
         let place = request.context.place.clone();
         // Sources start each other: each way to start counts once, and past the bound one that stands for all.
         let starts = self.starts.entry(path.to_owned()).or_default();
-        if starts.len() > MOST_STARTS || !starts.insert(arguments.to_vec()) {
+        let key = (
+            located.named.clone(),
+            arguments.to_vec(),
+            request.context.variables.clone(),
+            request.context.input.clone(),
+        );
+        if starts.len() > MOST_STARTS || !starts.insert(key) {
             return;
         }
         let too_many = starts.len() > MOST_STARTS;
@@ -44,7 +63,12 @@ impl Discovery<'_> {
             self.keep_assumption(path, assumption);
         }
         for command in std::mem::take(&mut reached.commands) {
-            if !self.source_commands.insert(command.clone()) {
+            let key = (
+                path.to_owned(),
+                request.context.variables.clone(),
+                command.clone(),
+            );
+            if !self.source_commands.insert(key) {
                 continue;
             }
             let is_file = reached.sources.contains(&command.source);
@@ -56,6 +80,7 @@ impl Discovery<'_> {
                 let argv = Vec::new();
                 self.keep_script(&command.source, path, &Request { argv, how, context });
             }
+            let argv = command.argv();
             let context = Context {
                 place: command.source.clone(),
                 line: Some(command.line),
@@ -66,19 +91,11 @@ impl Discovery<'_> {
                 variables: request.context.variables.clone(),
                 input: None,
             };
-            let words = command.words;
             let how = format!(
                 "`{}` by a source in {}",
-                readable(words.first().map_or("", String::as_str)),
+                readable(command.words.first().map_or("", String::as_str)),
                 language.name
             );
-            let argv = match command.shell {
-                true => ["/bin/sh".to_owned(), "-c".to_owned()]
-                    .into_iter()
-                    .chain(words)
-                    .collect(),
-                false => words,
-            };
             self.run(Request { argv, how, context });
         }
         self.keep_reached(path, language.name, reached);

@@ -241,6 +241,24 @@ fn systemd() {
 }
 
 #[test]
+fn a_mount_is_told_with_its_own_unit() {
+    let files = root()
+        .file(
+            "/lib/systemd/system/basic.target",
+            "[Unit]\nWants=a.mount b.service\n",
+        )
+        .file("/lib/systemd/system/a.mount", "[Mount]\nWhere=/a\n")
+        .file(
+            "/lib/systemd/system/b.service",
+            "[Service]\nExecStart=/usr/bin/one\n",
+        );
+    let found = search(&files, "systemd");
+    let mut programs = found.programs.iter();
+    let mount = programs.find(|program| program.path == "/usr/bin/mount").unwrap();
+    assert_eq!(mount.found[0].place, "/lib/systemd/system/a.mount");
+}
+
+#[test]
 fn system_v() {
     let files = root()
         .file(
@@ -394,4 +412,26 @@ fn a_job_tells_its_table_and_line() {
         "`/bin/sh` by cron, which runs the jobs of its tables"
     );
     assert!(found.assumptions.iter().all(|one| one.kind != Kind::OpenCommand));
+}
+
+#[test]
+fn a_configuration_that_is_not_known_is_open() {
+    let files = root()
+        .file("/etc/postfix/main.cf", "a = b\n")
+        .file("/etc/inetd.conf", "a stream tcp nowait root one one\n");
+    for (command, open) in [
+        ("anacron -t $UNKNOWN", "a file that is not known"),
+        ("/bin/busybox crond -c $UNKNOWN", "a folder that is not known"),
+        ("master -c $UNKNOWN", "a file that is not known"),
+        ("postfix -c $UNKNOWN start", "a file that is not known"),
+        ("inetd $UNKNOWN", "a file that is not known"),
+        ("supervisord -c $UNKNOWN", "a file that is not known"),
+    ] {
+        let files = files
+            .clone()
+            .program("/usr/bin/supervisord", &b"\x7fELF"[..])
+            .program("/bin/busybox", &b"\x7fELF\0crond\0"[..])
+            .program("/entry", format!("#!/bin/sh\n{command}\n"));
+        check(&files, "/entry", "", &[open]);
+    }
 }

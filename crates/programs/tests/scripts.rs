@@ -385,6 +385,9 @@ fn texts_that_awk_has_executed() {
     let files = root().file("/x.awk", "/a|b/ { print | \"three -n\" }\n");
     check_in(files, "/bin/sh", "awk -F: -f /x.awk /etc/passwd", "awk three");
     check("PATH=/usr/bin:/x env A=b one; env PATH=/none two", "env one two");
+    let files = root().program("/entry", "#!/bin/sh\nawk '{ system($1) }'\n");
+    let found = find(&files, &config(&["/entry"], &[]), Asked::default());
+    assert!(found.executions.is_open("/usr/bin/awk") && !found.executions.is_open("/entry"));
 }
 
 #[test]

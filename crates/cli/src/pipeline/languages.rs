@@ -12,7 +12,7 @@ use confine_elf::Object;
 use confine_image::{Config, Files};
 use confine_languages::{LANGUAGES, Start};
 use confine_link::{LateRequest, Linked, NamePattern, Roots, Scope};
-use confine_programs::Programs;
+use confine_programs::{Executed, Programs};
 use confine_solve::{LateRoot, OpenCall};
 
 use super::AnalysedProgram;
@@ -136,8 +136,20 @@ pub fn embedded(files: &dyn Files, config: &Config, program: &mut AnalysedProgra
         });
         program
             .later
-            .embedded
+            .open
             .extend(std::mem::take(&mut reached.assumptions));
+        let commands = std::mem::take(&mut reached.commands).into_iter();
+        let parent = &program.program.path;
+        program
+            .later
+            .embedded_commands
+            .extend(commands.map(|command| Executed {
+                argv: command.argv(),
+                called: None,
+                place: format!("{}:{}", command.source, command.line),
+                how: format!("executed by a source in {}", language.name),
+                parent: parent.clone(),
+            }));
         program
             .program
             .interpreted

@@ -26,8 +26,11 @@ pub struct Later {
     /// How many objects there were when every candidate was taken in for libraries by open names: those that came since
     /// may name more.
     candidates: usize,
-    /// What stays open of the languages whose interpreters the program holds without being called like one.
-    pub embedded: BTreeSet<Assumption>,
+    /// What stays open beside what the solution shows: of the languages whose interpreters the program holds without being
+    /// called like one, and of the environment that it was not linked with.
+    pub open: BTreeSet<Assumption>,
+    /// What the sources of these languages execute.
+    pub embedded_commands: BTreeSet<Executed>,
 }
 
 const LOADERS: [(&str, usize); 2] = [("dlopen", 0), ("dlmopen", 1)];
@@ -88,7 +91,8 @@ pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
     let mut roots = program.late_roots.clone();
     let before = program.linked.objects.len();
     languages::embedded(files, config, program);
-    let requests = wanted(files, store, program);
+    let mut requests = wanted(files, store, program);
+    requests.extend(environment(config, program));
     program.linked.prefetch_late(files, store, &requests);
     for request in requests {
         let Some(object) = program.linked.load_late(files, store, &request) else {
@@ -107,6 +111,39 @@ pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
     let grown = program.linked.objects.len() > before || roots != program.late_roots;
     program.late_roots = roots;
     grown
+}
+
+/// The libraries that are preloaded by the environment of a start which was found after the program was linked: besides
+/// what they take the place of, since the program may be started without them. Where libraries are looked for then is only
+/// said.
+fn environment(config: &Config, program: &mut AnalysedProgram) -> Vec<LateRequest> {
+    let now = super::environment(config, &program.program);
+    let with = &program.linked_with;
+    let folders = now.library_path.iter();
+    let folders = folders.filter(|folder| !with.library_path.contains(folder));
+    program.later.open.extend(folders.map(|folder| {
+        let detail = format!(
+            "is also started with {folder} in LD_LIBRARY_PATH: libraries that only lie there are not looked at"
+        );
+        Assumption {
+            kind: Kind::OpenLibrary,
+            place: program.program.path.clone(),
+            detail,
+            effect: Effect::NotCovered,
+        }
+    }));
+    let names = now.preload.iter();
+    let requests = names
+        .filter(|name| !with.preload.contains(name))
+        .map(|name| LateRequest {
+            name: name.clone(),
+            caller: 0,
+            by: "LD_PRELOAD of another start".to_owned(),
+            optional: false,
+            roots: Roots::AllExported,
+        });
+    let seen = &mut program.later.requests;
+    requests.filter(|request| seen.insert(request.clone())).collect()
 }
 
 /// Requests that were not made before.
@@ -216,8 +253,8 @@ impl Execution {
     }
 }
 
-/// What the program executes by constant names and command lines, and by words of its own arguments where it
-/// executes by a name that is not known.
+/// What the program executes by constant names and command lines, by words of its own arguments where it executes by a
+/// name that is not known, and by sources in languages whose interpreters it holds.
 pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -> Vec<Execution> {
     let library = conventions::c_library(&program.linked);
     let path = &program.program.path;
@@ -254,6 +291,11 @@ pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -
             told: false,
         }));
     }
+    let embedded = program.later.embedded_commands.iter().cloned();
+    executed.extend(embedded.map(|executed| Execution {
+        executed,
+        told: false,
+    }));
     executed
 }
 
@@ -366,7 +408,7 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
             Some(Assumption { kind, place: passed.place.clone(), detail: detail.to_owned(), effect })
         })
         .collect();
-    assumptions.extend(program.later.embedded.iter().cloned());
+    assumptions.extend(program.later.open.iter().cloned());
     if !known && executes_by_own_calls(program, library) {
         assumptions.push(Assumption {
             kind: Kind::OpenCommand,

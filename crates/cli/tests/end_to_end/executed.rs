@@ -62,6 +62,51 @@ fn command_lines_in_programs_are_followed() {
     assert_eq!(server.unwrap().arguments, [["/bin/server", "--data"]]);
 }
 
+/// PHP in Apache: nothing is called like the interpreter, whose scripts execute all the same.
+#[test]
+fn commands_of_an_embedded_interpreter_s_sources_are_followed() {
+    let (Some(image), Some(programs)) = (image(), programs()) else {
+        return;
+    };
+    let image = image
+        .file("/embedder", &programs["embedder"])
+        .file("/var/www/index.php", b"<?php\nexec('present -x');\n");
+    let archive = image.archive(None, None).display().to_string();
+    let report = report(&archive, &["--program", "/embedder"]);
+    assert_eq!(paths(&report), ["/embedder", "/usr/bin/present", "/usr/bin/sh"]);
+    let shell = report.programs.iter().find(|one| one.path == "/usr/bin/sh");
+    let found = &shell.unwrap().found[0];
+    assert_eq!(found.place, "/var/www/index.php:2");
+    assert_eq!(found.how, "executed by a source in PHP");
+    assert_eq!(found.parent.as_deref(), Some("/embedder"));
+    let embedder = report.programs.iter().find(|one| one.path == "/embedder");
+    assert_eq!(embedder.unwrap().executes, [2]);
+}
+
+/// The server is known, and linked, before it is found to be started in another way, too.
+#[test]
+fn the_environment_of_a_later_start_counts() {
+    let (Some(image), Some(programs)) = (image(), programs()) else {
+        return;
+    };
+    let script = b"#!/bin/sh\nLD_PRELOAD=/lib/preload.so LD_LIBRARY_PATH=/more server\n";
+    let image = image
+        .file("/lib/preload.so", &programs["preload"])
+        .file("/usr/bin/probe", script);
+    let archive = image.archive(None, None).display().to_string();
+    let report = report(&archive, &["--also", "server"]);
+    let server = report
+        .programs
+        .iter()
+        .find(|one| one.path == "/usr/bin/server")
+        .unwrap();
+    let calls: Vec<&str> = server.calls.iter().map(|call| call.name.as_str()).collect();
+    assert!(calls.contains(&"sync") && calls.contains(&"getpgid"), "{calls:?}");
+    let said = "with /more in LD_LIBRARY_PATH";
+    let mut assumptions = server.assumptions.iter();
+    assert!(assumptions.any(|one| one.detail.contains(said)), "{server:#?}");
+}
+
 #[test]
 fn words_of_the_arguments_of_what_executes_openly_are_command_lines() {
     let Some(image) = image() else { return };

@@ -13,10 +13,15 @@ use sha2::{Digest as _, Sha256};
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end_to_end/programs");
 
 /// The loader and the library are there by the time that the server is linked.
-const BUILDS: [(&str, &str); 8] = [
+const BUILDS: [(&str, &str); 10] = [
     ("loader", "-fPIC -shared -Wl,-e,_start"),
     ("libtiny", "-fPIC -shared -Wl,-soname,libtiny.so"),
+    ("preload", "-fPIC -shared"),
     ("server", "-Wl,--dynamic-linker=/lib/loader.so libtiny"),
+    (
+        "embedder",
+        "-Wl,--dynamic-linker=/lib/loader.so -Wl,--export-dynamic libtiny",
+    ),
     ("shell", "-static"),
     ("probe", "-static"),
     ("open", "-static"),

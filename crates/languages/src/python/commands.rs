@@ -459,19 +459,17 @@ impl<'t> Expressions<'t> {
 /// The names that get values which are not looked at: parameters, variables of loops, several at once, by an operator.
 fn changed(tokens: &[Token]) -> Vec<&str> {
     let mut names = Vec::new();
+    let mut parameters_end = 0;
     for (index, token) in tokens.iter().enumerate() {
         let next = |ahead: usize| tokens.get(index + ahead);
         let Some(word) = token.word() else { continue };
         match word {
             "def" => {
                 let (_, end) = list(tokens, index + 2);
-                names.extend(
-                    tokens
-                        .get(index + 2..end)
-                        .unwrap_or_default()
-                        .iter()
-                        .filter_map(Token::word),
-                );
+                // One within those of another: each counts once.
+                let parameters = tokens.get(parameters_end.max(index + 2)..end);
+                names.extend(parameters.unwrap_or_default().iter().filter_map(Token::word));
+                parameters_end = parameters_end.max(end);
             }
             "for" | "lambda" | "as" => {
                 let until =
@@ -625,6 +623,12 @@ mod tests {
         check("import os\nos.system('a %s b' % c)", &["$ a _ b"]);
         check("import os\nos.system('a {} b'.format(c))", &["$ a _ b"]);
         check("import os\nos.system(f'a {c} b')", &["$ a _ b"]);
+    }
+
+    #[test]
+    fn parameters_count_once() {
+        let tokens = tokens("def f(x, ".repeat(1000).as_bytes());
+        assert!(changed(&tokens).len() <= tokens.len());
     }
 
     #[test]

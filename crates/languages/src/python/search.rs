@@ -29,6 +29,8 @@ pub struct Search {
     imported: BTreeSet<String>,
     /// Statements in `.pth` files.
     pub statements: Vec<(String, String)>,
+    /// Files that are too large, or cannot be read.
+    pub left_out: Vec<String>,
 }
 
 impl Search {
@@ -39,6 +41,7 @@ impl Search {
             listed: BTreeMap::new(),
             imported: BTreeSet::new(),
             statements: Vec::new(),
+            left_out: Vec::new(),
         };
         search.enter(start.files, first);
         for entry in start
@@ -49,7 +52,7 @@ impl Search {
         {
             search.enter(start.files, &folders::absolute(entry, start.workdir));
         }
-        for prefix in prefixes(start) {
+        for prefix in prefixes(start, &mut search.left_out) {
             for version in versions(start, &prefix) {
                 let library = format!("{prefix}/lib/{version}");
                 search.enter(start.files, &library);
@@ -87,7 +90,7 @@ impl Search {
             .filter(|name| name.ends_with(".pth"))
         {
             let file = format!("{site}/{name}");
-            for line in small_text(files, &file).lines() {
+            for line in small_text(files, &file, &mut self.left_out).lines() {
                 if line.starts_with("import ") || line.starts_with("import\t") {
                     self.statements.push((file.clone(), line.to_owned()));
                 } else if !line.starts_with('#') && !line.trim().is_empty() {
@@ -247,7 +250,7 @@ fn is_compiled(file: &str, name: &str) -> bool {
 }
 
 /// The folders above the interpreter's own, of a virtual environment and what that was made from.
-fn prefixes(start: &Start<'_>) -> Vec<String> {
+fn prefixes(start: &Start<'_>, left_out: &mut Vec<String>) -> Vec<String> {
     let mut prefixes: Vec<String> = Vec::new();
     let mut add = |prefix: String| {
         if !prefix.is_empty() && !prefixes.contains(&prefix) {
@@ -258,7 +261,7 @@ fn prefixes(start: &Start<'_>) -> Vec<String> {
         let bin = folders::parent(interpreter);
         let prefix = folders::parent(bin).to_owned();
         for place in [bin, prefix.as_str()] {
-            let configuration = small_text(start.files, &format!("{place}/pyvenv.cfg"));
+            let configuration = small_text(start.files, &format!("{place}/pyvenv.cfg"), left_out);
             let home = configuration.lines().filter_map(|line| line.split_once('='));
             for (_, home) in home.filter(|(key, _)| key.trim() == "home") {
                 add(folders::parent(home.trim()).to_owned());
@@ -291,8 +294,16 @@ fn versions(start: &Start<'_>, prefix: &str) -> Vec<String> {
     }
 }
 
-fn small_text(files: &dyn Files, path: &str) -> String {
-    let small = folders::regular(files, path).filter(|file| file.size <= LONGEST_FILE);
-    let bytes = small.and_then(|file| files.read(&file.path).ok());
-    bytes.map_or_else(String::new, |bytes| String::from_utf8_lossy(&bytes).into_owned())
+fn small_text(files: &dyn Files, path: &str, left_out: &mut Vec<String>) -> String {
+    let Some(file) = folders::regular(files, path) else {
+        return String::new();
+    };
+    let small = file.size <= LONGEST_FILE;
+    match small.then(|| files.read(&file.path).ok()).flatten() {
+        Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        None => {
+            left_out.push(file.path);
+            String::new()
+        }
+    }
 }

@@ -33,7 +33,8 @@ pub fn login(_: &Call<'_>, reader: &mut Reader<'_>) {
 /// The shells of all users with their start-up files; what users type stays open.
 pub fn shells(reader: &mut Reader<'_>) {
     let Some(text) = reader.text(ACCOUNTS) else { return };
-    let mut shells: BTreeSet<(usize, String)> = BTreeSet::new();
+    let mut shells: Vec<(usize, String)> = Vec::new();
+    let mut known: BTreeSet<&str> = BTreeSet::new();
     let mut homes: BTreeSet<(String, String)> = BTreeSet::new();
     for (line, account) in numbered(&text) {
         let mut fields = account.split(':').skip(5);
@@ -41,8 +42,8 @@ pub fn shells(reader: &mut Reader<'_>) {
             continue;
         };
         let shell = if shell.is_empty() { "/bin/sh" } else { shell };
-        if shells.iter().all(|(_, known)| known != shell) {
-            shells.insert((line, shell.to_owned()));
+        if known.insert(shell) {
+            shells.push((line, shell.to_owned()));
         }
         homes.insert((home.to_owned(), shell.to_owned()));
     }
@@ -76,5 +77,20 @@ pub fn shells(reader: &mut Reader<'_>) {
                 reader.command(vec![shell.clone(), path]);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many shells as fit into the file, which took time in the square of their number.
+    #[test]
+    fn each_shell_is_looked_for_once() {
+        let lines = (0..50_000).map(|index| format!("x:x:0:0::/:/{index}\n"));
+        let files = confine_image::MemoryFiles::new().file(ACCOUNTS, lines.collect::<String>());
+        let mut reader = Reader::new(&files);
+        shells(&mut reader);
+        assert!(reader.findings.len() > 4000);
     }
 }

@@ -47,7 +47,7 @@ pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
         }
     }
     for folder in user_folders {
-        for path in reader.list(&folder) {
+        for path in reader.named_list(&folder) {
             table_file(&path, Owner::User, reader);
         }
     }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::words;
 use super::{Call, Reader, from_workdir};
 use crate::pattern::{self, ANY};
 
@@ -82,35 +83,15 @@ pub fn script(call: &Call<'_>, reader: &mut Reader<'_>) {
 
 /// Replaces `$NAME` and `${NAME}` where the name is among `values`.
 pub fn substitute(word: &str, values: &BTreeMap<String, String>) -> String {
-    if !word.contains('$') {
-        return word.to_owned();
-    }
-    let mut text = String::with_capacity(word.len());
-    let mut rest = word;
-    while let Some((before, after)) = rest.split_once('$') {
-        text.push_str(before);
-        let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        let (name, more) = braced.unwrap_or_else(|| {
+    words::filled(word, '$', |after| {
+        let (name, more) = words::bracketed(after, b'{', b'}').or_else(|| {
             let end = after.find(|character: char| {
                 !(character.is_ascii_alphanumeric() || character == '_' || character == '#')
             });
-            after
-                .split_at_checked(end.unwrap_or(after.len()))
-                .unwrap_or((after, ""))
-        });
-        match values.get(name) {
-            Some(value) => {
-                text.push_str(value);
-                rest = more;
-            }
-            None => {
-                text.push('$');
-                rest = after;
-            }
-        }
-    }
-    text.push_str(rest);
-    text
+            after.split_at_checked(end.unwrap_or(after.len()))
+        })?;
+        Some((values.get(name)?.into(), more))
+    })
 }
 
 /// A script as the words of one command line, blocks as commands receive them; `None` if it is not well formed.

@@ -3,6 +3,7 @@
 use super::words::{self, fields};
 use super::{Call, Reader, from_workdir, numbered, option, with_included};
 use crate::lookup::base_name;
+use crate::pattern::is_open;
 
 /// inetd: the servers of its configuration.
 pub fn inetd(call: &Call<'_>, reader: &mut Reader<'_>) {
@@ -12,7 +13,9 @@ pub fn inetd(call: &Call<'_>, reader: &mut Reader<'_>) {
         .rev()
         .find(|argument| !argument.starts_with('-'));
     let mut files = match named {
-        Some(path) if reader.is_file(&from_workdir(call, path)) => vec![from_workdir(call, path)],
+        Some(path) if is_open(path) || reader.is_file(&from_workdir(call, path)) => {
+            vec![from_workdir(call, path)]
+        }
         _ => vec!["/etc/inetd.conf".to_owned()],
     };
     files.extend(reader.list("/etc/inetd.d"));

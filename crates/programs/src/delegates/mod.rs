@@ -136,20 +136,24 @@ impl<'a> Reader<'a> {
         self.add(Err(detail));
     }
 
-    /// The text of a configuration; `None` if there is none. One that cannot be read stays open.
+    /// The text of a configuration; `None` if there is none. One that cannot be read or is not known stays open.
     fn text(&mut self, path: &str) -> Option<String> {
+        if pattern::is_open(path) {
+            self.open("its configuration is a file that is not known".to_owned());
+            return None;
+        }
         let file = self.files.resolve(path)?;
         if file.kind != FileKind::Regular {
             return None;
         }
+        if file.size > MAX_TEXT as u64 {
+            self.open(format!(
+                "{path} is larger than the {MAX_TEXT} bytes that are read of a configuration"
+            ));
+            return None;
+        }
         match self.files.read(path) {
-            Ok(bytes) if bytes.len() <= MAX_TEXT => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            Ok(_) => {
-                self.open(format!(
-                    "{path} is larger than the {MAX_TEXT} bytes that are read of a configuration"
-                ));
-                None
-            }
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => {
                 self.open(error.to_string());
                 None
@@ -160,10 +164,18 @@ impl<'a> Reader<'a> {
     /// The text of a configuration that a call names, which has to be there.
     fn named_text(&mut self, path: &str) -> Option<String> {
         let text = self.text(path);
-        if text.is_none() {
+        if text.is_none() && !pattern::is_open(path) {
             self.open(format!("its configuration {path} is not in the image"));
         }
         text
+    }
+
+    /// The paths of what lies in a folder that a call names, sorted. One that is not known stays open.
+    fn named_list(&mut self, folder: &str) -> Vec<String> {
+        if pattern::is_open(folder) {
+            self.open("its configuration is a folder that is not known".to_owned());
+        }
+        self.list(folder)
     }
 
     fn is_file(&self, path: &str) -> bool {
@@ -182,6 +194,15 @@ impl<'a> Reader<'a> {
         names
             .map(|name| format!("{}/{name}", folder.trim_end_matches('/')))
             .collect()
+    }
+
+    /// As many paths as are looked at; where there are more, that is said.
+    fn at_most(&mut self, most: usize, mut paths: Vec<String>) -> Vec<String> {
+        if paths.len() > most {
+            self.open(MORE_FILES.to_owned());
+            paths.truncate(most);
+        }
+        paths
     }
 
     /// The files that a name with `*`, `?` and brackets stands for, sorted.
@@ -330,6 +351,8 @@ pub fn follow(files: &dyn Files, call: &Call<'_>) -> Option<(Vec<Finding>, &'sta
 
 /// How many files a configuration may consist of.
 const MAX_FILES: usize = 256;
+/// What is said of one that consists of more.
+const MORE_FILES: &str = "its configuration consists of more files than are read";
 
 /// Reads a configuration's first file and every file that those before include, each once. `read` is given a file's path and
 /// text, and returns what that includes.
@@ -340,16 +363,25 @@ fn with_included(
 ) {
     let mut files = vec![first];
     let mut index = 0;
+    let mut left_out = false;
     while let Some(path) = files.get(index).cloned() {
         index += 1;
         let Some(text) = reader.named_text(&path) else {
             continue;
         };
         for included in read(&path, &text, reader) {
-            if files.len() < MAX_FILES && !files.contains(&included) {
-                files.push(included);
+            if files.contains(&included) {
+                continue;
+            }
+            match files.len() < MAX_FILES {
+                true => files.push(included),
+                false => left_out = true,
             }
         }
+    }
+    if let Some(first) = files.first().filter(|_| left_out) {
+        reader.at_file(first);
+        reader.open(MORE_FILES.to_owned());
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::words;
-use super::{Call, Reader, folder_of, numbered, option};
+use super::{Call, MAX_TEXT, Reader, folder_of, numbered, option};
 use crate::lookup::base_name;
 use crate::pattern::ANY;
 
@@ -27,18 +27,22 @@ const COMMAND_PARAMETERS: &[&str] = &[
     "fallback_transport_command",
 ];
 
+/// How often parameters are put into the values of others.
+const MOST_TURNS: usize = 4;
+
 struct Configuration {
     folder: String,
     parameters: BTreeMap<String, String>,
 }
 
 impl Configuration {
-    fn read(call: &Call<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+    /// From the text that is at its path.
+    fn read(call: &Call<'_>, text: impl FnOnce(&str) -> Option<String>) -> Option<Self> {
         let folder = option(call.arguments, "-c", "")
             .or_else(|| call.variables.get("MAIL_CONFIG").map(String::as_str))
             .unwrap_or(FOLDER)
             .to_owned();
-        let text = reader.text(&format!("{folder}/main.cf"))?;
+        let text = text(&format!("{folder}/main.cf"))?;
         Some(Self {
             folder,
             parameters: parameters(&text),
@@ -84,8 +88,7 @@ impl Configuration {
 
 /// postfix: the script that does what it is asked for.
 pub fn control(call: &Call<'_>, reader: &mut Reader<'_>) {
-    let Some(configuration) = Configuration::read(call, reader) else {
-        reader.open("its main configuration is not in the image".to_owned());
+    let Some(configuration) = Configuration::read(call, |path| reader.named_text(path)) else {
         return;
     };
     let script = format!("{}/postfix-script", configuration.daemons(reader));
@@ -98,7 +101,7 @@ pub fn control(call: &Call<'_>, reader: &mut Reader<'_>) {
 
 /// master: every service of its table, and what local delivery is told to run.
 pub fn master(call: &Call<'_>, reader: &mut Reader<'_>) {
-    let Some(configuration) = Configuration::read(call, reader) else {
+    let Some(configuration) = Configuration::read(call, |path| reader.text(path)) else {
         // Another program of that name.
         return;
     };
@@ -139,7 +142,7 @@ pub fn master(call: &Call<'_>, reader: &mut Reader<'_>) {
 
 /// sendmail and its other names, where they are Postfix's.
 pub fn sendmail(call: &Call<'_>, reader: &mut Reader<'_>) {
-    if let Some(configuration) = Configuration::read(call, reader) {
+    if let Some(configuration) = Configuration::read(call, |path| reader.text(path)) {
         commands(&configuration, reader);
     }
 }
@@ -198,23 +201,41 @@ fn aliases(path: &str, line: usize, text: &str, reader: &mut Reader<'_>) {
     reader.command(words::split(command));
 }
 
-/// `name = value` lines, with `$name` of earlier ones put in.
+/// `name = value` lines, with `$name` of earlier ones put in; where they come to more than may be read, a value is a hole.
 fn parameters(text: &str) -> BTreeMap<String, String> {
     let mut parameters: BTreeMap<String, String> = BTreeMap::new();
+    let mut length = 0;
     for (_, text) in joined_lines(text) {
         if let Some((name, value)) = text.split_once('=') {
             let mut value = value.trim().to_owned();
-            for (known, text) in &parameters {
-                value = value.replace(&format!("${{{known}}}"), text);
-                value = value.replace(&format!("$({known})"), text);
-                if value == format!("${known}") {
-                    value.clone_from(text);
+            // What is put in may hold names that were not known there.
+            for _ in 0..MOST_TURNS {
+                let more = put_in(&value, &parameters);
+                if more == value {
+                    break;
                 }
+                value = more;
+            }
+            length += value.len();
+            if length > MAX_TEXT {
+                value = ANY.to_string();
             }
             parameters.insert(name.trim().to_owned(), value);
         }
     }
     parameters
+}
+
+/// Replaces `${name}` and `$(name)` inside a value and `$name` as a whole one.
+fn put_in(value: &str, parameters: &BTreeMap<String, String>) -> String {
+    if let Some(whole) = value.strip_prefix('$').and_then(|name| parameters.get(name)) {
+        return whole.clone();
+    }
+    words::filled(value, '$', |after| {
+        let braced = words::bracketed(after, b'{', b'}');
+        let (name, more) = braced.or_else(|| words::bracketed(after, b'(', b')'))?;
+        Some((parameters.get(name)?.into(), more))
+    })
 }
 
 /// Lines with those that begin with a blank joined to the one before.
@@ -233,4 +254,27 @@ fn joined_lines(text: &str) -> Vec<(usize, String)> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn earlier_parameters_are_put_in() {
+        let found = parameters("a = x\nb = $a\nc = ${a}/$(b)/$a/${d}\nd = ${c}\n");
+        let expected = [("a", "x"), ("b", "x"), ("c", "x/x/$a/${d}"), ("d", "x/x/$a/${d}")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(found, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn parameters_of_parameters_do_not_grow_without_a_bound() {
+        let lines = (1..20).map(|line| format!("a{line} = ${{a{0}}}${{a{0}}}\n", line - 1));
+        let text = format!("a0 = x\n{}", lines.collect::<String>());
+        let values = parameters(&text);
+        assert_eq!(values["a3"], "xxxxxxxx");
+        assert!(values.values().all(|value| value.len() < 2 * words::MOST_ADDED));
+        assert!(values.values().any(|value| value.contains(ANY)));
+    }
 }

@@ -4,7 +4,6 @@
 
 use super::words;
 use super::{Call, Reader, accounts, from_workdir, numbered, option, with_included};
-use crate::pattern::ANY;
 
 const CONFIGURATION: &str = "/etc/ssh/sshd_config";
 /// What the configuration's own folder is, for names that are not absolute.
@@ -83,16 +82,10 @@ fn setting(path: &str, line: usize, text: &str, reader: &mut Reader<'_>) -> Vec<
 
 /// `%u` and its like are known when somebody logs in.
 fn with_holes(word: &str) -> String {
-    let mut text = String::with_capacity(word.len());
-    let mut characters = word.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '%' => match characters.next() {
-                Some('%') => text.push('%'),
-                _ => text.push(ANY),
-            },
-            other => text.push(other),
-        }
-    }
-    text
+    words::filled(word, '%', |after| {
+        words::letter(after, |letter| match letter {
+            Some('%') => "%".into(),
+            _ => words::hole(),
+        })
+    })
 }

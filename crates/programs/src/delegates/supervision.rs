@@ -30,7 +30,8 @@ pub fn scan(call: &Call<'_>, reader: &mut Reader<'_>) {
         }
         Some(folder) if reader.is_folder(&folder) => {
             executables(&format!("{folder}/.s6-svscan"), reader);
-            for path in reader.list(&folder).into_iter().take(MAX_SERVICES) {
+            let services = reader.list(&folder);
+            for path in reader.at_most(MAX_SERVICES, services) {
                 service(&path, 0, reader);
             }
         }
@@ -148,7 +149,8 @@ fn services_below(place: &str, depth: usize, reader: &mut Reader<'_>) -> bool {
         service(place, 0, reader);
     }
     let mut found = is_service;
-    for path in reader.list(place).into_iter().take(MAX_SERVICES) {
+    let services = reader.list(place);
+    for path in reader.at_most(MAX_SERVICES, services) {
         if base_name(&path) != "log" || !is_service {
             found |= services_below(&path, depth + 1, reader);
         }

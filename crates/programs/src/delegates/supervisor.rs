@@ -8,7 +8,7 @@ use super::ini::{self, Continued, Section};
 use super::words;
 use super::{Call, MAX_FILES, Reader, folder_of, from_workdir, option};
 use crate::lookup::base_name;
-use crate::pattern::{self, ANY};
+use crate::pattern::ANY;
 
 /// Where the configuration is looked for, in that order, when no option names it.
 const PLACES: &[&str] = &[
@@ -23,10 +23,6 @@ const PLACES: &[&str] = &[
 /// supervisord: every program of its configuration.
 pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
     let named = option(call.arguments, "-c", "--configuration").map(|path| from_workdir(call, path));
-    if named.as_deref().is_some_and(pattern::is_open) {
-        reader.open("its configuration is a file that is not known".to_owned());
-        return;
-    }
     let found = named.or_else(|| {
         let places = PLACES.iter().map(|path| from_workdir(call, path));
         places.into_iter().find(|path| reader.is_file(path))
@@ -43,7 +39,7 @@ pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
         .filter_map(|(file, section)| Some((file, section.value("files")?.1.to_owned())))
         .flat_map(|(file, patterns)| included(file, &patterns, call, reader))
         .collect();
-    for path in included.into_iter().take(MAX_FILES) {
+    for path in reader.at_most(MAX_FILES, included) {
         if let Some(text) = reader.text(&path) {
             files.push((path, ini::parse(&text, Continued::ByIndent)));
         }
@@ -153,27 +149,16 @@ fn values(file: &str, section: &Section, call: &Call<'_>) -> BTreeMap<String, St
 
 /// Expands `%(NAME)s`, `%(NAME)02d` and `%%`; what is not known is a hole.
 fn expand(text: &str, values: &BTreeMap<String, String>) -> String {
-    let mut expanded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        expanded.push_str(before);
+    words::filled(text, '%', |after| {
         if let Some(more) = after.strip_prefix('%') {
-            expanded.push('%');
-            rest = more;
-        } else if let Some((name, more)) = after.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
-            match values.get(name) {
-                Some(value) => expanded.push_str(value),
-                None => expanded.push(ANY),
-            }
-            let kind = more.find(|character: char| character.is_ascii_alphabetic());
-            rest = kind.and_then(|at| more.get(at + 1..)).unwrap_or_default();
-        } else {
-            expanded.push('%');
-            rest = after;
+            return Some(("%".into(), more));
         }
-    }
-    expanded.push_str(rest);
-    expanded
+        let (name, more) = words::bracketed(after, b'(', b')')?;
+        let value = values.get(name).map_or_else(words::hole, Into::into);
+        let kind = more.find(|character: char| character.is_ascii_alphabetic());
+        let more = kind.and_then(|at| more.get(at + 1..)).unwrap_or_default();
+        Some((value, more))
+    })
 }
 
 #[cfg(test)]

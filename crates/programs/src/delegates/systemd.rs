@@ -10,7 +10,7 @@ use super::ini::{self, Continued};
 use super::words;
 use super::{Call, Reader};
 use crate::lookup::base_name;
-use crate::pattern::{ANY, REST};
+use crate::pattern::{ANY, REST, is_open};
 use crate::wrappers::Inner;
 
 /// Where units are looked for, the first that has one counts.
@@ -70,6 +70,8 @@ const EXECUTABLES: &[&str] = &[
 ];
 const BUS_SERVICES: &str = "/usr/share/dbus-1/system-services";
 const MAX_UNITS: usize = 2048;
+/// No unit has a longer name (systemd.unit(5)), in bytes.
+const LONGEST_NAME: usize = 255;
 
 /// systemd: what the default target, or the one that the call names, brings up.
 pub fn manager(call: &Call<'_>, reader: &mut Reader<'_>) {
@@ -216,7 +218,7 @@ fn unit(name: &str, reader: &mut Reader<'_>) -> Vec<String> {
         if STARTS.contains(&key.as_str()) {
             activates |= key == "Unit" || key == "Service";
             let units = value.split_whitespace().map(|unit| specified(unit, name));
-            next.extend(units);
+            next.extend(units.filter(|unit| unit.len() <= LONGEST_NAME));
         } else if COMMANDS.contains(&key.as_str()) {
             reader.at(path, *line);
             reader.with_variables(variables.clone());
@@ -229,7 +231,8 @@ fn unit(name: &str, reader: &mut Reader<'_>) -> Vec<String> {
         next.insert(format!("{stem}.service"));
         next.insert(format!("{stem}@{ANY}.service"));
     }
-    if kind == "mount" && !settings.is_empty() {
+    if let Some((path, ..)) = settings.first().filter(|_| kind == "mount") {
+        reader.at_file(path);
         reader.command(vec!["mount".to_owned(), REST.to_owned()]);
         reader.command(vec!["umount".to_owned(), REST.to_owned()]);
     }
@@ -251,12 +254,19 @@ fn commands(value: &str, unit: &str, variables: &[(String, String)], reader: &mu
             false => arguments,
         };
         let mut argv = vec![specified(path, unit)];
+        let mut length = 0;
         for word in arguments {
             let word = specified(word, unit);
-            match prefixes.contains(':') {
-                true => argv.push(word),
-                false => argv.extend(with_variables(&word, variables)),
+            let words = match prefixes.contains(':') {
+                true => vec![word],
+                false => with_variables(&word, variables),
+            };
+            length += words.iter().map(|word| word.len() + 1).sum::<usize>();
+            if length > value.len() + words::MOST_ADDED {
+                argv.push(REST.to_owned());
+                break;
             }
+            argv.extend(words);
         }
         match prefixes.contains('|') {
             true => reader.shell_text(&argv.join(" ")),
@@ -269,29 +279,22 @@ fn commands(value: &str, unit: &str, variables: &[(String, String)], reader: &mu
 fn with_variables(word: &str, variables: &[(String, String)]) -> Vec<String> {
     let value = |name: &str| {
         let mut set = variables.iter().rev().filter(|(known, _)| known == name);
-        set.next().map(|(_, value)| value.clone())
+        set.next().map(|(_, value)| value.as_str())
     };
     let is_name =
         |name: &str| !name.is_empty() && name.chars().all(|one| one.is_ascii_alphanumeric() || one == '_');
     if let Some(name) = word.strip_prefix('$').filter(|name| is_name(name)) {
         return match value(name) {
-            Some(value) => words::split(&value),
+            Some(value) => words::split(value),
             None => vec![REST.to_owned()],
         };
     }
-    let mut text = String::with_capacity(word.len());
-    let mut rest = word;
-    while let Some((before, after)) = rest.split_once('$') {
-        text.push_str(before);
-        if let Some((name, more)) = after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
-            text.push_str(&value(name).unwrap_or_else(|| ANY.to_string()));
-            rest = more;
-        } else {
-            text.push('$');
-            rest = after.strip_prefix('$').unwrap_or(after);
+    let text = words::filled(word, '$', |after| {
+        if let Some((name, more)) = words::bracketed(after, b'{', b'}') {
+            return Some((value(name).map_or_else(words::hole, Into::into), more));
         }
-    }
-    text.push_str(rest);
+        Some(("$".into(), after.strip_prefix('$')?))
+    });
     vec![text]
 }
 
@@ -299,24 +302,17 @@ fn with_variables(word: &str, variables: &[(String, String)]) -> Vec<String> {
 fn specified(word: &str, unit: &str) -> String {
     let stem = unit.rsplit_once('.').map_or(unit, |(stem, _)| stem);
     let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
-    let mut text = String::with_capacity(word.len());
-    let mut characters = word.chars();
-    while let Some(character) = characters.next() {
-        if character != '%' {
-            text.push(character);
-            continue;
-        }
-        match characters.next() {
-            Some('%') => text.push('%'),
-            Some('i' | 'I') => text.push_str(instance),
-            Some('p' | 'P') => text.push_str(prefix),
-            Some('n') => text.push_str(unit),
-            Some('N') => text.push_str(stem),
-            Some('t') => text.push_str("/run"),
-            _ => text.push(ANY),
-        }
-    }
-    text
+    words::filled(word, '%', |after| {
+        words::letter(after, |letter| match letter {
+            Some('%') => "%".into(),
+            Some('i' | 'I') => instance.into(),
+            Some('p' | 'P') => prefix.into(),
+            Some('n') => unit.into(),
+            Some('N') => stem.into(),
+            Some('t') => "/run".into(),
+            _ => words::hole(),
+        })
+    })
 }
 
 /// What a unit's settings put into the environment of its commands.
@@ -337,7 +333,9 @@ fn environment(
             }
             "EnvironmentFile" => {
                 let pattern = specified(value.trim_start_matches('-'), unit);
-                for path in reader.glob(&pattern) {
+                // What a file that is not known sets are variables that are not known.
+                let paths = reader.glob(&pattern).into_iter();
+                for path in paths.filter(|path| !is_open(path)) {
                     let text = reader.text(&path).unwrap_or_default();
                     let lines = text
                         .lines()
@@ -396,5 +394,35 @@ mod tests {
         check("x${A}", &["xb c"]);
         check("$B", &[REST]);
         check("$$A", &["$A"]);
+    }
+    #[test]
+    fn values_of_values_do_not_grow_without_a_bound() {
+        let mut unit = "a@b.service".to_owned();
+        let mut word = "x".to_owned();
+        for _ in 0..20 {
+            unit = specified("a@%i%i.service", &unit);
+            word = with_variables("${A}${A}", &[("A".to_owned(), word)]).concat();
+        }
+        assert!(unit.len() < 2 * words::MOST_ADDED && word.len() < 2 * words::MOST_ADDED);
+    }
+
+    /// One line, and an environment that makes a gigabyte of it.
+    #[test]
+    fn what_variables_bring_is_bounded() {
+        let files = confine_image::MemoryFiles::new();
+        let mut reader = Reader::new(&files);
+        let line = format!("/x {}", "$A ${B} ".repeat(1024));
+        let large = ["A", "B"].map(|name| (name.to_owned(), "x".repeat(1 << 10)));
+        commands(&line, "a.service", &large, &mut reader);
+        let found = reader.findings.iter().map(|finding| &finding.command);
+        let argv: Vec<&str> = found
+            .flat_map(|command| match command {
+                Ok(Inner::Command(argv)) => argv.as_slice(),
+                _ => &[],
+            })
+            .map(String::as_str)
+            .collect();
+        assert!(argv.iter().map(|word| word.len()).sum::<usize>() < 1 << 16);
+        assert_eq!(argv.last(), Some(&REST));
     }
 }

@@ -1,4 +1,65 @@
-//! Words of a configuration's line, with quotes, as most of these programs split them.
+//! Words of a configuration's line, with quotes, as most of these programs split them, and values that are put into them.
+
+use std::borrow::Cow;
+
+use crate::pattern::ANY;
+
+/// How much longer a text may get by what is put in, and how long a name in brackets may be, in bytes.
+pub const MOST_ADDED: usize = 4096;
+const LONGEST_NAME: usize = 1024;
+
+/// A text with values put in: `value` is given what follows a `mark`, and tells what stands there and what goes on after
+/// that; where it tells nothing, the mark stays. A text that grows past the bound is a hole: values that consist of values
+/// would double with each line.
+pub fn filled<'t, 'v>(
+    text: &'t str,
+    mark: char,
+    value: impl Fn(&'t str) -> Option<(Cow<'v, str>, &'t str)>,
+) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    // Bounded: each turn takes a mark.
+    while let Some((before, after)) = rest.split_once(mark) {
+        filled.push_str(before);
+        match value(after) {
+            Some((value, more)) => {
+                filled.push_str(&value);
+                rest = more;
+            }
+            None => {
+                filled.push(mark);
+                rest = after;
+            }
+        }
+        if filled.len() > text.len() + MOST_ADDED {
+            return ANY.to_string();
+        }
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// The name in brackets that a text begins with, and what follows these.
+pub fn bracketed(text: &str, open: u8, close: u8) -> Option<(&str, &str)> {
+    let inner = text.strip_prefix(char::from(open))?;
+    let end = inner.bytes().take(LONGEST_NAME).position(|byte| byte == close)?;
+    Some((inner.get(..end)?, inner.get(end + 1..)?))
+}
+
+/// What a letter after a mark stands for, and what follows it.
+pub fn letter<'t, 'v>(
+    text: &'t str,
+    value: impl Fn(Option<char>) -> Cow<'v, str>,
+) -> Option<(Cow<'v, str>, &'t str)> {
+    let mut letters = text.chars();
+    let letter = letters.next();
+    Some((value(letter), letters.as_str()))
+}
+
+/// A value of which nothing is known.
+pub fn hole<'v>() -> Cow<'v, str> {
+    Cow::Owned(ANY.to_string())
+}
 
 /// Splits at blanks; single and double quotes and backslashes protect. An open quote ends with the line.
 pub fn split(text: &str) -> Vec<String> {
@@ -42,7 +103,7 @@ pub fn fields(text: &str, count: usize) -> Option<(Vec<&str>, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{fields, split};
+    use super::{ANY, MOST_ADDED, bracketed, fields, filled, split};
 
     #[test]
     fn quotes_protect() {
@@ -59,5 +120,18 @@ mod tests {
         assert_eq!(fields("a b  c d", 2), Some((vec!["a", "b"], "c d")));
         assert_eq!(fields("a", 2), None);
         assert_eq!(fields("a b", 2), Some((vec!["a", "b"], "")));
+    }
+    #[test]
+    fn values_are_put_in_up_to_a_bound() {
+        let put_in = |text: &str, value: &str| {
+            filled(text, '$', |after| {
+                let (name, more) = bracketed(after, b'{', b'}')?;
+                (name == "A").then(|| (value.to_owned().into(), more))
+            })
+        };
+        assert_eq!(put_in("x${A}${B}$$${A", "y"), "xy${B}$$${A");
+        let long = "y".repeat(MOST_ADDED);
+        assert_eq!(put_in("x${A}", &long), format!("x{long}"));
+        assert_eq!(put_in("x${A}${A}", &long), ANY.to_string());
     }
 }
