@@ -22,6 +22,8 @@ pub struct Attempt {
     pub arguments: Option<[u64; 6]>,
     /// The place that made it, where that could be told.
     pub site: Option<Site>,
+    /// Whether its process was seen to be the container's. One that had ended before may be: it counts.
+    pub certain: bool,
 }
 
 /// A place in the code of an image.
@@ -44,6 +46,9 @@ pub struct Denied {
     pub program: String,
     /// How often it was made.
     pub times: usize,
+    /// How often of these the process had ended before it was seen whose it is: it may be another container's.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uncertain: usize,
     /// Its arguments in words, one text for each list that was seen; empty where they could not be had.
     pub arguments: Vec<String>,
     /// Where in the code it was made, where that could be told.
@@ -85,6 +90,14 @@ impl Foreseen {
             Self::NotAsked => "the image was not analysed",
         }
     }
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes what it asks about so"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Attempts by call and program, each with what the report says of it.
@@ -133,6 +146,7 @@ fn one(call: String, program: &str, attempts: &[&Attempt], report: Option<&Repor
         call,
         program: program.to_owned(),
         times: attempts.len(),
+        uncertain: attempts.iter().filter(|attempt| !attempt.certain).count(),
         arguments,
         sites,
         foreseen,
@@ -230,6 +244,7 @@ mod tests {
             program: program.to_owned(),
             arguments,
             site: None,
+            certain: true,
         }
     }
 

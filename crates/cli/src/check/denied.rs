@@ -119,12 +119,8 @@ impl Watch<'_> {
             Ok(records) => records,
             Err(error) => return Ok(Err(in_words(&error))),
         };
-        // One whose process was gone before it was looked at may be ours: it counts.
-        records.retain(|record| match (&record.control_group, &own) {
-            // Engines name it after the container's identity, of which its host name is the beginning.
-            (Some(group), Some(own)) => group.contains(own.as_str()),
-            _ => true,
-        });
+        // One whose process was gone before it was looked at may be ours: it counts, and is told as such.
+        records.retain(|record| own.as_ref().is_none_or(|own| record.is_of(own).unwrap_or(true)));
         Ok(Ok((records, traced)))
     }
 
@@ -149,6 +145,7 @@ impl Watch<'_> {
                 .get_mut(&(record.process, record.call))
                 .and_then(std::collections::VecDeque::pop_back),
             site: record.mapped.as_ref().and_then(|mapped| sites.find(mapped)),
+            certain: record.origin.is_some(),
         });
         told.collect()
     }

@@ -194,6 +194,29 @@ fn a_denied_call_that_changes_nothing_fails_unless_it_is_tolerated() {
     nothing_is_left();
 }
 
+/// crun leaves its containers in the control group of whoever starts it.
+#[test]
+fn denied_calls_are_seen_without_a_control_group_of_their_own() {
+    let Some(service) = OnEngine::new("crun") else {
+        return;
+    };
+    if !is_installed("crun") {
+        eprintln!("skipped: crun is needed");
+        return;
+    }
+    let profile = service.profile_without(&["chmod"]).display().to_string();
+    let flags = ["--runs", "1", "--env", "STEADY=yes", "--policy", profile.as_str()];
+    let mut check = service.check(&flags);
+    let found = findings(0, check.args(["--engine", "crun", "--tolerate-denied"]));
+    let verdict = &found["verdicts"][0];
+    if is_watched(verdict) {
+        let denied = verdict["denied"].as_array().unwrap();
+        assert_eq!(denied.len(), 1, "{denied:?}");
+        assert_eq!(denied[0]["call"], "chmod");
+    }
+    nothing_is_left();
+}
+
 #[test]
 fn an_archive_is_taken_in_and_taken_back() {
     let Some(service) = OnEngine::new("archive") else {
