@@ -44,18 +44,13 @@ pub struct Taken {
 }
 
 impl Life {
-    /// Leads a container that was made through its life; `started` is told each time that it runs anew.
+    /// Leads a container that was made through its life.
     ///
     /// # Errors
     /// When it is interrupted; everything else is part of the life.
-    pub fn lead(
-        &self,
-        container: &mut dyn Container,
-        interrupt: &Interrupt,
-        mut started: impl FnMut(&dyn Container),
-    ) -> Result<Lived, Error> {
+    pub fn lead(&self, container: &mut dyn Container, interrupt: &Interrupt) -> Result<Lived, Error> {
         let mut lived = Lived::default();
-        let end = self.take_steps(container, interrupt, &mut lived.steps, &mut started);
+        let end = self.take_steps(container, interrupt, &mut lived.steps);
         lived.log = container.logs();
         match end {
             Err(Error::Interrupted) => return Err(Error::Interrupted),
@@ -73,7 +68,6 @@ impl Life {
         container: &mut dyn Container,
         interrupt: &Interrupt,
         steps: &mut Vec<Taken>,
-        started: &mut impl FnMut(&dyn Container),
     ) -> Result<bool, Error> {
         if let Err(error) = container.start() {
             if matches!(error, Error::Interrupted) {
@@ -82,7 +76,6 @@ impl Life {
             steps.push(Taken::new("start", format!("failed: {}", in_full(&error))));
             return Ok(false);
         }
-        started(container);
         if let Some(complete) = self.live(None, container, interrupt, steps)? {
             return Ok(complete);
         }
@@ -96,7 +89,6 @@ impl Life {
 
         let written = container.logs();
         container.restart(self.session.patience)?;
-        started(container);
         if let Some(complete) = self.live(Some(&written), container, interrupt, steps)? {
             return Ok(complete);
         }

@@ -93,6 +93,7 @@ impl Watch<'_> {
         };
         let log = match AuditLog::open(self.lives.interrupt()) {
             Ok(log) => log,
+            Err(error @ confine_engine::Error::Interrupted) => return Err(error.into()),
             Err(error) => return Ok(Err(format!("the kernel's log is needed: {}", in_words(&error)))),
         };
         let trace = match traced.map(CallTrace::open).transpose() {
@@ -108,9 +109,7 @@ impl Watch<'_> {
             None => format!("{}: watching for denied calls", checked.name),
             Some(_) => format!("{}: watching for their arguments", checked.name),
         };
-        let mut own = None;
-        self.lives
-            .lead(&what, Some(profile), |container| own = container.host_name().ok())?;
+        let (_, own) = self.lives.lead_known(&what, Some(profile))?;
         let traced = match trace.map(CallTrace::finish).transpose() {
             Ok(traced) => traced.unwrap_or_default(),
             Err(error) => return Ok(Err(in_words(&error))),
@@ -119,8 +118,9 @@ impl Watch<'_> {
             Ok(records) => records,
             Err(error) => return Ok(Err(in_words(&error))),
         };
-        // One whose process was gone before it was looked at may be ours: it counts, and is told as such.
-        records.retain(|record| own.as_ref().is_none_or(|own| record.is_of(own).unwrap_or(true)));
+        // One whose process was gone before it was looked at may be ours: it counts, and is told as such. Where
+        // no container was made, none is.
+        records.retain(|record| own.as_ref().is_some_and(|own| record.is_of(own).unwrap_or(true)));
         Ok(Ok((records, traced)))
     }
 

@@ -70,7 +70,7 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
     let mut without = Vec::new();
     for turn in 1..=arguments.runs {
         let what = format!("without a policy, {turn} of {}", arguments.runs);
-        let lived = lives.lead(&what, None, |_| ())?;
+        let lived = lives.lead(&what, None)?;
         ensure_complete(&lived)?;
         without.push(comparable(&lived, &prefix));
     }
@@ -81,7 +81,7 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
         let mut with = Vec::new();
         for turn in 1..=arguments.runs {
             let what = format!("{}, {turn} of {}", policy.name, arguments.runs);
-            let lived = lives.lead(&what, Some(&policy.path), |_| ())?;
+            let lived = lives.lead(&what, Some(&policy.path))?;
             with.push(comparable(&lived, &prefix));
         }
         let watch = Watch {

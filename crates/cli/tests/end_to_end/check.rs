@@ -217,6 +217,43 @@ fn denied_calls_are_seen_without_a_control_group_of_their_own() {
     nothing_is_left();
 }
 
+/// Whoever interrupts a wait for the kernel's log wants no verdict without denied calls.
+#[test]
+fn an_interrupt_while_another_check_reads_the_log_is_no_verdict() {
+    let Some(service) = OnEngine::new("waiting") else {
+        return;
+    };
+    // In a folder of our own, so that nobody else waits.
+    let temporary = tempfile::tempdir().unwrap();
+    let lock = fs::File::create(temporary.path().join("confine-audit.lock")).unwrap();
+    lock.lock().unwrap();
+    let profile = service.profile_without(&[]).display().to_string();
+    let mut check = service
+        .check(&["--runs", "1", "--env", "STEADY=yes", "--policy", &profile])
+        .env("TMPDIR", temporary.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It has the lock open when it waits, and only then.
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let opened = || {
+        let files = fs::read_dir(format!("/proc/{}/fd", check.id())).unwrap();
+        let mut files = files.filter_map(|file| fs::read_link(file.unwrap().path()).ok());
+        files.any(|file| file.ends_with("confine-audit.lock"))
+    };
+    while !opened() {
+        assert!(Instant::now() < deadline, "it does not come to the log");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let kill = Command::new("kill")
+        .args(["-s", "INT", &check.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    assert_eq!(check.wait().unwrap().code(), Some(2));
+    nothing_is_left();
+}
+
 #[test]
 fn an_archive_is_taken_in_and_taken_back() {
     let Some(service) = OnEngine::new("archive") else {
