@@ -169,7 +169,7 @@ impl Comparing<'_> {
             return vec![Finding {
                 call: Some(call.name.clone()),
                 times: call.times,
-                denied: Some(!self.allows(call, &[])),
+                denied: Some(!self.allows_all(call)),
                 ..finding(Kind::Call, path, remedy_of(call))
             }];
         };
@@ -225,6 +225,14 @@ impl Comparing<'_> {
             .widened
             .iter()
             .any(|widened| widened.name == call.name)
+    }
+
+    /// Whether the container's policy allows a call with all the values that it was made with.
+    fn allows_all(&self, call: &Call) -> bool {
+        match call.arguments.as_slice() {
+            [] => self.allows(call, &[]),
+            seen => seen.iter().all(|seen| self.allows(call, &seen.pairs())),
+        }
     }
 
     /// Whether the container's policy allows a call with these values.
