@@ -66,6 +66,8 @@ pub struct Denied {
 pub enum Foreseen {
     /// It does: the policy is not the one that follows from it.
     Yes,
+    /// The call with some arguments; those that were passed could not be had.
+    WithoutArguments,
     /// The call, but not with these arguments: something was missed.
     OtherArguments,
     /// The program cannot make this call as far as it knows: something was missed.
@@ -82,6 +84,9 @@ impl Foreseen {
     pub fn words(self) -> &'static str {
         match self {
             Self::Yes => "foreseen: the analysis finds it, the policy leaves it out",
+            Self::WithoutArguments => {
+                "foreseen with some arguments: those that were passed could not be had to compare"
+            }
             Self::OtherArguments => "not foreseen with these arguments: the analysis missed something",
             Self::No => "not foreseen: the analysis missed something",
             Self::UnknownProgram => {
@@ -177,11 +182,12 @@ fn judge(
             .collect();
         foreseen.admits(&values)
     };
-    if lists.iter().all(admitted) {
-        (Foreseen::Yes, chain)
-    } else {
-        (Foreseen::OtherArguments, chain)
-    }
+    let judged = match lists {
+        [] if foreseen.restricts() => Foreseen::WithoutArguments,
+        lists if lists.iter().all(admitted) => Foreseen::Yes,
+        _ => Foreseen::OtherArguments,
+    };
+    (judged, chain)
 }
 
 fn in_words(report: &Report, step: &Step) -> String {
@@ -285,6 +291,7 @@ mod tests {
                 "family=AF_PACKET, type=SOCK_RAW, protocol=0",
             ),
         );
+        check("socket", server, None, (Foreseen::WithoutArguments, ""));
         check("ptrace", server, None, (Foreseen::No, ""));
         check("bind", "/bin/other", None, (Foreseen::UnknownProgram, ""));
         check("bind", "/srv/link", None, (Foreseen::Yes, ""));

@@ -63,7 +63,7 @@ fn difference_result(checked: &Checked, policy: &str, difference: &Difference) -
 
 fn denied_result(checked: &Checked, policy: &str, denied: &Denied, tolerated: bool) -> Value {
     let rule = match denied.foreseen {
-        Foreseen::Yes | Foreseen::NotAsked => "call-denied",
+        Foreseen::Yes | Foreseen::WithoutArguments | Foreseen::NotAsked => "call-denied",
         Foreseen::OtherArguments | Foreseen::No | Foreseen::UnknownProgram => "call-not-foreseen",
     };
     let level = if tolerated { "note" } else { "error" };

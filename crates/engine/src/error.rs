@@ -78,6 +78,9 @@ pub enum Error {
     /// The kernel's log moved on before it was read.
     #[error("the kernel's log lost records while it was being read")]
     AuditLost,
+    /// The kernel's tracer cannot tell so many calls from others.
+    #[error("so many different calls do not fit into a filter of the kernel's tracer")]
+    TraceTooWide,
     /// The kernel's tracer had no room for all that was traced.
     #[error("the kernel's trace lost calls: they were more than its buffer holds")]
     TraceLost,
