@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use confine_kernel::{ArgumentKind, arguments, describe};
-use confine_report::{Program, Report, Step};
+use confine_report::{Call, Program, Report, Step};
 use serde::{Deserialize, Serialize};
 
 /// How many different lists of arguments are told of one call.
@@ -170,20 +170,23 @@ fn judge(
     let Some(known) = report.programs.iter().find(is_it) else {
         return (Foreseen::UnknownProgram, Vec::new());
     };
-    let Some(foreseen) = known.calls.iter().find(|known| known.name == call) else {
+    if !report.foresees(known, call, &[]) {
         return (Foreseen::No, Vec::new());
-    };
-    let chain = foreseen.chain.iter().map(|step| in_words(report, step)).collect();
+    }
+    let made = known.calls.iter().find(|known| known.name == call);
+    let chain = made.into_iter().flat_map(|made| &made.chain);
+    let chain = chain.map(|step| in_words(report, step)).collect();
+    let restricted = !report.foresees_always(call) && made.is_some_and(Call::restricts);
     let admitted = |list: &[u64; 6]| {
         let facts = number.map(arguments).unwrap_or_default();
         let values: Vec<(u32, u64)> = (0..)
             .zip(facts.iter().zip(list))
             .map(|(index, (fact, value))| (index, value & fact.mask()))
             .collect();
-        foreseen.admits(&values)
+        report.foresees(known, call, &values)
     };
     let judged = match lists {
-        [] if foreseen.restricts() => Foreseen::WithoutArguments,
+        [] if restricted => Foreseen::WithoutArguments,
         lists if lists.iter().all(admitted) => Foreseen::Yes,
         _ => Foreseen::OtherArguments,
     };
@@ -299,6 +302,31 @@ mod tests {
             denied(&[attempt("bind", server, None)], None)[0].foreseen,
             Foreseen::NotAsked
         );
+    }
+
+    #[test]
+    fn what_the_kernel_calls_and_what_is_widened_is_foreseen() {
+        let mut report = report();
+        report.runtime_calls.push(confine_report::RuntimeCall {
+            name: "rt_sigreturn".to_owned(),
+            requester: "kernel".to_owned(),
+            reason: "returns from a handler".to_owned(),
+        });
+        for name in ["ptrace", "socket"] {
+            report.widened.push(confine_report::Widened {
+                name: name.to_owned(),
+                because: "an open number".to_owned(),
+            });
+        }
+        for (call, arguments) in [
+            ("rt_sigreturn", None),
+            ("ptrace", Some([0; 6])),
+            ("socket", Some([17, 3, 0, 0, 0, 0])),
+            ("socket", None),
+        ] {
+            let found = denied(&[attempt(call, "/usr/bin/server", arguments)], Some(&report));
+            assert_eq!(found[0].foreseen, Foreseen::Yes, "{call}");
+        }
     }
 
     #[test]
