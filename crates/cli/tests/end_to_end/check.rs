@@ -312,6 +312,49 @@ fn an_interrupt_leaves_nothing_behind() {
     }
 }
 
+/// What an engine does when it has time: a container that only lends its files is removed, also after an interrupt.
+const ENGINE: &str = r#"#!/bin/sh
+log=$(dirname "$0")/log
+case "$1 $4" in
+    "--version ") echo "runc version 1" ;;
+    "image -") echo - ;;
+    "image "*) echo "{}" ;;
+    "create "*) echo 0123456789ab ;;
+    "export "*) echo exporting >>"$log" && sleep 60 ;;
+    "rm "*) sleep 1 && echo "removed $4" >>"$log" ;;
+    *) exit 1 ;;
+esac
+"#;
+
+#[test]
+fn a_container_that_lends_its_files_is_removed_after_an_interrupt() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["docker", "runc"] {
+        let path = folder.path().join(name);
+        fs::write(&path, ENGINE).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let mut check = confine(&["check", "lent:1", "--quiet", "--engine", "runc"])
+        .env("PATH", path)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let said = || fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !said().contains("exporting") {
+        assert!(Instant::now() < deadline, "nothing is exported");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let kill = Command::new("kill")
+        .args(["-s", "INT", &check.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    assert_eq!(check.wait().unwrap().code(), Some(2));
+    assert_eq!(said(), "exporting\nremoved 0123456789ab\n");
+}
+
 #[test]
 fn what_cannot_be_checked_is_told() {
     let nowhere = Path::new("/no/such/folder");
