@@ -3,7 +3,7 @@
 use std::cell::LazyCell;
 
 use anyhow::{Context, bail, ensure};
-use confine_check::{Checked, Verdict, denied, differences, varying};
+use confine_check::{Baseline, Checked, Verdict, denied};
 use confine_engine::{Interrupt, Lived};
 use confine_image::{Image, OpenOptions};
 use confine_report::Report;
@@ -78,6 +78,7 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
         ensure_complete(&lived)?;
         without.push(comparable(&lived, &prefix));
     }
+    let baseline = Baseline::new(&without);
     let files = || image.as_ref().map(|image| image.files.as_ref());
     let mut watch = Watch::new(&lives, scratch.path(), &files);
     let mut verdicts = Vec::new();
@@ -91,7 +92,7 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
         let (attempts, observation) = watch.denied(policy)?;
         verdicts.push(Verdict {
             policy: policy.name.clone(),
-            differences: differences(&without, &with),
+            differences: baseline.differences(&with),
             denied: denied(&attempts, report.as_ref()),
             observation,
         });
@@ -104,7 +105,7 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
         steps: steps
             .map(|step| (step.name.clone(), step.outcome.clone()))
             .collect(),
-        varying: varying(&without),
+        varying: baseline.varying(),
         verdicts,
     })
 }
