@@ -139,24 +139,20 @@ impl Comparing<'_> {
                     .flat_map(executors),
             );
         }
-        let mut all = BTreeSet::new();
+        let mut all: BTreeSet<&Assumption> = BTreeSet::new();
         for path in near.into_iter().map(|file| self.path(file)) {
             if let Some(foreseen) = self.programs.get(path) {
-                all.extend(open(&foreseen.assumptions, Open::OpenCommand));
+                all.extend(open_of(&foreseen.assumptions, Open::OpenCommand));
             }
             let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
             let scripts = self.report.scripts.iter();
             for script in scripts.filter(|script| name(&script.interpreter) == name(path)) {
                 let place = format!("{}:", script.path);
-                let found = open(&self.report.assumptions, Open::OpenCommand);
-                all.extend(
-                    found
-                        .into_iter()
-                        .filter(|assumption| assumption.place.starts_with(&place)),
-                );
+                let found = open_of(&self.report.assumptions, Open::OpenCommand);
+                all.extend(found.filter(|assumption| assumption.place.starts_with(&place)));
             }
         }
-        all.into_iter().collect()
+        all.into_iter().cloned().collect()
     }
 
     /// What of a call's combinations of values was not foreseen of this program.
@@ -294,8 +290,13 @@ impl Comparing<'_> {
 }
 
 fn open(assumptions: &[Assumption], kind: Open) -> Vec<Assumption> {
-    let open = assumptions.iter().filter(|assumption| assumption.kind == kind);
-    open.cloned().collect()
+    open_of(assumptions, kind).cloned().collect()
+}
+
+fn open_of(assumptions: &[Assumption], kind: Open) -> impl Iterator<Item = &Assumption> {
+    assumptions
+        .iter()
+        .filter(move |assumption| assumption.kind == kind)
 }
 
 /// A number that no table can have: the kernel answers that there is no such call, whatever a policy says.
