@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use confine_kernel::{ArgumentKind, arguments, describe};
+use confine_kernel::{ArgumentKind, arguments, describe, values};
 use confine_report::{Call, Program, Report, Step};
 use serde::{Deserialize, Serialize};
 
@@ -178,11 +178,7 @@ fn judge(
     let chain = chain.map(|step| in_words(report, step)).collect();
     let restricted = !report.foresees_always(call) && made.is_some_and(Call::restricts);
     let admitted = |list: &[u64; 6]| {
-        let facts = number.map(arguments).unwrap_or_default();
-        let values: Vec<(u32, u64)> = (0..)
-            .zip(facts.iter().zip(list))
-            .map(|(index, (fact, value))| (index, value & fact.mask()))
-            .collect();
+        let values = number.map_or_else(Vec::new, |number| values(number, list));
         report.foresees(known, call, &values)
     };
     let judged = match lists {
@@ -213,10 +209,7 @@ fn call_name(attempt: &Attempt) -> String {
 /// Arguments by their names, values by the names of their constants: `fd=3, level=SOL_SOCKET, optname=SO_REUSEADDR`.
 fn list_in_words(number: u32, list: &[u64; 6]) -> String {
     let facts = arguments(number);
-    let beside: Vec<(u32, u64)> = (0..)
-        .zip(facts.iter().zip(list))
-        .map(|(index, (fact, value))| (index, value & fact.mask()))
-        .collect();
+    let beside = values(number, list);
     let words = facts
         .iter()
         .zip(&beside)

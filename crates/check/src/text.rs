@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use confine_report::text::count;
+
 use crate::compare::{Difference, Kind};
 use crate::denied::Denied;
 use crate::verdict::{Checked, Observation, Verdict};
@@ -123,10 +125,6 @@ pub(crate) fn denied_line(denied: &Denied) -> String {
 
 fn lives(number: usize) -> String {
     count(number, "life", "lives")
-}
-
-fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 #[cfg(test)]

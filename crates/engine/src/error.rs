@@ -87,6 +87,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error with its cause.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        let cause = std::error::Error::source(self);
+        cause.map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
+    }
+
     /// For `map_err`: a file operation that failed.
     pub(crate) fn file(
         action: &'static str,

@@ -56,7 +56,7 @@ impl Life {
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => lived
                 .steps
-                .push(Taken::new("engine", format!("failed: {}", in_full(&error)))),
+                .push(Taken::new("engine", format!("failed: {}", error.in_full()))),
             Ok(complete) => lived.complete = complete,
         }
         Ok(lived)
@@ -73,7 +73,7 @@ impl Life {
             if matches!(error, Error::Interrupted) {
                 return Err(error);
             }
-            steps.push(Taken::new("start", format!("failed: {}", in_full(&error))));
+            steps.push(Taken::new("start", format!("failed: {}", error.in_full())));
             return Ok(false);
         }
         if let Some(complete) = self.live(None, container, interrupt, steps)? {
@@ -204,12 +204,6 @@ impl Taken {
             output,
         }
     }
-}
-
-/// An error with its cause.
-fn in_full(error: &Error) -> String {
-    let cause = std::error::Error::source(error);
-    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 #[cfg(test)]

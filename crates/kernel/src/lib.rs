@@ -14,7 +14,7 @@ mod runtime;
 mod tsv;
 mod vulnerabilities;
 
-pub use arguments::{Argument, ArgumentKind, arguments};
+pub use arguments::{Argument, ArgumentKind, arguments, values};
 pub use calls::{
     LINUX_VERSION, SystemCall, Version, call, call_named, calls, in_linux_5_4, in_published_table, name,
     returns,

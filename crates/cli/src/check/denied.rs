@@ -97,22 +97,15 @@ impl<'a> Watch<'a> {
         profile: &Path,
         traced: Option<&[u32]>,
     ) -> anyhow::Result<Result<(Vec<AuditRecord>, Vec<TracedCall>), String>> {
-        let in_words = |error: &confine_engine::Error| {
-            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-            format!("{error}{}", cause.unwrap_or_default())
-        };
         let log = match AuditLog::open(self.lives.interrupt()) {
             Ok(log) => log,
             Err(error @ confine_engine::Error::Interrupted) => return Err(error.into()),
-            Err(error) => return Ok(Err(format!("the kernel's log is needed: {}", in_words(&error)))),
+            Err(error) => return Ok(Err(format!("the kernel's log is needed: {}", error.in_full()))),
         };
         let trace = match traced.map(CallTrace::open).transpose() {
             Ok(trace) => trace,
             Err(error) => {
-                return Ok(Err(format!(
-                    "the kernel's tracer is needed: {}",
-                    in_words(&error)
-                )));
+                return Ok(Err(format!("the kernel's tracer is needed: {}", error.in_full())));
             }
         };
         let what = match traced {
@@ -122,11 +115,11 @@ impl<'a> Watch<'a> {
         let (_, own) = self.lives.lead_known(&what, Some(profile))?;
         let traced = match trace.map(CallTrace::finish).transpose() {
             Ok(traced) => traced.unwrap_or_default(),
-            Err(error) => return Ok(Err(in_words(&error))),
+            Err(error) => return Ok(Err(error.in_full())),
         };
         let mut records = match log.finish() {
             Ok(records) => records,
-            Err(error) => return Ok(Err(in_words(&error))),
+            Err(error) => return Ok(Err(error.in_full())),
         };
         // One whose process was gone before it was looked at may be ours: it counts, and is told as such. Where
         // no container was made, none is.
