@@ -506,7 +506,7 @@ mod tests {
             program: program.to_owned(),
             process: 1,
             instruction: 0,
-            control_group: None,
+            origin: None,
             mapped: None,
         };
         let records = [record(49, "/bin/a"), record(41, "/bin/a"), record(49, "/bin/a")];

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::normal::{normalised, without_numbers};
+use crate::lines::Lines;
+use crate::normal::normalised;
 use crate::patterns::{Pattern, learn};
 
 /// What a program writes when a call was denied to it.
@@ -66,170 +67,228 @@ pub enum Kind {
     Log,
 }
 
-/// In what lives under a policy differ from lives without one; empty if in nothing that matters.
-#[must_use]
-pub fn differences(without: &[Life], with: &[Life]) -> Vec<Difference> {
-    let mut found: Vec<Difference> = Vec::new();
-    for life in with {
-        for difference in step_differences(without, life) {
-            // The same in several lives is one difference.
-            let known = found.iter_mut().find(|known| {
-                (&known.step, known.kind, &known.expected, &known.found)
-                    == (
-                        &difference.step,
-                        difference.kind,
-                        &difference.expected,
-                        &difference.found,
-                    )
-            });
-            match known {
-                Some(known) => known.lives += 1,
-                None => found.push(difference),
+/// Lives without a policy, as lives with one are held against them.
+#[derive(Debug)]
+pub struct Baseline {
+    /// The steps of the longest life, each with what is known of it from all.
+    steps: Vec<Expected>,
+    /// The lines of each life's log.
+    logs: Vec<Lines>,
+    /// What is learned from these.
+    patterns: Vec<Pattern>,
+    /// The lines of all that each life printed.
+    outputs: Vec<Lines>,
+}
+
+/// What is known of one step.
+#[derive(Debug)]
+struct Expected {
+    /// Its name in the longest life.
+    name: String,
+    /// How it ended there.
+    outcome: String,
+    /// Its names and how it ended, normalised, in each life that came to it.
+    outcomes: Vec<(String, String)>,
+    /// What it printed in each of these.
+    outputs: Vec<Lines>,
+    /// What is learned from that.
+    patterns: Vec<Pattern>,
+}
+
+impl Baseline {
+    /// What these lives without a policy have in common, and what varies in them by itself.
+    #[must_use]
+    pub fn new(without: &[Life]) -> Self {
+        let longest = without.iter().max_by_key(|life| life.steps.len());
+        let steps = longest.into_iter().flat_map(|life| life.steps.iter().enumerate());
+        let steps = steps.map(|(index, model)| {
+            let came_to: Vec<&Step> = without.iter().filter_map(|life| life.steps.get(index)).collect();
+            let outputs: Vec<Lines> = came_to.iter().map(|step| Lines::printed(&step.output)).collect();
+            Expected {
+                name: model.name.clone(),
+                outcome: model.outcome.clone(),
+                outcomes: came_to
+                    .iter()
+                    .map(|step| (step.name.clone(), normalised(&step.outcome)))
+                    .collect(),
+                patterns: learn_all(&outputs),
+                outputs,
+            }
+        });
+        let logs: Vec<Lines> = without.iter().map(|life| Lines::logged(&life.log)).collect();
+        let printed = |life: &Life| {
+            let lines = life.steps.iter().flat_map(|step| step.output.lines());
+            Lines::new(lines.map(normalised))
+        };
+        Self {
+            steps: steps.collect(),
+            patterns: learn_all(&logs),
+            logs,
+            outputs: without.iter().map(printed).collect(),
+        }
+    }
+
+    /// In what lives under a policy differ; empty if in nothing that matters.
+    #[must_use]
+    pub fn differences(&self, with: &[Life]) -> Vec<Difference> {
+        let mut found: Vec<Difference> = Vec::new();
+        for life in with {
+            for difference in self.step_differences(life) {
+                // The same in several lives is one difference.
+                let known = found.iter_mut().find(|known| {
+                    (&known.step, known.kind, &known.expected, &known.found)
+                        == (
+                            &difference.step,
+                            difference.kind,
+                            &difference.expected,
+                            &difference.found,
+                        )
+                });
+                match known {
+                    Some(known) => known.lives += 1,
+                    None => found.push(difference),
+                }
             }
         }
+        let mut of_log = self.log_differences(with);
+        if found.iter().any(|difference| difference.kind == Kind::Outcome) {
+            // What a life that went another way did not log follows from that.
+            of_log.retain(|difference| difference.found.is_some());
+        }
+        found.extend(of_log);
+        found
     }
-    let mut of_log = log_differences(without, with);
-    if found.iter().any(|difference| difference.kind == Kind::Outcome) {
-        // What a life that went another way did not log follows from that.
-        of_log.retain(|difference| difference.found.is_some());
-    }
-    found.extend(of_log);
-    found
-}
 
-/// The lines that differ between lives without a policy, and so are no difference: for the user to know.
-#[must_use]
-pub fn varying(without: &[Life]) -> Vec<String> {
-    let logs: Vec<Vec<String>> = without.iter().map(log_lines).collect();
-    let mut outputs: Vec<Vec<String>> = without.iter().map(|_| Vec::new()).collect();
-    for (life, lines) in without.iter().zip(&mut outputs) {
-        lines.extend(life.steps.iter().flat_map(|step| lines_of(&step.output)));
+    /// The lines that differ between the lives, and so are no difference: for the user to know.
+    #[must_use]
+    pub fn varying(&self) -> Vec<String> {
+        let mut varying = BTreeSet::new();
+        for lives in [&self.logs, &self.outputs] {
+            for lines in lives {
+                let only = lines
+                    .list
+                    .iter()
+                    .filter(|line| lives.iter().any(|other| !other.contains(line)));
+                varying.extend(only.cloned());
+            }
+        }
+        varying.into_iter().collect()
     }
-    let mut varying = BTreeSet::new();
-    for lives in [&logs, &outputs] {
-        for lines in lives {
-            let only = lines
+
+    fn step_differences(&self, life: &Life) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        for (index, expected) in self.steps.iter().enumerate() {
+            let Some(step) = life.steps.get(index) else {
+                differences.push(Difference {
+                    step: expected.name.clone(),
+                    kind: Kind::Outcome,
+                    expected: Some(expected.outcome.clone()),
+                    found: Some("never came to it".to_owned()),
+                    lives: 1,
+                });
+                break;
+            };
+            let outcome = normalised(&step.outcome);
+            if !expected
+                .outcomes
                 .iter()
-                .filter(|line| lives.iter().any(|other| !other.contains(line)));
-            varying.extend(only.cloned());
+                .any(|(name, known)| *name == step.name && *known == outcome)
+            {
+                differences.push(Difference {
+                    step: step.name.clone(),
+                    kind: Kind::Outcome,
+                    expected: Some(expected.outcome.clone()),
+                    found: Some(step.outcome.clone()),
+                    lives: 1,
+                });
+            }
+            differences.extend(expected.output_difference(&step.name, &Lines::printed(&step.output)));
         }
+        differences
     }
-    varying.into_iter().collect()
-}
 
-fn step_differences(without: &[Life], life: &Life) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    let longest = without.iter().max_by_key(|life| life.steps.len());
-    for (index, model) in longest.into_iter().flat_map(|life| life.steps.iter().enumerate()) {
-        let expected: Vec<&Step> = without.iter().filter_map(|life| life.steps.get(index)).collect();
-        let Some(step) = life.steps.get(index) else {
-            differences.push(Difference {
-                step: model.name.clone(),
-                kind: Kind::Outcome,
-                expected: Some(model.outcome.clone()),
-                found: Some("never came to it".to_owned()),
-                lives: 1,
-            });
-            break;
+    /// Lines of the log that are there under the policy alone, or without it alone.
+    ///
+    /// A line that complains of a denied call counts wherever it comes up. Any other counts if it is so in every life:
+    /// what a program logs now and then is no difference.
+    fn log_differences(&self, with: &[Life]) -> Vec<Difference> {
+        if with.is_empty() {
+            return Vec::new();
+        }
+        let found: Vec<Lines> = with.iter().map(|life| Lines::logged(&life.log)).collect();
+        let all: BTreeSet<&String> = found.iter().flat_map(|lines| &lines.list).collect();
+        let lives = |line: &String| found.iter().filter(|lines| lines.contains(line)).count();
+        let difference = |expected: Option<String>, found: Option<String>, lives| Difference {
+            step: "log".to_owned(),
+            kind: Kind::Log,
+            expected,
+            found,
+            lives,
         };
-        let outcome = normalised(&step.outcome);
-        if !expected
-            .iter()
-            .any(|one| one.name == step.name && normalised(&one.outcome) == outcome)
-        {
-            differences.push(Difference {
-                step: step.name.clone(),
-                kind: Kind::Outcome,
-                expected: Some(model.outcome.clone()),
-                found: Some(step.outcome.clone()),
-                lives: 1,
-            });
+        let mut differences: Vec<Difference> = all
+            .into_iter()
+            .filter(|line| !is_known(line, &self.logs, &self.patterns))
+            .map(|line| (line, lives(line)))
+            .filter(|(line, lives)| *lives == with.len() || complains(line))
+            .map(|(line, lives)| difference(None, Some(line.clone()), lives))
+            .collect();
+        let missing: BTreeSet<&String> = self
+            .logs
+            .first()
+            .into_iter()
+            .flat_map(|lines| &lines.list)
+            .filter(|line| self.logs.iter().all(|lines| lines.contains(line)) && lives(line) == 0)
+            .collect();
+        let missing = missing.into_iter().cloned();
+        differences.extend(missing.map(|line| difference(Some(line), None, with.len())));
+        differences
+    }
+}
+
+impl Expected {
+    /// The first line in which what the step printed differs from what it prints without a policy.
+    fn output_difference(&self, step: &str, found: &Lines) -> Option<Difference> {
+        let outputs = &self.outputs;
+        if outputs.iter().any(|lines| lines.list == found.list) {
+            return None;
         }
-        let texts: Vec<Vec<String>> = expected.iter().map(|one| lines_of(&one.output)).collect();
-        differences.extend(output_difference(&step.name, &texts, &lines_of(&step.output)));
+        let (first, rest) = outputs.split_first()?;
+        let different = |expected: Option<&String>, found: Option<&String>| Difference {
+            step: step.to_owned(),
+            kind: Kind::Output,
+            expected: expected.cloned(),
+            found: found.cloned(),
+            lives: 1,
+        };
+        let (expected, list) = (&first.list, &found.list);
+        if rest.iter().all(|lines| lines.list == *expected) {
+            // It prints the same every time, so order and number count.
+            let differs = |index: &usize| expected.get(*index) != list.get(*index);
+            let index = (0..expected.len().max(list.len())).find(differs)?;
+            return Some(different(expected.get(index), list.get(index)));
+        }
+        let unexpected = list.iter().find(|line| !is_known(line, outputs, &self.patterns));
+        let missing = || {
+            let in_all = |line: &&String| outputs.iter().all(|lines| lines.contains(line));
+            expected.iter().filter(in_all).find(|line| !found.contains(line))
+        };
+        unexpected
+            .map(|line| different(None, Some(line)))
+            .or_else(|| missing().map(|line| different(Some(line), None)))
     }
-    differences
 }
 
-/// The first line in which what a step printed differs from what it prints without a policy.
-fn output_difference(step: &str, expected: &[Vec<String>], found: &[String]) -> Option<Difference> {
-    if expected.iter().any(|lines| lines == found) {
-        return None;
-    }
-    let (first, rest) = expected.split_first()?;
-    let different = |expected: Option<&String>, found: Option<&String>| Difference {
-        step: step.to_owned(),
-        kind: Kind::Output,
-        expected: expected.cloned(),
-        found: found.cloned(),
-        lives: 1,
-    };
-    if rest.iter().all(|lines| lines == first) {
-        // It prints the same every time, so order and number count.
-        let differs = |index: &usize| first.get(*index) != found.get(*index);
-        let index = (0..first.len().max(found.len())).find(differs)?;
-        return Some(different(first.get(index), found.get(index)));
-    }
-    let patterns = learn_all(expected);
-    let unexpected = found.iter().find(|line| !is_known(line, expected, &patterns));
-    let missing = || {
-        let in_all = |line: &&String| expected.iter().all(|lines| lines.contains(line));
-        first.iter().filter(in_all).find(|line| !found.contains(line))
-    };
-    unexpected
-        .map(|line| different(None, Some(line)))
-        .or_else(|| missing().map(|line| different(Some(line), None)))
-}
-
-/// Lines of the log that are there under the policy alone, or without it alone.
-///
-/// A line that complains of a denied call counts wherever it comes up. Any other counts if it is so in every life: what
-/// a program logs now and then is no difference.
-fn log_differences(without: &[Life], with: &[Life]) -> Vec<Difference> {
-    if with.is_empty() {
-        return Vec::new();
-    }
-    let expected: Vec<Vec<String>> = without.iter().map(log_lines).collect();
-    let found: Vec<Vec<String>> = with.iter().map(log_lines).collect();
-    let patterns = learn_all(&expected);
-    let all: BTreeSet<&String> = found.iter().flatten().collect();
-    let lives = |line: &String| found.iter().filter(|lines| lines.contains(line)).count();
-    let difference = |expected: Option<String>, found: Option<String>, lives| Difference {
-        step: "log".to_owned(),
-        kind: Kind::Log,
-        expected,
-        found,
-        lives,
-    };
-    let mut differences: Vec<Difference> = all
-        .into_iter()
-        .filter(|line| !is_known(line, &expected, &patterns))
-        .map(|line| (line, lives(line)))
-        .filter(|(line, lives)| *lives == with.len() || complains(line))
-        .map(|(line, lives)| difference(None, Some(line.clone()), lives))
-        .collect();
-    let missing: BTreeSet<&String> = expected
-        .first()
-        .into_iter()
-        .flatten()
-        .filter(|line| expected.iter().all(|lines| lines.contains(line)) && lives(line) == 0)
-        .collect();
-    let missing = missing.into_iter().cloned();
-    differences.extend(missing.map(|line| difference(Some(line), None, with.len())));
-    differences
-}
-
-fn learn_all(texts: &[Vec<String>]) -> Vec<Pattern> {
+fn learn_all(texts: &[Lines]) -> Vec<Pattern> {
     let mut patterns = Vec::new();
     for (index, one) in texts.iter().enumerate() {
         for other in texts.iter().skip(index + 1) {
-            patterns.extend(learn(one, other));
+            patterns.extend(learn(&one.list, &other.list));
         }
     }
     patterns
 }
 
-fn is_known(line: &String, expected: &[Vec<String>], patterns: &[Pattern]) -> bool {
+fn is_known(line: &str, expected: &[Lines], patterns: &[Pattern]) -> bool {
     expected.iter().any(|lines| lines.contains(line)) || patterns.iter().any(|pattern| pattern.fits(line))
 }
 
@@ -237,17 +296,6 @@ fn is_known(line: &String, expected: &[Vec<String>], patterns: &[Pattern]) -> bo
 fn complains(line: &str) -> bool {
     let line = line.to_lowercase();
     COMPLAINTS.iter().any(|complaint| line.contains(complaint))
-}
-
-fn lines_of(text: &str) -> Vec<String> {
-    text.lines().map(normalised).collect()
-}
-
-/// The lines of a log, without their order and number, which follow the clock as their numbers do.
-fn log_lines(life: &Life) -> Vec<String> {
-    let lines = life.log.lines().map(|line| without_numbers(&normalised(line)));
-    let lines: BTreeSet<String> = lines.filter(|line| !line.is_empty()).collect();
-    lines.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -270,7 +318,8 @@ mod tests {
 
     /// Differences as `step: expected -> found (lives)`.
     fn check(without: &[Life], with: &[Life], expected: &[&str]) {
-        let found: Vec<String> = differences(without, with)
+        let found: Vec<String> = Baseline::new(without)
+            .differences(with)
             .into_iter()
             .map(|difference| {
                 let side = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -305,7 +354,7 @@ mod tests {
             "at 13:10:11 up",
         );
         check(&[one.clone(), one.clone()], &[other], &[]);
-        assert_eq!(varying(&[one.clone(), one]), Vec::<String>::new());
+        assert_eq!(Baseline::new(&[one.clone(), one]).varying(), Vec::<String>::new());
     }
 
     #[test]
@@ -404,7 +453,10 @@ mod tests {
     fn words_that_vary_are_told_and_are_no_difference() {
         let lives = [logging("node amber joined"), logging("node violet joined")];
         check(&lives, &[logging("node green joined")], &[]);
-        assert_eq!(varying(&lives), ["node amber joined", "node violet joined"]);
+        assert_eq!(
+            Baseline::new(&lives).varying(),
+            ["node amber joined", "node violet joined"]
+        );
         check(
             &lives,
             &[logging("node green failed")],

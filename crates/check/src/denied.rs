@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use confine_kernel::{ArgumentKind, arguments, describe};
-use confine_report::{Program, Report, Step};
+use confine_kernel::{ArgumentKind, arguments, describe, values};
+use confine_report::{Call, Program, Report, Step};
 use serde::{Deserialize, Serialize};
 
 /// How many different lists of arguments are told of one call.
@@ -22,6 +22,8 @@ pub struct Attempt {
     pub arguments: Option<[u64; 6]>,
     /// The place that made it, where that could be told.
     pub site: Option<Site>,
+    /// Whether its process was seen to be the container's. One that had ended before may be: it counts.
+    pub certain: bool,
 }
 
 /// A place in the code of an image.
@@ -44,6 +46,9 @@ pub struct Denied {
     pub program: String,
     /// How often it was made.
     pub times: usize,
+    /// How often of these the process had ended before it was seen whose it is: it may be another container's.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uncertain: usize,
     /// Its arguments in words, one text for each list that was seen; empty where they could not be had.
     pub arguments: Vec<String>,
     /// Where in the code it was made, where that could be told.
@@ -61,6 +66,8 @@ pub struct Denied {
 pub enum Foreseen {
     /// It does: the policy is not the one that follows from it.
     Yes,
+    /// The call with some arguments; those that were passed could not be had.
+    WithoutArguments,
     /// The call, but not with these arguments: something was missed.
     OtherArguments,
     /// The program cannot make this call as far as it knows: something was missed.
@@ -77,6 +84,9 @@ impl Foreseen {
     pub fn words(self) -> &'static str {
         match self {
             Self::Yes => "foreseen: the analysis finds it, the policy leaves it out",
+            Self::WithoutArguments => {
+                "foreseen with some arguments: those that were passed could not be had to compare"
+            }
             Self::OtherArguments => "not foreseen with these arguments: the analysis missed something",
             Self::No => "not foreseen: the analysis missed something",
             Self::UnknownProgram => {
@@ -85,6 +95,14 @@ impl Foreseen {
             Self::NotAsked => "the image was not analysed",
         }
     }
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes what it asks about so"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Attempts by call and program, each with what the report says of it.
@@ -133,6 +151,7 @@ fn one(call: String, program: &str, attempts: &[&Attempt], report: Option<&Repor
         call,
         program: program.to_owned(),
         times: attempts.len(),
+        uncertain: attempts.iter().filter(|attempt| !attempt.certain).count(),
         arguments,
         sites,
         foreseen,
@@ -151,23 +170,23 @@ fn judge(
     let Some(known) = report.programs.iter().find(is_it) else {
         return (Foreseen::UnknownProgram, Vec::new());
     };
-    let Some(foreseen) = known.calls.iter().find(|known| known.name == call) else {
+    if !report.foresees(known, call, &[]) {
         return (Foreseen::No, Vec::new());
-    };
-    let chain = foreseen.chain.iter().map(|step| in_words(report, step)).collect();
-    let admitted = |list: &[u64; 6]| {
-        let facts = number.map(arguments).unwrap_or_default();
-        let values: Vec<(u32, u64)> = (0..)
-            .zip(facts.iter().zip(list))
-            .map(|(index, (fact, value))| (index, value & fact.mask()))
-            .collect();
-        foreseen.admits(&values)
-    };
-    if lists.iter().all(admitted) {
-        (Foreseen::Yes, chain)
-    } else {
-        (Foreseen::OtherArguments, chain)
     }
+    let made = known.calls.iter().find(|known| known.name == call);
+    let chain = made.into_iter().flat_map(|made| &made.chain);
+    let chain = chain.map(|step| in_words(report, step)).collect();
+    let restricted = !report.foresees_always(call) && made.is_some_and(Call::restricts);
+    let admitted = |list: &[u64; 6]| {
+        let values = number.map_or_else(Vec::new, |number| values(number, list));
+        report.foresees(known, call, &values)
+    };
+    let judged = match lists {
+        [] if restricted => Foreseen::WithoutArguments,
+        lists if lists.iter().all(admitted) => Foreseen::Yes,
+        _ => Foreseen::OtherArguments,
+    };
+    (judged, chain)
 }
 
 fn in_words(report: &Report, step: &Step) -> String {
@@ -190,10 +209,7 @@ fn call_name(attempt: &Attempt) -> String {
 /// Arguments by their names, values by the names of their constants: `fd=3, level=SOL_SOCKET, optname=SO_REUSEADDR`.
 fn list_in_words(number: u32, list: &[u64; 6]) -> String {
     let facts = arguments(number);
-    let beside: Vec<(u32, u64)> = (0..)
-        .zip(facts.iter().zip(list))
-        .map(|(index, (fact, value))| (index, value & fact.mask()))
-        .collect();
+    let beside = values(number, list);
     let words = facts
         .iter()
         .zip(&beside)
@@ -230,6 +246,7 @@ mod tests {
             program: program.to_owned(),
             arguments,
             site: None,
+            certain: true,
         }
     }
 
@@ -270,6 +287,7 @@ mod tests {
                 "family=AF_PACKET, type=SOCK_RAW, protocol=0",
             ),
         );
+        check("socket", server, None, (Foreseen::WithoutArguments, ""));
         check("ptrace", server, None, (Foreseen::No, ""));
         check("bind", "/bin/other", None, (Foreseen::UnknownProgram, ""));
         check("bind", "/srv/link", None, (Foreseen::Yes, ""));
@@ -277,6 +295,31 @@ mod tests {
             denied(&[attempt("bind", server, None)], None)[0].foreseen,
             Foreseen::NotAsked
         );
+    }
+
+    #[test]
+    fn what_the_kernel_calls_and_what_is_widened_is_foreseen() {
+        let mut report = report();
+        report.runtime_calls.push(confine_report::RuntimeCall {
+            name: "rt_sigreturn".to_owned(),
+            requester: "kernel".to_owned(),
+            reason: "returns from a handler".to_owned(),
+        });
+        for name in ["ptrace", "socket"] {
+            report.widened.push(confine_report::Widened {
+                name: name.to_owned(),
+                because: "an open number".to_owned(),
+            });
+        }
+        for (call, arguments) in [
+            ("rt_sigreturn", None),
+            ("ptrace", Some([0; 6])),
+            ("socket", Some([17, 3, 0, 0, 0, 0])),
+            ("socket", None),
+        ] {
+            let found = denied(&[attempt(call, "/usr/bin/server", arguments)], Some(&report));
+            assert_eq!(found[0].foreseen, Foreseen::Yes, "{call}");
+        }
     }
 
     #[test]

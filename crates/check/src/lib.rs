@@ -15,6 +15,7 @@
 mod compare;
 mod denied;
 mod junit;
+mod lines;
 mod normal;
 mod patterns;
 #[cfg(test)]
@@ -23,7 +24,7 @@ mod sarif;
 mod text;
 mod verdict;
 
-pub use compare::{Difference, Kind, Life, Step, differences, varying};
+pub use compare::{Baseline, Difference, Kind, Life, Step};
 pub use denied::{Attempt, Denied, Foreseen, Site, denied};
 pub use junit::junit;
 pub use normal::normalised;

@@ -4,6 +4,8 @@
 //! words may be anything. A pattern is made of two lines of as many words that share at least half of them, so that it
 //! still says something.
 
+use std::collections::HashSet;
+
 /// The most lines of a life that patterns are learned from; a log that differs in more is compared as it is.
 const LINES: usize = 400;
 
@@ -43,6 +45,7 @@ impl Pattern {
 /// other that it shares enough with.
 pub(crate) fn learn(one: &[String], other: &[String]) -> Vec<Pattern> {
     let only = |lines: &[String], elsewhere: &[String]| -> Vec<String> {
+        let elsewhere: HashSet<&String> = elsewhere.iter().collect();
         let lines = lines.iter().filter(|line| !elsewhere.contains(line));
         lines.take(LINES).cloned().collect()
     };

@@ -87,6 +87,7 @@ pub(crate) fn checked() -> Checked {
             call: "bind".to_owned(),
             program: "/usr/bin/server".to_owned(),
             times: 3,
+            uncertain: 0,
             arguments: vec!["fd=3, umyaddr=<pointer>, addrlen=16".to_owned()],
             sites: vec![Site {
                 object: "/usr/bin/server".to_owned(),

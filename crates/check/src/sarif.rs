@@ -1,5 +1,6 @@
 //! A check as SARIF 2.1.0, which code scanning services read: a result for each difference and each denied call.
 
+use confine_report::sarif::{document, uri};
 use serde_json::{Value, json};
 
 use crate::compare::{Difference, Kind};
@@ -23,15 +24,7 @@ pub fn sarif(checked: &Checked, version: &str, tolerate_denied: bool) -> Result<
         .iter()
         .map(|(id, text)| json!({ "id": id, "shortDescription": { "text": text } }))
         .collect();
-    let log = json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": { "name": "confine", "version": version, "rules": rules } },
-            "results": results,
-        }],
-    });
-    serde_json::to_string_pretty(&log).map(|text| text + "\n")
+    document(version, &rules, &results)
 }
 
 /// What can be found, each with its meaning.
@@ -63,7 +56,7 @@ fn difference_result(checked: &Checked, policy: &str, difference: &Difference) -
 
 fn denied_result(checked: &Checked, policy: &str, denied: &Denied, tolerated: bool) -> Value {
     let rule = match denied.foreseen {
-        Foreseen::Yes | Foreseen::NotAsked => "call-denied",
+        Foreseen::Yes | Foreseen::WithoutArguments | Foreseen::NotAsked => "call-denied",
         Foreseen::OtherArguments | Foreseen::No | Foreseen::UnknownProgram => "call-not-foreseen",
     };
     let level = if tolerated { "note" } else { "error" };
@@ -97,23 +90,10 @@ fn result(
         "level": level,
         "message": { "text": message },
         "locations": [{
-            "physicalLocation": { "artifactLocation": { "uri": address(policy) } },
+            "physicalLocation": { "artifactLocation": { "uri": uri(policy) } },
             "logicalLocations": names,
         }],
     })
-}
-
-/// A name as the path of an address: what has a meaning there, and all that is not ASCII, written by its bytes.
-fn address(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -138,10 +118,5 @@ mod tests {
         );
         let tolerated: Value = serde_json::from_str(&sarif(&checked(), "0.1.0", true).unwrap()).unwrap();
         assert_eq!(tolerated["runs"][0]["results"][2]["level"], "note");
-    }
-
-    #[test]
-    fn names_become_addresses() {
-        assert_eq!(address("a b/ü.json"), "a%20b/%C3%BC.json");
     }
 }

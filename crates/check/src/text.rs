@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use confine_report::text::count;
+
 use crate::compare::{Difference, Kind};
 use crate::denied::Denied;
 use crate::verdict::{Checked, Observation, Verdict};
@@ -105,8 +107,15 @@ pub(crate) fn difference_line(difference: &Difference) -> String {
 
 /// A denied call in one line.
 pub(crate) fn denied_line(denied: &Denied) -> String {
+    let uncertain = match denied.uncertain {
+        0 => String::new(),
+        number => format!(
+            " ({} by a process that had ended before it was seen whether it is this container's)",
+            count(number, "time", "times")
+        ),
+    };
     format!(
-        "{} by {} denied, {}: {}",
+        "{} by {} denied, {}{uncertain}: {}",
         denied.call,
         denied.program,
         count(denied.times, "time", "times"),
@@ -116,10 +125,6 @@ pub(crate) fn denied_line(denied: &Denied) -> String {
 
 fn lives(number: usize) -> String {
     count(number, "life", "lives")
-}
-
-fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 #[cfg(test)]
@@ -150,5 +155,14 @@ old.json: 2 differences, 1 denied call
   denied calls were seen without arguments
 ";
         assert_eq!(text(&checked()), expected);
+    }
+
+    #[test]
+    fn what_may_be_another_containers_is_told() {
+        let mut checked = checked();
+        checked.verdicts[1].denied[0].uncertain = 1;
+        let expected = "bind by /usr/bin/server denied, 3 times (1 time by a process that had ended before it was seen \
+                        whether it is this container's): foreseen";
+        assert!(text(&checked).contains(expected), "{}", text(&checked));
     }
 }

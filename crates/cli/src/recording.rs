@@ -43,7 +43,7 @@ pub fn record(observation: &Observation, about: &About<'_>) -> Record {
         .filter(|pair| pair.program.is_some_and(executed));
     let used: BTreeSet<usize> = (0..observation.files.len())
         .filter(|file| executed(*file))
-        .chain(mapped.clone().map(|pair| pair.other))
+        .chain(mapped.map(|pair| pair.other))
         .collect();
     let renumbered: BTreeMap<usize, usize> = used.iter().copied().zip(0..).collect();
     let at = |file: usize| renumbered.get(&file).copied();
@@ -56,28 +56,27 @@ pub fn record(observation: &Observation, about: &About<'_>) -> Record {
             sha256: sha256(about.files, &file.path, file.size),
         })
         .collect();
+    let mapped = by(&observation.mapped, |pair: &Pair| pair.program);
+    let executors = by(&observation.executed, |pair: &Pair| Some(pair.other));
+    let called = by(&observation.calls, |count: &CallCount| count.program);
     let programs = used.iter().filter(|file| executed(**file)).filter_map(|file| {
-        let of = |pairs: &[Pair]| -> Vec<Pair> {
-            let pairs = pairs.iter().filter(|pair| pair.program == Some(*file));
-            pairs.cloned().collect()
-        };
-        let mut objects: Vec<usize> = of(&observation.mapped)
+        let mut objects: Vec<usize> = of(&mapped, Some(*file))
             .iter()
             .filter_map(|pair| at(pair.other))
             .collect();
         objects.sort_unstable();
-        let executors = observation.executed.iter().filter(|pair| pair.other == *file);
         Some(Program {
             file: at(*file)?,
             executions: observation.files.get(*file)?.executions,
-            executed_by: executors
+            executed_by: of(&executors, Some(*file))
+                .iter()
                 .map(|pair| Executor {
                     file: pair.program.and_then(at),
                     times: pair.times,
                 })
                 .collect(),
             objects,
-            calls: calls(&observation.calls, Some(*file)),
+            calls: calls(of(&called, Some(*file))),
         })
     });
     Record {
@@ -93,8 +92,22 @@ pub fn record(observation: &Observation, about: &About<'_>) -> Record {
         session: session(about),
         programs: programs.collect(),
         files,
-        runtime: calls(&observation.calls, None),
+        runtime: calls(of(&called, None)),
     }
+}
+
+/// What was counted, in its order by the file that it is about; none for the container runtime.
+fn by<T>(counted: &[T], file: impl Fn(&T) -> Option<usize>) -> BTreeMap<Option<usize>, Vec<&T>> {
+    let mut groups: BTreeMap<Option<usize>, Vec<&T>> = BTreeMap::new();
+    for one in counted {
+        groups.entry(file(one)).or_default().push(one);
+    }
+    groups
+}
+
+/// What was counted of one file.
+fn of<'g, 'c, T>(groups: &'g BTreeMap<Option<usize>, Vec<&'c T>>, file: Option<usize>) -> &'g [&'c T] {
+    groups.get(&file).map_or(&[], Vec::as_slice)
 }
 
 /// Reads a record; `-` is the standard input.
@@ -137,9 +150,9 @@ fn sha256(files: &dyn Files, path: &str, size: u64) -> Option<String> {
 }
 
 /// What one program called, by number, or the container runtime.
-fn calls(counted: &[CallCount], program: Option<usize>) -> Vec<Call> {
+fn calls(counted: &[&CallCount]) -> Vec<Call> {
     let mut calls: BTreeMap<(u32, bool), Call> = BTreeMap::new();
-    for count in counted.iter().filter(|count| count.program == program) {
+    for count in counted {
         let call = calls.entry((count.number, count.compat)).or_insert_with(|| Call {
             number: count.number,
             name: name(count.number, count.compat),

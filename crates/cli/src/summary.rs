@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use confine_assumption::Assumption;
 use confine_profile::MAXIMUM_ENTRIES;
 use confine_report::Report;
+use confine_report::text::count;
 
 use crate::terminal;
 use crate::written::Coarser;
@@ -78,23 +79,23 @@ fn lines(report: &Report) -> Vec<String> {
         ),
         format!(
             "{}, {}, {}",
-            count(report.programs.len(), "program"),
-            count(report.scripts.len(), "script"),
-            count(report.objects.len(), "object"),
+            count(report.programs.len(), "program", "programs"),
+            count(report.scripts.len(), "script", "scripts"),
+            count(report.objects.len(), "object", "objects"),
         ),
     ];
     let widened = report.allowed.iter().filter(|call| call.widened).count();
     if widened > 0 {
         lines.push(format!(
             "{} allowed only because something is unresolved",
-            count(widened, "call")
+            count(widened, "call", "calls")
         ));
     }
     let observed = report.allowed.iter().filter(|call| call.observed).count();
     if observed > 0 {
         lines.push(format!(
             "{} allowed, or with more arguments, only because it was observed",
-            count(observed, "call")
+            count(observed, "call", "calls")
         ));
     }
     if !report.assumptions.is_empty() {
@@ -113,11 +114,11 @@ fn assumptions(assumptions: &[Assumption]) -> String {
         .iter()
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
-    format!("{}: {}", count(assumptions.len(), "assumption"), kinds.join(", "))
-}
-
-fn count(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+    format!(
+        "{}: {}",
+        count(assumptions.len(), "assumption", "assumptions"),
+        kinds.join(", ")
+    )
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@
 //! which is limited in rate by default: the limit is lifted while an [`AuditLog`] lives. The log is a ring, so it
 //! is read continuously, and what it overwrote before it was read is an error, never silently fewer records.
 //!
-//! A record names no container, so that the process is looked at as soon as its record is read: its control group tells
-//! whose it is, its memory map which object the call was made in. Records of one reader at a time: the limit is the host's,
-//! and who lifts it must not have it set again by another who is done.
+//! A record names no container, so that the process is looked at as soon as its record is read: where it comes from tells
+//! whose it is ([`AuditRecord::is_of`]), its memory map which object the call was made in. Records of one reader at a time:
+//! the limit is the host's, and who lifts it must not have it set again by another who is done.
 //!
-//! Misses: records of a host where an audit daemon takes them first; the control group and the object of a process that
-//! ended before its record was read.
+//! Misses: records of a host where an audit daemon takes them first; the origin and the object of a process that was gone
+//! before its record was read.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -28,7 +28,7 @@ use rustix::io::Errno;
 
 use crate::command::Interrupt;
 use crate::error::Error;
-use crate::process::{self, Mapped};
+use crate::process::{self, Mapped, Origin};
 
 const LOG: &str = "/dev/kmsg";
 /// Held, below the folder for temporary files, by whoever reads.
@@ -57,10 +57,23 @@ pub struct AuditRecord {
     pub process: u32,
     /// Where the process goes on after the call.
     pub instruction: u64,
-    /// The control groups that the process was in, as the kernel lists them; `None` if it had ended.
-    pub control_group: Option<String>,
+    /// Where the process comes from; `None` if that was gone.
+    pub origin: Option<Origin>,
     /// The file that the instruction lies in; `None` if the process had ended.
     pub mapped: Option<Mapped>,
+}
+
+impl AuditRecord {
+    /// Whether it is of the container of ours that has this host name; `None` if the process was gone, so that it may be.
+    ///
+    /// Engines name a control group after the container's identity, of which its host name is the beginning. What a
+    /// runtime starts without one comes from us, and so does nothing else that a filter logs. Neither depends on the
+    /// container's being there, or on its not having been restarted, when it is asked.
+    #[must_use]
+    pub fn is_of(&self, host_name: &str) -> Option<bool> {
+        let origin = self.origin.as_ref()?;
+        Some(origin.control_groups.contains(host_name) || origin.ancestors.contains(&std::process::id()))
+    }
 }
 
 /// Reads the kernel's log from its creation until [`finish`](Self::finish).
@@ -182,7 +195,7 @@ fn read_records(log: &mut File, done: &AtomicBool) -> Result<Vec<AuditRecord>, E
 /// What was found out about processes, each thing once: a process may make a logged call many thousand times.
 #[derive(Default)]
 struct Processes {
-    control_groups: BTreeMap<u32, Option<String>>,
+    origins: BTreeMap<u32, Option<Origin>>,
     mapped: BTreeMap<(u32, u64), Option<Mapped>>,
 }
 
@@ -191,16 +204,14 @@ impl Processes {
         let AuditRecord {
             process, instruction, ..
         } = record;
-        let control_group = self.control_groups.entry(process);
-        let control_group = control_group
-            .or_insert_with(|| process::control_group(process))
-            .clone();
+        let origin = self.origins.entry(process);
+        let origin = origin.or_insert_with(|| process::origin(process)).clone();
         let mapped = self.mapped.entry((process, instruction));
         let mapped = mapped
             .or_insert_with(|| process::mapped(process, instruction))
             .clone();
         AuditRecord {
-            control_group,
+            origin,
             mapped,
             ..record
         }
@@ -232,7 +243,7 @@ pub fn parse_record(line: &str) -> Option<AuditRecord> {
         program: program_name(program),
         process: field("pid")?.parse().ok()?,
         instruction: u64::from_str_radix(field("ip")?.strip_prefix("0x")?, 16).ok()?,
-        control_group: None,
+        origin: None,
         mapped: None,
     })
 }
@@ -291,7 +302,30 @@ mod tests {
             "audit: type=1326 audit(1:2): pid=77 comm=\"sh\" exe=\"/a\" arch=c000003e syscall=1 ip=0x7f10";
         let record = parse_record(line).unwrap();
         assert_eq!((record.process, record.instruction), (77, 0x7f10));
-        assert_eq!((record.control_group, record.mapped), (None, None));
+        assert_eq!((record.origin, record.mapped), (None, None));
+    }
+
+    #[test]
+    fn a_record_is_of_a_container_by_its_control_group_or_by_us() {
+        let line =
+            "audit: type=1326 audit(1:2): pid=77 comm=\"sh\" exe=\"/a\" arch=c000003e syscall=1 ip=0x1";
+        let of = |control_groups: &str, ancestors: &[u32]| {
+            let origin = Origin {
+                control_groups: control_groups.to_owned(),
+                ancestors: ancestors.to_vec(),
+            };
+            let record = parse_record(line).unwrap();
+            AuditRecord {
+                origin: Some(origin),
+                ..record
+            }
+            .is_of("8f1c")
+        };
+        let ours = std::process::id();
+        assert_eq!(of("0::/docker/8f1c22\n", &[3, 1]), Some(true));
+        assert_eq!(of("0::/\n", &[3, ours, 1]), Some(true));
+        assert_eq!(of("0::/docker/77aa\n", &[3, 1]), Some(false));
+        assert_eq!(parse_record(line).unwrap().is_of("8f1c"), None);
     }
 
     #[test]

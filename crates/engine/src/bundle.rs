@@ -42,15 +42,7 @@ impl ImageConfig {
                 .unwrap_or_default()
                 .to_owned()
         };
-        let list = |field: &str| -> Vec<String> {
-            let items = config.get(field).and_then(Value::as_array);
-            items
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect()
-        };
+        let list = |field: &str| strings(config.get(field));
         Self {
             entrypoint: list("Entrypoint"),
             command: list("Cmd"),
@@ -96,21 +88,25 @@ fn tcp_ports(config: &Value) -> Vec<u16> {
     ports
 }
 
-/// The command of `Healthcheck`, of which the first word says how it is written.
+/// The command of `Healthcheck`, of which the first word says how it is written: in words, or as a line for the image's
+/// own shell.
 fn healthcheck(config: &Value) -> Vec<String> {
-    let test = config.get("Healthcheck").and_then(|check| check.get("Test"));
-    let words: Vec<&str> = test
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    let words = match words.as_slice() {
-        ["CMD", words @ ..] => words.to_vec(),
-        ["CMD-SHELL", line] => vec!["/bin/sh", "-c", line],
-        _ => Vec::new(),
+    let mut test = strings(config.get("Healthcheck").and_then(|check| check.get("Test"))).into_iter();
+    let command = match test.next().as_deref() {
+        Some("CMD") => Vec::new(),
+        Some("CMD-SHELL") if test.len() == 1 => match strings(config.get("Shell")) {
+            shell if shell.is_empty() => vec!["/bin/sh".to_owned(), "-c".to_owned()],
+            shell => shell,
+        },
+        _ => return Vec::new(),
     };
-    words.into_iter().map(str::to_owned).collect()
+    command.into_iter().chain(test).collect()
+}
+
+/// The texts in a list.
+fn strings(list: Option<&Value>) -> Vec<String> {
+    let items = list.and_then(Value::as_array).into_iter().flatten();
+    items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// An image's files, unpacked once and never written to: each container has its changes in a layer of its own.
@@ -396,6 +392,11 @@ mod tests {
             let config = ImageConfig::from_docker(&json!({ "Healthcheck": { "Test": test } }));
             assert_eq!(config.healthcheck, expected);
         }
+        let config = ImageConfig::from_docker(&json!({
+            "Shell": ["/bin/bash", "-eu", "-c"],
+            "Healthcheck": { "Test": ["CMD-SHELL", "[[ -e /up ]]"] },
+        }));
+        assert_eq!(config.healthcheck, ["/bin/bash", "-eu", "-c", "[[ -e /up ]]"]);
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub struct Invocation {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     folder: Option<PathBuf>,
-    limit: Duration,
+    pub(crate) limit: Duration,
     interrupt: Interrupt,
 }
 

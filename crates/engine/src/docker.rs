@@ -16,6 +16,9 @@ const LABEL: &str = "confine.engine";
 /// How long an engine may take to make a container; some copy the image's files for it.
 const CREATE_LIMIT: Duration = Duration::from_secs(120);
 
+/// How long an engine may take to end a container, beside what that is given to end by itself.
+const ENDING_LIMIT: Duration = Duration::from_secs(60);
+
 /// An engine's client on this host: Docker's, or podman's.
 #[derive(Debug, Clone)]
 pub struct Docker {
@@ -107,7 +110,7 @@ impl Docker {
             .arg(&id)
             .limit(Duration::from_secs(300))
             .output();
-        self.call(["rm", "--force", "--volumes", id.as_str()]).output()?;
+        self.remove(&id)?;
         exported.map(|_| ())
     }
 
@@ -172,8 +175,7 @@ impl Docker {
             .arg(format!("name=^/?{prefix}"));
         let found = list.output()?;
         for container in found.lines() {
-            self.uninterrupted(["rm", "--force", "--volumes", container])
-                .output()?;
+            self.remove(container)?;
         }
         Ok(())
     }
@@ -225,6 +227,19 @@ impl Docker {
         };
         create.arg(reference).args(&options.command).output()?;
         Ok(container)
+    }
+
+    /// Removes a container, also after an interrupt.
+    fn remove(&self, container: &str) -> Result<(), Error> {
+        let remove = self.uninterrupted(["rm", "--force", "--volumes", container]);
+        remove.output().map(|_| ())
+    }
+
+    /// What ends a container, which is given `patience` to end by itself, and a minute is left for the engine's part.
+    fn ending(&self, subcommand: &str, container: &str, patience: Duration) -> Invocation {
+        let seconds = patience.as_secs().to_string();
+        let call = self.call([subcommand, "--time", seconds.as_str(), container]);
+        call.limit(ENDING_LIMIT.saturating_add(patience))
     }
 
     /// What must still happen after an interrupt.
@@ -346,19 +361,13 @@ impl Container for DockerContainer {
     }
 
     fn restart(&mut self, patience: Duration) -> Result<(), Error> {
-        let seconds = patience.as_secs().to_string();
-        self.docker
-            .call(["restart", "--time", seconds.as_str(), self.name.as_str()])
-            .output()
-            .map(|_| ())
+        let restart = self.docker.ending("restart", &self.name, patience);
+        restart.output().map(|_| ())
     }
 
     fn stop(&mut self, patience: Duration) -> Result<Stopped, Error> {
-        let seconds = patience.as_secs().to_string();
         let started = std::time::Instant::now();
-        self.docker
-            .call(["stop", "--time", seconds.as_str(), self.name.as_str()])
-            .output()?;
+        self.docker.ending("stop", &self.name, patience).output()?;
         let forced = started.elapsed() >= patience;
         Ok(Stopped {
             code: self.exit_code()?,
@@ -376,9 +385,23 @@ impl Container for DockerContainer {
 
 impl Drop for DockerContainer {
     fn drop(&mut self) {
-        // Without the interrupt: this is what must still happen after one. It may never have been created.
-        let _ = Invocation::new(self.docker.program)
-            .args(["rm", "--force", "--volumes", &self.name])
-            .run();
+        // It may never have been created.
+        let _ = self.docker.remove(&self.name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_container_may_take_to_end_is_on_top_of_what_the_engine_may() {
+        let docker = Docker::new(&Interrupt::default());
+        for seconds in [10, 90, 600] {
+            let patience = Duration::from_secs(seconds);
+            let stop = docker.ending("stop", "name", patience);
+            assert_eq!(stop.line(), format!("docker stop --time {seconds} name"));
+            assert_eq!(stop.limit, patience + ENDING_LIMIT);
+        }
     }
 }

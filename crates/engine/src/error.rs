@@ -78,12 +78,22 @@ pub enum Error {
     /// The kernel's log moved on before it was read.
     #[error("the kernel's log lost records while it was being read")]
     AuditLost,
+    /// The kernel's tracer cannot tell so many calls from others.
+    #[error("so many different calls do not fit into a filter of the kernel's tracer")]
+    TraceTooWide,
     /// The kernel's tracer had no room for all that was traced.
     #[error("the kernel's trace lost calls: they were more than its buffer holds")]
     TraceLost,
 }
 
 impl Error {
+    /// The error with its cause.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        let cause = std::error::Error::source(self);
+        cause.map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
+    }
+
     /// For `map_err`: a file operation that failed.
     pub(crate) fn file(
         action: &'static str,

@@ -28,7 +28,7 @@ pub use docker::{Docker, DockerContainer};
 pub use error::Error;
 pub use installed::{Engine, Installed, Source};
 pub use life::{Life, Lived, Taken};
-pub use process::Mapped;
+pub use process::{Mapped, Origin};
 pub use runtime::{Runtime, RuntimeContainer};
 pub use session::{End, Ready, Session, Visit, shell};
 pub use trace::{CallTrace, TracedCall};

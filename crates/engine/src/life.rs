@@ -44,24 +44,19 @@ pub struct Taken {
 }
 
 impl Life {
-    /// Leads a container that was made through its life; `started` is told each time that it runs anew.
+    /// Leads a container that was made through its life.
     ///
     /// # Errors
     /// When it is interrupted; everything else is part of the life.
-    pub fn lead(
-        &self,
-        container: &mut dyn Container,
-        interrupt: &Interrupt,
-        mut started: impl FnMut(&dyn Container),
-    ) -> Result<Lived, Error> {
+    pub fn lead(&self, container: &mut dyn Container, interrupt: &Interrupt) -> Result<Lived, Error> {
         let mut lived = Lived::default();
-        let end = self.take_steps(container, interrupt, &mut lived.steps, &mut started);
+        let end = self.take_steps(container, interrupt, &mut lived.steps);
         lived.log = container.logs();
         match end {
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             Err(error) => lived
                 .steps
-                .push(Taken::new("engine", format!("failed: {}", in_full(&error)))),
+                .push(Taken::new("engine", format!("failed: {}", error.in_full()))),
             Ok(complete) => lived.complete = complete,
         }
         Ok(lived)
@@ -73,30 +68,27 @@ impl Life {
         container: &mut dyn Container,
         interrupt: &Interrupt,
         steps: &mut Vec<Taken>,
-        started: &mut impl FnMut(&dyn Container),
     ) -> Result<bool, Error> {
         if let Err(error) = container.start() {
             if matches!(error, Error::Interrupted) {
                 return Err(error);
             }
-            steps.push(Taken::new("start", format!("failed: {}", in_full(&error))));
+            steps.push(Taken::new("start", format!("failed: {}", error.in_full())));
             return Ok(false);
         }
-        started(container);
         if let Some(complete) = self.live(None, container, interrupt, steps)? {
             return Ok(complete);
         }
         for words in &self.executed {
-            let finished = execute(container, words, interrupt)?;
-            steps.push(Taken::finished(&format!("exec {}", words.join(" ")), finished));
+            let finished = self.execute(container.inside(), words, interrupt);
+            steps.push(Taken::came_to(&format!("exec {}", words.join(" ")), finished)?);
         }
-        let nothing = execute(container, &[NO_PROGRAM.to_owned()], interrupt)?;
+        let nothing = self.execute(container.inside(), &[NO_PROGRAM.to_owned()], interrupt);
         // What an engine says of a missing program is its own affair, and names the container.
-        steps.push(Taken::new("exec", nothing.outcome()));
+        steps.push(Taken::new("exec", Taken::came_to("exec", nothing)?.outcome));
 
         let written = container.logs();
         container.restart(self.session.patience)?;
-        started(container);
         if let Some(complete) = self.live(Some(&written), container, interrupt, steps)? {
             return Ok(complete);
         }
@@ -145,11 +137,8 @@ impl Life {
             return Ok(None);
         };
         let name = format!("workload{again}");
-        match self.session.visit(container, line, interrupt) {
-            Ok(finished) => steps.push(Taken::finished(&name, finished)),
-            Err(Error::TimedOut { limit, .. }) => {
-                steps.push(Taken::new(&name, format!("did not end within {limit:?}")));
-            }
+        match Taken::came_to(&name, self.session.visit(container, line, interrupt)) {
+            Ok(taken) => steps.push(taken),
             Err(Error::Interrupted) => return Err(Error::Interrupted),
             // One that has ended meanwhile answers nowhere.
             Err(_) if container.ended()?.is_some() => {}
@@ -164,15 +153,22 @@ impl Life {
         }
         Ok(None)
     }
-}
 
-fn execute(container: &dyn Container, words: &[String], interrupt: &Interrupt) -> Result<Finished, Error> {
-    let mut inside = container.inside().into_iter();
-    Invocation::new(inside.next().unwrap_or_default())
-        .args(inside)
-        .args(words)
-        .interrupt(interrupt)
-        .run()
+    /// Executes a command in a container, by the command that does so. It may take as long as the workload.
+    fn execute(
+        &self,
+        inside: Vec<String>,
+        words: &[String],
+        interrupt: &Interrupt,
+    ) -> Result<Finished, Error> {
+        let mut inside = inside.into_iter();
+        Invocation::new(inside.next().unwrap_or_default())
+            .args(inside)
+            .args(words)
+            .limit(self.session.workload_limit)
+            .interrupt(interrupt)
+            .run()
+    }
 }
 
 impl Taken {
@@ -184,7 +180,18 @@ impl Taken {
         }
     }
 
-    /// What a program came to: of one that failed, what it complained of belongs to what it printed.
+    /// What a program came to, which may be that it took too long.
+    fn came_to(name: &str, outcome: Result<Finished, Error>) -> Result<Self, Error> {
+        match outcome {
+            Ok(finished) => Ok(Self::finished(name, finished)),
+            Err(Error::TimedOut { limit, .. }) => {
+                Ok(Self::new(name, format!("did not end within {limit:?}")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a program that ended came to: of one that failed, what it complained of belongs to what it printed.
     fn finished(name: &str, finished: Finished) -> Self {
         let outcome = finished.outcome();
         let mut output = finished.stdout;
@@ -199,8 +206,31 @@ impl Taken {
     }
 }
 
-/// An error with its cause.
-fn in_full(error: &Error) -> String {
-    let cause = std::error::Error::source(error);
-    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_is_executed_may_take_as_long_as_the_workload() {
+        let life = Life {
+            session: Session {
+                ready: None,
+                ready_limit: Duration::ZERO,
+                workload: None,
+                workload_limit: Duration::from_millis(200),
+                duration: None,
+                patience: Duration::ZERO,
+            },
+            executed: Vec::new(),
+        };
+        let execute = |time: &str| {
+            let words = ["sleep", time].map(str::to_owned);
+            let finished = life.execute(vec!["env".to_owned()], &words, &Interrupt::default());
+            Taken::came_to("exec", finished).map(|taken| taken.outcome)
+        };
+        assert_eq!(execute("0").unwrap(), "exit code 0");
+        assert_eq!(execute("5").unwrap(), "did not end within 200ms");
+    }
 }

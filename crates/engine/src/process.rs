@@ -1,4 +1,4 @@
-//! What the kernel tells of a running process.
+//! What the kernel tells of a process, until its parent has heard of its end.
 
 use std::path::Path;
 
@@ -11,10 +11,46 @@ pub struct Mapped {
     pub offset: u64,
 }
 
-/// The control groups that a process is in, as the kernel lists them: their names hold the container's; `None` if the
-/// process is gone.
-pub(crate) fn control_group(process: u32) -> Option<String> {
-    std::fs::read_to_string(format!("/proc/{process}/cgroup")).ok()
+/// How many processes a process may come from, one from the other.
+const MOST_ANCESTORS: usize = 4096;
+
+/// Where a process comes from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The control groups that it is in, as the kernel lists them.
+    pub control_groups: String,
+    /// The processes that it comes from, its parent first, by their numbers outside of containers.
+    pub ancestors: Vec<u32>,
+}
+
+/// Where a process comes from; `None` if it is gone, or one that it comes from.
+pub(crate) fn origin(process: u32) -> Option<Origin> {
+    let control_groups = std::fs::read_to_string(format!("/proc/{process}/cgroup")).ok()?;
+    let mut ancestors = Vec::new();
+    let mut last = process;
+    // Bounded: numbers that come again could lead in a circle.
+    while ancestors.len() < MOST_ANCESTORS {
+        match parent(last)? {
+            0 => {
+                return Some(Origin {
+                    control_groups,
+                    ancestors,
+                });
+            }
+            found => {
+                ancestors.push(found);
+                last = found;
+            }
+        }
+    }
+    None
+}
+
+/// The process that a process is a child of; 0 where there is none.
+fn parent(process: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    line.trim().parse().ok()
 }
 
 /// The place in a file that a process has mapped at an address.
@@ -42,6 +78,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_process_comes_from_whoever_started_it() {
+        let mut child = std::process::Command::new("sleep").arg("9").spawn().unwrap();
+        let origin = origin(child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let ancestors = origin.unwrap().ancestors;
+        assert_eq!(ancestors.first(), Some(&std::process::id()));
+    }
+
+    #[test]
     fn an_address_is_found_in_its_file() {
         let line = "7f00a000-7f00c000 r-xp 00026000 fe:00 1234   /usr/lib/a library.so";
         let expected = Mapped {
@@ -60,10 +106,10 @@ mod tests {
     #[test]
     fn this_process_can_be_looked_at() {
         let own = std::process::id();
-        assert!(control_group(own).unwrap().contains("::"));
+        assert!(origin(own).unwrap().control_groups.contains("::"));
         let function = this_process_can_be_looked_at as fn() as usize as u64;
         let expected = std::env::current_exe().unwrap();
         assert_eq!(Path::new(&mapped(own, function).unwrap().file), expected);
-        assert_eq!(control_group(u32::MAX), None);
+        assert_eq!(origin(u32::MAX), None);
     }
 }

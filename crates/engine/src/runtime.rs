@@ -16,6 +16,9 @@ const SECOND_HIERARCHY: &str = "/sys/fs/cgroup/unified";
 /// How long a runtime may take from its start to a running first process.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
+/// How long an image's own check may take, as Docker has it where the image does not say.
+const HEALTH_LIMIT: Duration = Duration::from_secs(30);
+
 /// An OCI runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runtime {
@@ -263,11 +266,7 @@ impl Container for RuntimeContainer {
             return Ok(Health::Unchecked);
         }
         let check = invocation(&self.inside()).args(&self.healthcheck);
-        let finished = check.interrupt(&self.interrupt).run()?;
-        Ok(match finished.code {
-            Some(0) => Health::Healthy,
-            _ => Health::Starting,
-        })
+        health_by(&check.limit(HEALTH_LIMIT).interrupt(&self.interrupt))
     }
 
     fn is_running(&mut self) -> Result<bool, Error> {
@@ -333,8 +332,34 @@ impl Drop for RuntimeContainer {
     }
 }
 
+/// What a check says. One that does not end is not passed, as an engine takes it, and may be the next time.
+fn health_by(check: &Invocation) -> Result<Health, Error> {
+    match check.run() {
+        Ok(finished) if finished.code == Some(0) => Ok(Health::Healthy),
+        Ok(_) | Err(Error::TimedOut { .. }) => Ok(Health::Starting),
+        Err(error) => Err(error),
+    }
+}
+
 /// An invocation of a command line that is never empty.
 fn invocation(words: &[String]) -> Invocation {
     let program = words.first().map_or("", String::as_str);
     Invocation::new(PathBuf::from(program)).args(words.iter().skip(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_does_not_end_is_not_passed() {
+        let health = |program: &str, argument: &str| {
+            let check = Invocation::new(program).arg(argument);
+            health_by(&check.limit(Duration::from_millis(200)))
+        };
+        assert!(matches!(health("sleep", "5"), Ok(Health::Starting)));
+        assert!(matches!(health("sleep", "never"), Ok(Health::Starting)));
+        assert!(matches!(health("sleep", "0"), Ok(Health::Healthy)));
+        assert!(health("/no/such/program", "").is_err());
+    }
 }

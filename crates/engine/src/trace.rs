@@ -4,6 +4,7 @@
 //! is for a life under a profile that logs and lets through. Only the wanted calls are traced, into a buffer of our own,
 //! whose losses the kernel counts: a trace with a loss is an error.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::command::Invocation;
@@ -15,8 +16,8 @@ const USUAL_PLACE: &str = "/sys/kernel/tracing";
 /// The size of the buffer, for each processor, in KiB.
 const BUFFER: &str = "8192";
 
-/// Calls that can be told apart in one filter, whose text is bounded by the kernel.
-const MOST_CALLS: usize = 64;
+/// The longest filter that the kernel takes, in bytes: a page without its end.
+const LONGEST_FILTER: usize = 4095;
 
 /// One call that was traced.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,11 +40,16 @@ pub struct CallTrace {
 }
 
 impl CallTrace {
-    /// Begins to trace calls by their numbers, of which the first 64 are taken; needs root.
+    /// Begins to trace calls by their numbers; needs root.
     ///
     /// # Errors
-    /// When the kernel has no tracer or does not let us use it.
+    /// When the kernel has no tracer or does not let us use it, or they are more than it can tell apart, which those of its
+    /// own table never are.
     pub fn open(calls: &[u32]) -> Result<Self, Error> {
+        let filter = filter(calls);
+        if filter.len() > LONGEST_FILTER {
+            return Err(Error::TraceTooWide);
+        }
         let mounted = match Path::new(USUAL_PLACE).join("instances").is_dir() {
             true => None,
             false => Some(mount()?),
@@ -56,16 +62,11 @@ impl CallTrace {
             .join(format!("confine-{}", std::process::id()));
         let trace = Self { folder, mounted };
         std::fs::create_dir(&trace.folder).map_err(Error::file("create", &trace.folder))?;
-        let wanted: Vec<String> = calls
-            .iter()
-            .take(MOST_CALLS)
-            .map(|call| format!("id=={call}"))
-            .collect();
         trace.write("buffer_size_kb", BUFFER)?;
         // Full is full: what comes later is counted as lost.
         trace.write("options/overwrite", "0")?;
         trace.write("options/record-tgid", "1")?;
-        trace.write("events/raw_syscalls/sys_enter/filter", &wanted.join("||"))?;
+        trace.write("events/raw_syscalls/sys_enter/filter", &filter)?;
         trace.write("events/raw_syscalls/sys_enter/enable", "1")?;
         Ok(trace)
     }
@@ -106,6 +107,23 @@ impl Drop for CallTrace {
             let _ = Invocation::new("umount").arg(folder.path()).run();
         }
     }
+}
+
+/// What the kernel takes for any of these calls: those that follow each other as one range, for its text is bounded.
+fn filter(calls: &[u32]) -> String {
+    let calls: BTreeSet<u32> = calls.iter().copied().collect();
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for call in calls {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(call) => *last = call,
+            _ => ranges.push((call, call)),
+        }
+    }
+    let ranges = ranges.into_iter().map(|(first, last)| match first == last {
+        true => format!("id=={first}"),
+        false => format!("(id>={first}&&id<={last})"),
+    });
+    ranges.collect::<Vec<_>>().join("||")
 }
 
 fn mount() -> Result<tempfile::TempDir, Error> {
@@ -209,6 +227,17 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_names_every_call_and_has_room_for_all_of_a_table() {
+        assert_eq!(filter(&[7, 3, 4, 4, 5, 9]), "(id>=3&&id<=5)||id==7||id==9");
+        assert_eq!(filter(&[u32::MAX, 0]), "id==0||id==4294967295");
+        // No choice out of these is longer than every other one.
+        let most: Vec<u32> = (0..470).step_by(2).collect();
+        assert!(filter(&most).len() <= LONGEST_FILTER);
+        let odd: Vec<u32> = (0..400).map(|call| 0x4000_0000 + 2 * call).collect();
+        assert!(matches!(CallTrace::open(&odd), Err(Error::TraceTooWide)));
+    }
+
+    #[test]
     fn losses_are_noticed() {
         let stats = |overrun| {
             format!("entries: 12\noverrun: {overrun}\ncommit overrun: 0\nnow ts: 1.5\ndropped events: 0\n")
@@ -222,7 +251,10 @@ mod tests {
     #[allow(clippy::print_stderr, reason = "a test tells what it skips")]
     fn a_call_of_our_own_is_traced() {
         let getpgid = confine_kernel::call_named("getpgid").map_or(0, |call| call.number);
-        let trace = match CallTrace::open(&[getpgid]) {
+        // Beside many others, which no table has.
+        let mut wanted: Vec<u32> = (1000..1200).step_by(2).collect();
+        wanted.push(getpgid);
+        let trace = match CallTrace::open(&wanted) {
             Ok(trace) => trace,
             Err(error) => {
                 eprintln!("skipped: {error}");

@@ -68,6 +68,15 @@ pub fn arguments(number: u32) -> &'static [Argument] {
     ARGUMENTS.get(start..end).unwrap_or(&[])
 }
 
+/// What the kernel reads of the arguments that are passed to the call with that number, by index; what it does not read
+/// is left out.
+#[must_use]
+pub fn values(number: u32, passed: &[u64]) -> Vec<(u32, u64)> {
+    let read = (0..).zip(arguments(number).iter().zip(passed));
+    read.map(|(index, (fact, value))| (index, value & fact.mask()))
+        .collect()
+}
+
 /// Index and mask of the argument of that name; for tables that are read while compiling, which it stops otherwise.
 pub(crate) const fn argument_named(number: u32, name: &str) -> (u32, u64) {
     let (mut row, mut end) = (0, COUNT);

@@ -15,7 +15,7 @@ mod tsv;
 mod version;
 mod vulnerabilities;
 
-pub use arguments::{Argument, ArgumentKind, arguments};
+pub use arguments::{Argument, ArgumentKind, arguments, values};
 pub use calls::{
     LINUX_VERSION, SystemCall, call, call_named, calls, in_linux_5_4, in_published_table, name, returns,
 };

@@ -2,7 +2,7 @@
 
 use confine_report::{Allowed, Observed, Report, Restriction};
 
-use crate::compare::{allows, is_nothing};
+use crate::compare::is_nothing;
 use crate::{Call, Record, Seen};
 
 /// Allows what was observed in `record` and the report's policy denies; each such call, with its arguments, is marked as
@@ -31,7 +31,7 @@ fn add_call(report: &mut Report, by: &str, call: &Call) {
         return;
     }
     for seen in &call.arguments {
-        if !allows(report, &call.name, &seen.pairs()) {
+        if !report.allows(&call.name, &seen.pairs()) {
             allow(report, by, call, restrictions(call.number, seen));
         }
     }

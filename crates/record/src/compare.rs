@@ -139,41 +139,37 @@ impl Comparing<'_> {
                     .flat_map(executors),
             );
         }
-        let mut all = BTreeSet::new();
+        let mut all: BTreeSet<&Assumption> = BTreeSet::new();
         for path in near.into_iter().map(|file| self.path(file)) {
             if let Some(foreseen) = self.programs.get(path) {
-                all.extend(open(&foreseen.assumptions, Open::OpenCommand));
+                all.extend(open_of(&foreseen.assumptions, Open::OpenCommand));
             }
             let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
             let scripts = self.report.scripts.iter();
             for script in scripts.filter(|script| name(&script.interpreter) == name(path)) {
                 let place = format!("{}:", script.path);
-                let found = open(&self.report.assumptions, Open::OpenCommand);
-                all.extend(
-                    found
-                        .into_iter()
-                        .filter(|assumption| assumption.place.starts_with(&place)),
-                );
+                let found = open_of(&self.report.assumptions, Open::OpenCommand);
+                all.extend(found.filter(|assumption| assumption.place.starts_with(&place)));
             }
         }
-        all.into_iter().collect()
+        all.into_iter().cloned().collect()
     }
 
     /// What of a call's combinations of values was not foreseen of this program.
     fn call(&self, path: &str, foreseen: &confine_report::Program, call: &Call) -> Vec<Finding> {
-        if is_nothing(call) || (call.is_known() && (self.is_kernels(call) || self.is_widened(call))) {
+        if is_nothing(call) {
             return Vec::new();
         }
-        let known = foreseen.calls.iter().find(|known| known.name == call.name);
-        let Some(known) = known.filter(|_| call.is_known()) else {
+        let foresees = |values: &[(u32, u64)]| self.report.foresees(foreseen, &call.name, values);
+        if !call.is_known() || !foresees(&[]) {
             return vec![Finding {
                 call: Some(call.name.clone()),
                 times: call.times,
-                denied: Some(!self.allows(call, &[])),
+                denied: Some(!self.allows_all(call)),
                 ..finding(Kind::Call, path, remedy_of(call))
             }];
-        };
-        let missed = call.arguments.iter().filter(|seen| !known.admits(&seen.pairs()));
+        }
+        let missed = call.arguments.iter().filter(|seen| !foresees(&seen.pairs()));
         missed
             .map(|seen| self.value(path, call, seen, OBSERVED))
             .collect()
@@ -184,13 +180,7 @@ impl Comparing<'_> {
         if is_nothing(call) {
             return Vec::new();
         }
-        if !call.is_known()
-            || !self
-                .report
-                .allowed
-                .iter()
-                .any(|allowed| allowed.name == call.name)
-        {
+        if !self.allows(call, &[]) {
             return vec![Finding {
                 call: Some(call.name.clone()),
                 times: call.times,
@@ -215,21 +205,17 @@ impl Comparing<'_> {
         }
     }
 
-    fn is_kernels(&self, call: &Call) -> bool {
-        let mut needed = self.report.runtime_calls.iter();
-        needed.any(|needed| needed.requester == "kernel" && needed.name == call.name)
-    }
-
-    fn is_widened(&self, call: &Call) -> bool {
-        self.report
-            .widened
-            .iter()
-            .any(|widened| widened.name == call.name)
+    /// Whether the container's policy allows a call with all the values that it was made with.
+    fn allows_all(&self, call: &Call) -> bool {
+        match call.arguments.as_slice() {
+            [] => self.allows(call, &[]),
+            seen => seen.iter().all(|seen| self.allows(call, &seen.pairs())),
+        }
     }
 
     /// Whether the container's policy allows a call with these values.
     fn allows(&self, call: &Call, values: &[(u32, u64)]) -> bool {
-        call.is_known() && allows(self.report, &call.name, values)
+        call.is_known() && self.report.allows(&call.name, values)
     }
 
     /// Files that are not those that were analysed.
@@ -303,25 +289,14 @@ impl Comparing<'_> {
     }
 }
 
-/// Whether a report's policy for the container allows a call with these values.
-pub(crate) fn allows(report: &Report, name: &str, values: &[(u32, u64)]) -> bool {
-    let Some(allowed) = report.allowed.iter().find(|allowed| allowed.name == name) else {
-        return false;
-    };
-    let holds = |restriction: &confine_report::Restriction| {
-        let mut given = values.iter().filter(|(index, _)| *index == restriction.index);
-        given.all(|(_, value)| {
-            let masked = value & restriction.mask.0;
-            restriction.values.iter().any(|admitted| admitted.0 == masked)
-        })
-    };
-    let mut combinations = allowed.arguments.iter();
-    allowed.arguments.is_empty() || combinations.any(|combination| combination.iter().all(holds))
+fn open(assumptions: &[Assumption], kind: Open) -> Vec<Assumption> {
+    open_of(assumptions, kind).cloned().collect()
 }
 
-fn open(assumptions: &[Assumption], kind: Open) -> Vec<Assumption> {
-    let open = assumptions.iter().filter(|assumption| assumption.kind == kind);
-    open.cloned().collect()
+fn open_of(assumptions: &[Assumption], kind: Open) -> impl Iterator<Item = &Assumption> {
+    assumptions
+        .iter()
+        .filter(move |assumption| assumption.kind == kind)
 }
 
 /// A number that no table can have: the kernel answers that there is no such call, whatever a policy says.

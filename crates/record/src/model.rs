@@ -157,11 +157,13 @@ impl Seen {
     /// The values as pairs of index and value.
     #[must_use]
     pub fn pairs(&self) -> Vec<(u32, u64)> {
-        self.values
-            .iter()
-            .map(|value| (value.index, value.value.0))
-            .collect()
+        pairs(&self.values)
     }
+}
+
+/// Values as pairs of index and value.
+pub(crate) fn pairs(values: &[Value]) -> Vec<(u32, u64)> {
+    values.iter().map(|value| (value.index, value.value.0)).collect()
 }
 
 impl File {

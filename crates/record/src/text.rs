@@ -1,9 +1,10 @@
 //! A comparison for people.
 
-use anstyle::Style;
+use confine_report::text::{count, strong};
 use confine_report::values_in_words;
 
 use crate::findings::{Comparison, Finding, Kind};
+use crate::model::pairs;
 
 /// How many of the assumptions that may be why something was not foreseen are shown; all are in the JSON.
 const SHOWN_ASSUMPTIONS: usize = 5;
@@ -18,10 +19,10 @@ pub fn text(comparison: &Comparison, all: bool) -> String {
     let observed = comparison.observed;
     let observed = format!(
         "{}, {}, {} with {}",
-        count(observed.programs, "program"),
-        count(observed.objects, "object"),
-        count(observed.calls, "call"),
-        count(observed.values, "combination of values"),
+        count(observed.programs, "program", "programs"),
+        count(observed.objects, "object", "objects"),
+        count(observed.calls, "call", "calls"),
+        count(observed.values, "combination of values", "combinations of values"),
     );
     text += &match comparison.unforeseen.len() {
         0 => format!("{}: {observed}\n", strong("all that was observed was foreseen")),
@@ -67,12 +68,7 @@ fn finding(finding: &Finding) -> String {
         Kind::Object => format!("{program} maps {}", finding.object.as_deref().unwrap_or_default()),
         Kind::Call => format!("{program} calls {name}, {}", times(finding.times)),
         Kind::Value => {
-            let values: Vec<(u32, u64)> = finding
-                .values
-                .iter()
-                .map(|value| (value.index, value.value.0))
-                .collect();
-            let values = values_in_words(name, &values);
+            let values = values_in_words(name, &pairs(&finding.values));
             format!("{program} calls {name} with {values}, {}", times(finding.times))
         }
     };
@@ -96,19 +92,6 @@ fn times(count: u64) -> String {
         1 => "once".to_owned(),
         more => format!("{more} times"),
     }
-}
-
-fn count(count: usize, one: &str) -> String {
-    match (count, one.split_once(' ')) {
-        (1, _) => format!("1 {one}"),
-        (many, Some((first, rest))) => format!("{many} {first}s {rest}"),
-        (many, None) => format!("{many} {one}s"),
-    }
-}
-
-fn strong(text: &str) -> String {
-    let style = Style::new().bold();
-    format!("{style}{text}{style:#}")
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod json;
 mod model;
 #[cfg(test)]
 mod sample;
+pub mod sarif;
 pub mod text;
 mod values;
 mod ways;

@@ -46,11 +46,8 @@ pub fn why(report: &Report, name: &str, values: &[(u32, u64)]) -> String {
 fn observed(report: &Report, name: &str, values: &[(u32, u64)]) -> Vec<String> {
     let made = report.observed.iter().filter(|observed| observed.name == name);
     let made = made.filter(|observed| {
-        let mut given = observed.arguments.iter().flat_map(|restriction| {
-            let values = values.iter().filter(|(index, _)| *index == restriction.index);
-            values.map(move |(_, value)| (restriction, value & restriction.mask.0))
-        });
-        given.all(|(restriction, value)| restriction.values.contains(&crate::Word(value)))
+        let mut arguments = observed.arguments.iter();
+        arguments.all(|restriction| restriction.admits(values))
     });
     made.map(|observed| {
         let arguments = observed.arguments.iter();

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Context;
 use confine_bpf::AUDIT_ARCH_X86_64;
@@ -21,17 +21,27 @@ const SYSTEM_CALL: u64 = 2;
 
 /// How denied calls are watched for.
 pub struct Watch<'a> {
-    /// The lives.
-    pub lives: &'a Lives<'a>,
-    /// Where profiles are written to.
-    pub scratch: PathBuf,
-    /// The image's files, for names of functions, if they can be read.
-    pub files: Option<&'a dyn Files>,
+    lives: &'a Lives<'a>,
+    scratch: &'a Path,
+    sites: Sites<'a>,
 }
 
-impl Watch<'_> {
+/// How the image's files are had, if they can be read.
+type Opener<'a> = &'a dyn Fn() -> Option<&'a dyn Files>;
+
+impl<'a> Watch<'a> {
+    /// Watches these lives; profiles are written into `scratch`, and the image's files are only asked for, for names of
+    /// functions, when something is denied.
+    pub fn new(lives: &'a Lives<'a>, scratch: &'a Path, files: Opener<'a>) -> Self {
+        Self {
+            lives,
+            scratch,
+            sites: Sites::new(files),
+        }
+    }
+
     /// What a policy denies in a life of its own, and whether all of it could be seen.
-    pub fn denied(&self, checked: &Checked) -> anyhow::Result<(Vec<Attempt>, Observation)> {
+    pub fn denied(&mut self, checked: &Checked) -> anyhow::Result<(Vec<Attempt>, Observation)> {
         let text = match confine_profile::auditing(&checked.policy) {
             Ok(text) => text,
             Err(error) => return Ok((Vec::new(), Observation::Impossible(error.to_string()))),
@@ -82,53 +92,47 @@ impl Watch<'_> {
     fn records(
         &self,
         checked: &Checked,
-        profile: &std::path::Path,
+        profile: &Path,
         traced: Option<&[u32]>,
     ) -> anyhow::Result<Result<(Vec<AuditRecord>, Vec<TracedCall>), String>> {
-        let in_words = |error: &confine_engine::Error| {
-            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-            format!("{error}{}", cause.unwrap_or_default())
-        };
         let log = match AuditLog::open(self.lives.interrupt()) {
             Ok(log) => log,
-            Err(error) => return Ok(Err(format!("the kernel's log is needed: {}", in_words(&error)))),
+            Err(error @ confine_engine::Error::Interrupted) => return Err(error.into()),
+            Err(error) => return Ok(Err(format!("the kernel's log is needed: {}", error.in_full()))),
         };
         let trace = match traced.map(CallTrace::open).transpose() {
             Ok(trace) => trace,
             Err(error) => {
-                return Ok(Err(format!(
-                    "the kernel's tracer is needed: {}",
-                    in_words(&error)
-                )));
+                return Ok(Err(format!("the kernel's tracer is needed: {}", error.in_full())));
             }
         };
         let what = match traced {
             None => format!("{}: watching for denied calls", checked.name),
             Some(_) => format!("{}: watching for their arguments", checked.name),
         };
-        let mut own = None;
-        self.lives
-            .lead(&what, Some(profile), |container| own = container.host_name().ok())?;
+        let (_, own) = self.lives.lead_known(&what, Some(profile))?;
         let traced = match trace.map(CallTrace::finish).transpose() {
             Ok(traced) => traced.unwrap_or_default(),
-            Err(error) => return Ok(Err(in_words(&error))),
+            Err(error) => return Ok(Err(error.in_full())),
         };
         let mut records = match log.finish() {
             Ok(records) => records,
-            Err(error) => return Ok(Err(in_words(&error))),
+            Err(error) => return Ok(Err(error.in_full())),
         };
-        // One whose process was gone before it was looked at may be ours: it counts.
-        records.retain(|record| match (&record.control_group, &own) {
-            // Engines name it after the container's identity, of which its host name is the beginning.
-            (Some(group), Some(own)) => group.contains(own.as_str()),
-            _ => true,
-        });
+        // One whose process was gone before it was looked at may be ours: it counts, and is told as such. Where
+        // no container was made, none is.
+        records.retain(|record| own.as_ref().is_some_and(|own| record.is_of(own).unwrap_or(true)));
         Ok(Ok((records, traced)))
     }
 
     /// Records with the arguments that were traced: of each process and call in the order in which they came, from the end,
     /// for what a process called before its filter was there is traced and not logged.
-    fn attempts(&self, policy: &Policy, records: &[AuditRecord], traced: Vec<TracedCall>) -> Vec<Attempt> {
+    fn attempts(
+        &mut self,
+        policy: &Policy,
+        records: &[AuditRecord],
+        traced: Vec<TracedCall>,
+    ) -> Vec<Attempt> {
         let mut lists: BTreeMap<(u32, u32), std::collections::VecDeque<[u64; 6]>> = BTreeMap::new();
         for call in traced {
             if !policy.allows(Architecture::X86_64, call.call, &call.arguments) {
@@ -138,7 +142,6 @@ impl Watch<'_> {
                     .push_back(call.arguments);
             }
         }
-        let mut sites = Sites::new(self.files);
         let told = records.iter().rev().map(|record| Attempt {
             number: number(record),
             foreign: format!("call {} of {:#x}", record.call, record.architecture),
@@ -146,7 +149,8 @@ impl Watch<'_> {
             arguments: lists
                 .get_mut(&(record.process, record.call))
                 .and_then(std::collections::VecDeque::pop_back),
-            site: record.mapped.as_ref().and_then(|mapped| sites.find(mapped)),
+            site: record.mapped.as_ref().and_then(|mapped| self.sites.find(mapped)),
+            certain: record.origin.is_some(),
         });
         told.collect()
     }
@@ -156,22 +160,33 @@ fn number(record: &AuditRecord) -> Option<u32> {
     (record.architecture == AUDIT_ARCH_X86_64).then_some(record.call)
 }
 
-/// Functions of the image's objects by their places in files; each object is read once.
+/// Functions of the image's objects by their places in files; each object is read once, each place looked up once.
 struct Sites<'a> {
-    files: Option<&'a dyn Files>,
+    files: Opener<'a>,
     objects: BTreeMap<String, Option<Object>>,
+    known: BTreeMap<Mapped, Option<Site>>,
 }
 
 impl<'a> Sites<'a> {
-    fn new(files: Option<&'a dyn Files>) -> Self {
+    fn new(files: Opener<'a>) -> Self {
         Self {
             files,
             objects: BTreeMap::new(),
+            known: BTreeMap::new(),
         }
     }
 
     fn find(&mut self, mapped: &Mapped) -> Option<Site> {
-        let files = self.files?;
+        if let Some(known) = self.known.get(mapped) {
+            return known.clone();
+        }
+        let site = self.look_up(mapped);
+        self.known.insert(mapped.clone(), site.clone());
+        site
+    }
+
+    fn look_up(&mut self, mapped: &Mapped) -> Option<Site> {
+        let files = (self.files)()?;
         let object = self.objects.entry(mapped.file.clone()).or_insert_with(|| {
             let bytes = files.read(&mapped.file).ok()?;
             Object::parse(bytes).ok()

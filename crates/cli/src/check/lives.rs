@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use confine_check::{Life, Step};
-use confine_engine::{Container, Error, Interrupt, Lived, Seccomp, StartOptions};
+use confine_engine::{Error, Interrupt, Lived, Seccomp, StartOptions};
 
 use super::premises::{Premises, life};
 use crate::arguments::RunningArguments;
@@ -43,13 +43,13 @@ impl<'a> Lives<'a> {
         self.interrupt
     }
 
-    /// One life without a policy, or with the profile in a file; `started` is told when the container runs.
-    pub fn lead(
-        &self,
-        what: &str,
-        profile: Option<&Path>,
-        started: impl FnMut(&dyn Container),
-    ) -> Result<Lived, Error> {
+    /// One life without a policy, or with the profile in a file.
+    pub fn lead(&self, what: &str, profile: Option<&Path>) -> Result<Lived, Error> {
+        self.lead_known(what, profile).map(|(lived, _)| lived)
+    }
+
+    /// As [`lead`](Self::lead), with the host name of the container, if one was made.
+    pub fn lead_known(&self, what: &str, profile: Option<&Path>) -> Result<(Lived, Option<String>), Error> {
         if !self.quiet {
             terminal::note(what);
         }
@@ -66,17 +66,20 @@ impl<'a> Lives<'a> {
             }
             // What the engine says no to is the first step of a life.
             Err(error) => {
-                return Ok(Lived {
+                let lived = Lived {
                     steps: vec![confine_engine::Taken {
                         name: "create".to_owned(),
                         outcome: format!("failed: {error}"),
                         output: String::new(),
                     }],
                     ..Lived::default()
-                });
+                };
+                return Ok((lived, None));
             }
         };
-        self.life.lead(container.as_mut(), self.interrupt, started)
+        let host_name = container.host_name()?;
+        let lived = self.life.lead(container.as_mut(), self.interrupt)?;
+        Ok((lived, Some(host_name)))
     }
 }
 

@@ -1,9 +1,11 @@
 //! `confine check`: lives of a container without and with its policies, held against each other.
 
+use std::cell::LazyCell;
+
 use anyhow::{Context, bail, ensure};
-use confine_check::{Checked, Verdict, denied, differences, varying};
+use confine_check::{Baseline, Checked, Verdict, denied};
 use confine_engine::{Interrupt, Lived};
-use confine_image::OpenOptions;
+use confine_image::{Image, OpenOptions};
 use confine_report::Report;
 
 use crate::arguments::{AnalysisArguments, CheckArguments, CheckFormat};
@@ -65,34 +67,32 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
         quiet,
     )?;
 
-    let report = report(arguments, &premises)?;
+    let (image, report) = analysed(arguments, &premises)?.unzip();
+    // Only what is denied needs it where there was no analysis.
+    let image = LazyCell::new(|| image.or_else(|| self::image(analysis, &premises)));
     let policies = policies(&arguments.policy, report.as_ref(), scratch.path())?;
     let mut without = Vec::new();
     for turn in 1..=arguments.runs {
         let what = format!("without a policy, {turn} of {}", arguments.runs);
-        let lived = lives.lead(&what, None, |_| ())?;
+        let lived = lives.lead(&what, None)?;
         ensure_complete(&lived)?;
         without.push(comparable(&lived, &prefix));
     }
-    let image = image(analysis, &premises);
-    let files = image.as_ref().map(|image| image.files.as_ref());
+    let baseline = Baseline::new(&without);
+    let files = || image.as_ref().map(|image| image.files.as_ref());
+    let mut watch = Watch::new(&lives, scratch.path(), &files);
     let mut verdicts = Vec::new();
     for policy in &policies {
         let mut with = Vec::new();
         for turn in 1..=arguments.runs {
             let what = format!("{}, {turn} of {}", policy.name, arguments.runs);
-            let lived = lives.lead(&what, Some(&policy.path), |_| ())?;
+            let lived = lives.lead(&what, Some(&policy.path))?;
             with.push(comparable(&lived, &prefix));
         }
-        let watch = Watch {
-            lives: &lives,
-            scratch: scratch.path().to_owned(),
-            files,
-        };
         let (attempts, observation) = watch.denied(policy)?;
         verdicts.push(Verdict {
             policy: policy.name.clone(),
-            differences: differences(&without, &with),
+            differences: baseline.differences(&with),
             denied: denied(&attempts, report.as_ref()),
             observation,
         });
@@ -105,19 +105,19 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
         steps: steps
             .map(|step| (step.name.clone(), step.outcome.clone()))
             .collect(),
-        varying: varying(&without),
+        varying: baseline.varying(),
         verdicts,
     })
 }
 
-/// What the analysis says of the image. Where there are policies to check, it is only asked what it knows of denied
-/// calls, and may fail.
-fn report(arguments: &CheckArguments, premises: &Premises) -> anyhow::Result<Option<Report>> {
+/// The image and what the analysis says of it. Where there are policies to check, it is only asked what it knows of
+/// denied calls, and may fail.
+fn analysed(arguments: &CheckArguments, premises: &Premises) -> anyhow::Result<Option<(Image, Report)>> {
     let mut analysis = arguments.analysis.clone();
     analysis.also.extend(arguments.running.executed.iter().cloned());
     analysis.image = premises.place(&analysis.image);
-    match analysis::run(&analysis) {
-        Ok(report) => Ok(Some(report)),
+    match analysis::run_on_image(&analysis) {
+        Ok(analysed) => Ok(Some(analysed)),
         Err(error) if !arguments.policy.is_empty() => {
             terminal::warning(&format!("what the analysis knows is not told: {error:#}"));
             Ok(None)
@@ -126,8 +126,8 @@ fn report(arguments: &CheckArguments, premises: &Premises) -> anyhow::Result<Opt
     }
 }
 
-/// The image once more, for names of functions.
-fn image(analysis: &AnalysisArguments, premises: &Premises) -> Option<confine_image::Image> {
+/// The image, for names of functions.
+fn image(analysis: &AnalysisArguments, premises: &Premises) -> Option<Image> {
     let open = OpenOptions {
         platform: analysis.platform.clone(),
         ..OpenOptions::default()

@@ -194,6 +194,66 @@ fn a_denied_call_that_changes_nothing_fails_unless_it_is_tolerated() {
     nothing_is_left();
 }
 
+/// crun leaves its containers in the control group of whoever starts it.
+#[test]
+fn denied_calls_are_seen_without_a_control_group_of_their_own() {
+    let Some(service) = OnEngine::new("crun") else {
+        return;
+    };
+    if !is_installed("crun") {
+        eprintln!("skipped: crun is needed");
+        return;
+    }
+    let profile = service.profile_without(&["chmod"]).display().to_string();
+    let flags = ["--runs", "1", "--env", "STEADY=yes", "--policy", profile.as_str()];
+    let mut check = service.check(&flags);
+    let found = findings(0, check.args(["--engine", "crun", "--tolerate-denied"]));
+    let verdict = &found["verdicts"][0];
+    if is_watched(verdict) {
+        let denied = verdict["denied"].as_array().unwrap();
+        assert_eq!(denied.len(), 1, "{denied:?}");
+        assert_eq!(denied[0]["call"], "chmod");
+    }
+    nothing_is_left();
+}
+
+/// Whoever interrupts a wait for the kernel's log wants no verdict without denied calls.
+#[test]
+fn an_interrupt_while_another_check_reads_the_log_is_no_verdict() {
+    let Some(service) = OnEngine::new("waiting") else {
+        return;
+    };
+    // In a folder of our own, so that nobody else waits.
+    let temporary = tempfile::tempdir().unwrap();
+    let lock = fs::File::create(temporary.path().join("confine-audit.lock")).unwrap();
+    lock.lock().unwrap();
+    let profile = service.profile_without(&[]).display().to_string();
+    let mut check = service
+        .check(&["--runs", "1", "--env", "STEADY=yes", "--policy", &profile])
+        .env("TMPDIR", temporary.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It has the lock open when it waits, and only then.
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let opened = || {
+        let files = fs::read_dir(format!("/proc/{}/fd", check.id())).unwrap();
+        let mut files = files.filter_map(|file| fs::read_link(file.unwrap().path()).ok());
+        files.any(|file| file.ends_with("confine-audit.lock"))
+    };
+    while !opened() {
+        assert!(Instant::now() < deadline, "it does not come to the log");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let kill = Command::new("kill")
+        .args(["-s", "INT", &check.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    assert_eq!(check.wait().unwrap().code(), Some(2));
+    nothing_is_left();
+}
+
 #[test]
 fn an_archive_is_taken_in_and_taken_back() {
     let Some(service) = OnEngine::new("archive") else {
@@ -250,6 +310,49 @@ fn an_interrupt_leaves_nothing_behind() {
             .collect();
         assert!(temporary.is_empty(), "{temporary:?}");
     }
+}
+
+/// What an engine does when it has time: a container that only lends its files is removed, also after an interrupt.
+const ENGINE: &str = r#"#!/bin/sh
+log=$(dirname "$0")/log
+case "$1 $4" in
+    "--version ") echo "runc version 1" ;;
+    "image -") echo - ;;
+    "image "*) echo "{}" ;;
+    "create "*) echo 0123456789ab ;;
+    "export "*) echo exporting >>"$log" && sleep 60 ;;
+    "rm "*) sleep 1 && echo "removed $4" >>"$log" ;;
+    *) exit 1 ;;
+esac
+"#;
+
+#[test]
+fn a_container_that_lends_its_files_is_removed_after_an_interrupt() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["docker", "runc"] {
+        let path = folder.path().join(name);
+        fs::write(&path, ENGINE).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let mut check = confine(&["check", "lent:1", "--quiet", "--engine", "runc"])
+        .env("PATH", path)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let said = || fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !said().contains("exporting") {
+        assert!(Instant::now() < deadline, "nothing is exported");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let kill = Command::new("kill")
+        .args(["-s", "INT", &check.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    assert_eq!(check.wait().unwrap().code(), Some(2));
+    assert_eq!(said(), "exporting\nremoved 0123456789ab\n");
 }
 
 #[test]

@@ -52,6 +52,18 @@ fn calls_count_for_their_own_program() {
         |record, _| record.programs[1].calls.push(call("reboot", 1, &[])),
         &["call /usr/sbin/server reboot denied"],
     );
+    // A policy that allows a call with some values denies it with others.
+    check(
+        |record, _| record.programs[0].calls.push(call("socket", 1, &[&[(0, 16)]])),
+        &["call /bin/sh socket denied"],
+    );
+    check(
+        |record, _| {
+            let both = call("socket", 2, &[&[(0, 2)], &[(0, 16)]]);
+            record.programs[0].calls.push(both);
+        },
+        &["call /bin/sh socket denied"],
+    );
     // What a policy allows because something stayed open is foreseen.
     check(
         |record, report| {

@@ -1,5 +1,6 @@
 //! A difference as SARIF 2.1.0, which code hosts show beside the code: a result for everything that came.
 
+use confine_report::sarif::{document, uri};
 use serde_json::{Value, json};
 
 use super::compare::{Difference, Reason};
@@ -67,15 +68,7 @@ pub fn sarif(difference: &Difference) -> serde_json::Result<String> {
             })
         })
         .collect();
-    let log = json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {"name": "confine", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
-            "results": results,
-        }],
-    });
-    Ok(serde_json::to_string_pretty(&log)? + "\n")
+    document(env!("CARGO_PKG_VERSION"), &rules, &results)
 }
 
 fn result(rule: &str, message: &str, path: Option<&str>) -> Value {
@@ -105,18 +98,4 @@ fn because(reasons: &[Reason]) -> String {
 fn place(reasons: &[Reason]) -> Option<&str> {
     let mut paths = reasons.iter().map(|reason| reason.who.as_str());
     paths.find(|path| path.starts_with('/'))
-}
-
-/// A path as a relative reference: everything but what needs no quoting is quoted.
-fn uri(path: &str) -> String {
-    let mut text = String::new();
-    for byte in path.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                text.push(byte.into())
-            }
-            byte => text += &format!("%{byte:02X}"),
-        }
-    }
-    text
 }
