@@ -69,7 +69,7 @@ fn prepare(
     wishes: &WishArguments,
 ) -> anyhow::Result<Option<(Image, Report, Hardened)>> {
     let (image, mut report) = analysis::run_on_image(arguments)?;
-    if wishes.strict && !report.assumptions.is_empty() {
+    if wishes.strict && report.is_incomplete() {
         summary::show_incomplete(&report);
         return Ok(None);
     }
