@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tempfile::NamedTempFile;
 
 use crate::arguments::AnalysisArguments;
-use crate::{analysis, input};
+use crate::{analysis, input, remembered};
 
 /// What was given, read.
 pub enum Subject {
@@ -117,10 +117,11 @@ impl Place {
             let text = input::text(path)?;
             return parse(&text, capabilities).with_context(|| named.clone());
         }
-        let arguments = AnalysisArguments {
-            image: opened.clone(),
+        let mut arguments = remembered::recall(&AnalysisArguments {
+            image: named.clone(),
             ..arguments.clone()
-        };
+        })?;
+        arguments.image.clone_from(opened);
         let mut report = analysis::run(&arguments)?;
         if named == STANDARD {
             named.clone_into(&mut report.image.reference);

@@ -39,7 +39,7 @@ pub fn check(arguments: &CheckArguments) -> anyhow::Result<Outcome> {
 /// Everything that was made for it is gone when this returns.
 fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Checked> {
     let running = &arguments.running;
-    // What a project remembers holds for the container as it does for the analysis, which recalls it by itself.
+    // What a project remembers holds for the container as it does for the analysis.
     let analysis = &remembered::recall(&arguments.analysis)?;
     let quiet = analysis.quiet;
     let prefix = format!("confine-check-{}-", std::process::id());
@@ -65,7 +65,7 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
         quiet,
     )?;
 
-    let report = report(arguments, &premises)?;
+    let report = report(arguments, analysis, &premises)?;
     let policies = policies(&arguments.policy, report.as_ref(), scratch.path())?;
     let mut without = Vec::new();
     for turn in 1..=arguments.runs {
@@ -112,8 +112,12 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
 
 /// What the analysis says of the image. Where there are policies to check, it is only asked what it knows of denied
 /// calls, and may fail.
-fn report(arguments: &CheckArguments, premises: &Premises) -> anyhow::Result<Option<Report>> {
-    let mut analysis = arguments.analysis.clone();
+fn report(
+    arguments: &CheckArguments,
+    analysis: &AnalysisArguments,
+    premises: &Premises,
+) -> anyhow::Result<Option<Report>> {
+    let mut analysis = analysis.clone();
     analysis.also.extend(arguments.running.executed.iter().cloned());
     analysis.image = premises.place(&analysis.image);
     match analysis::run(&analysis) {

@@ -12,7 +12,7 @@ use crate::arguments::{AnalysisArguments, HardenArguments, MountArguments, WishA
 use crate::harden::{self, Hardened, Wishes};
 use crate::output::{self, Output};
 use crate::written::{self, Format};
-use crate::{Outcome, analysis, policy, summary, terminal};
+use crate::{Outcome, analysis, policy, remembered, summary, terminal};
 
 /// Writes the image with a layer more, and the container's profile.
 pub fn harden(arguments: &HardenArguments) -> anyhow::Result<Outcome> {
@@ -68,7 +68,7 @@ fn prepare(
     arguments: &AnalysisArguments,
     wishes: &WishArguments,
 ) -> anyhow::Result<Option<(Image, Report, Hardened)>> {
-    let (image, mut report) = analysis::run_on_image(arguments)?;
+    let (image, mut report) = analysis::run_on_image(&remembered::recall(arguments)?)?;
     if wishes.strict && report.is_incomplete() {
         summary::show_incomplete(&report);
         return Ok(None);

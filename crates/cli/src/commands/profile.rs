@@ -11,7 +11,7 @@ use crate::arguments::{ProfileArguments, ProfileFormat};
 use crate::output::Output;
 use crate::per_program::{self, numbered};
 use crate::written::{self, Coarser, Format, Written};
-use crate::{Outcome, analysis, filter_source, policy, recording, summary, terminal};
+use crate::{Outcome, analysis, filter_source, policy, recording, remembered, summary, terminal};
 
 /// Writes the profile, those of the programs and the report where they are wanted.
 pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
@@ -36,7 +36,7 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
         .iter()
         .map(|path| recording::read(path))
         .collect::<anyhow::Result<_>>()?;
-    let mut report = analysis::run(&arguments.analysis)?;
+    let mut report = analysis::run(&remembered::recall(&arguments.analysis)?)?;
     for record in &records {
         report = confine_record::add(report, record);
     }

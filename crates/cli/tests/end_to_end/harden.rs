@@ -134,6 +134,11 @@ fn a_program_of_the_host_runs_under_its_policy() {
             .unwrap();
         assert_ne!(denied.status.code(), Some(7));
     }
+    // What a project remembers of its images is nothing that holds for this host.
+    fs::write(folder.path().join("confine.toml"), "command = 1\n").unwrap();
+    let mut run = confine(&["run", "-q", "--", "./program", "argument"]);
+    let (output, _) = ends_with(7, run.current_dir(folder.path()));
+    assert_eq!(output, "./program argument known\n");
     for (command, expected) in [
         ("/absent", "expected a program"),
         ("no-such-command", "expected a program"),
