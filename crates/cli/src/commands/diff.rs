@@ -9,7 +9,7 @@ use confine_kernel::call_named;
 
 use crate::arguments::{DiffArguments, DiffFormat};
 use crate::output::Output;
-use crate::subject;
+use crate::subject::{self, Subject};
 use crate::{Outcome, terminal};
 
 use compare::{Difference, Side};
@@ -77,7 +77,7 @@ pub fn diff(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
         arguments.analysis.image != "-" || arguments.new != "-",
         "only one of both can be read from the standard input"
     );
-    let load = |reference: &str| -> anyhow::Result<Side> {
+    let load = |reference: &str| -> anyhow::Result<Subject> {
         let subject = subject::load(reference, &arguments.analysis, &[])?;
         if !arguments.analysis.quiet {
             let notes = subject.notes();
@@ -85,10 +85,19 @@ pub fn diff(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
                 .iter()
                 .for_each(|note| terminal::note(&format!("{reference}: {note}")));
         }
-        Side::new(reference, subject, arguments.analysis.program.as_deref())
+        Ok(subject)
     };
     let old = load(&arguments.analysis.image)?;
     let new = load(&arguments.new)?;
+    let program = arguments.analysis.program.as_deref();
+    // One that is held against a program's policy is taken for that program's.
+    let one_is_a_profile = old.is_profile() != new.is_profile();
+    let side = |reference: &str, subject: Subject| {
+        let program = program.filter(|_| !(one_is_a_profile && subject.is_profile()));
+        Side::new(reference, subject, program)
+    };
+    let old = side(&arguments.analysis.image, old)?;
+    let new = side(&arguments.new, new)?;
     let difference = compare::compare(&old, &new);
     let text = match arguments.format {
         DiffFormat::Text => show::text(&difference),
