@@ -31,6 +31,7 @@ pub struct Written {
 }
 
 /// A call of which a form allows more than the policy.
+#[derive(Clone)]
 pub struct Coarser {
     /// Its name.
     pub name: String,
