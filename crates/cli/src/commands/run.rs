@@ -140,11 +140,12 @@ fn start(
     }
 }
 
-/// Where a file of these bytes is that can be executed: in the user's cache folder, where the next run finds it.
+/// Where a file of these bytes is that can be executed: in the user's cache folder, where the next run finds it and nobody
+/// else can put another in its place.
 fn keep(bytes: &[u8]) -> anyhow::Result<PathBuf> {
     let digest = Sha256::digest(bytes);
     let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let path = confine_cache::user_folder()?.join("run").join(name);
+    let path = analysis::cache()?.root().join("run").join(name);
     if fs::read(&path).is_ok_and(|known| known == bytes) {
         return Ok(path);
     }
