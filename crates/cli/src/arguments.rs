@@ -338,7 +338,7 @@ pub struct ManArguments {
 }
 
 /// What to analyse and how: shared by every command that analyses.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct AnalysisArguments {
     /// The image: a reference, file, folder or name (see --help)
     #[arg(value_name = "IMAGE", long_help = IMAGE_HELP)]
@@ -380,7 +380,7 @@ pub struct AnalysisArguments {
     pub workdir: Option<String>,
 
     /// The image's platform, where it has several
-    #[arg(long, value_name = "OS/ARCH", default_value = "linux/amd64", value_parser = platform, help_heading = "Configuration")]
+    #[arg(long, value_name = "OS/ARCH", default_value_t, value_parser = platform, help_heading = "Configuration")]
     pub platform: Platform,
 
     /// Take in what is run besides: by `docker exec`, a probe, a configuration file (repeatable)

@@ -1,6 +1,8 @@
 //! Images, mounted files and programs of the host that install policies when programs start.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -148,6 +150,11 @@ fn a_program_of_the_host_runs_under_its_policy() {
     let mut run = confine(&["run", "-q", "--profile", &profile, "--", "./program"]);
     let (_, error) = ends_with(2, run.current_dir(folder.path()).env("XDG_CACHE_HOME", &cache));
     assert!(error.contains("nobody else may write"), "{error}");
+    // The loader reads it, and the analysis could not.
+    let mut run = confine(&["run", "-q", "--", "./program", "argument"]);
+    run.env("LD_LIBRARY_PATH", OsStr::from_bytes(b"/\xff"));
+    let (_, error) = ends_with(2, run.current_dir(folder.path()));
+    assert!(error.contains("LD_LIBRARY_PATH is not UTF-8"), "{error}");
     for (command, expected) in [
         ("/absent", "expected a program"),
         ("no-such-command", "expected a program"),
