@@ -17,7 +17,7 @@ mod vulnerabilities;
 pub use arguments::{Argument, ArgumentKind, arguments};
 pub use calls::{
     LINUX_VERSION, SystemCall, Version, call, call_named, calls, in_linux_5_4, in_published_table, name,
-    returns,
+    published_table, returns,
 };
 pub use constants::{
     Known, Meaning, constant_named, constant_names, constants_combine, describe, describe_mask,
