@@ -5,15 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use confine_image::hexadecimal;
 use confine_policy::{Architecture, Policy};
-use confine_report::{Program, Report};
+use confine_report::{Coarser, Program, Report};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::arguments::Within;
 use crate::output::Output;
 use crate::policy;
-use crate::written::{self, Coarser, Format, Written};
+use crate::written::{self, Format, Written};
 
 /// What the index calls itself.
 const SCHEMA: &str = "confine-policies";
@@ -166,9 +167,8 @@ fn names(path: &str, count: usize, format: Format<'_>) -> Vec<String> {
         .map(plain)
         .take(NAME)
         .collect();
-    let digest = Sha256::digest(path.as_bytes());
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let digits: String = digest.chars().take(DIGITS).collect();
+    let mut digits = hexadecimal(&Sha256::digest(path.as_bytes()));
+    digits.truncate(DIGITS);
     let extension = match format {
         Format::Oci => "json",
         Format::Kubernetes(_) => "yaml",

@@ -15,15 +15,18 @@ use std::process::Command;
 
 use anyhow::{Context, anyhow, bail};
 use confine_harden::{Confined, Fingerprint, Kind, Program, compile, graft, identify, write_bundle};
+use confine_image::hexadecimal;
 use confine_policy::Policy;
 use sha2::{Digest as _, Sha256};
 
-use super::harden::write_file;
 use crate::arguments::{AnalysisArguments, RunArguments};
-use crate::{Outcome, analysis, input, policy};
+use crate::{Outcome, analysis, input, output, policy};
 
 /// Variables that decide which libraries a program loads.
 const LOADER_VARIABLES: [&str; 3] = ["LD_LIBRARY_PATH", "LD_PRELOAD", "PATH"];
+
+/// How many digits of a digest are the name of what holds a policy.
+const NAME: usize = 32;
 
 /// Becomes the program; only returns if that fails.
 pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
@@ -139,12 +142,12 @@ fn start(
 /// Where a file of these bytes is that can be executed: in the user's cache folder, where the next run finds it and nobody
 /// else can put another in its place.
 fn keep(bytes: &[u8]) -> anyhow::Result<PathBuf> {
-    let digest = Sha256::digest(bytes);
-    let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let mut name = hexadecimal(&Sha256::digest(bytes));
+    name.truncate(NAME);
     let path = analysis::cache()?.root().join("run").join(name);
     if fs::read(&path).is_ok_and(|known| known == bytes) {
         return Ok(path);
     }
-    write_file(&path, bytes, 0o700)?;
+    output::write_with_mode(&path, bytes, 0o700)?;
     Ok(path)
 }

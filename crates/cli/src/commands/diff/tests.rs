@@ -222,7 +222,7 @@ fn gates_fail_on_what_they_name() {
         ("write", false, false, false),
     ] {
         let gate = gate(name).unwrap();
-        assert_eq!(show::gate(&gate), name);
+        assert_eq!(gate.word(), name);
         let found = [&difference, &less, &rebuilt].map(|difference| gate.fails(difference));
         assert_eq!(found, [upgraded, fewer, other], "{name}");
         assert!(!gate.fails(&none), "{name}");
