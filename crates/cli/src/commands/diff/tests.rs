@@ -315,3 +315,17 @@ fn one_program_of_a_report_is_compared_alone() {
             .contains("expected a program of the report, found \"/bin/c\": it has /bin/a, /bin/b")
     );
 }
+
+#[test]
+fn a_program_of_a_report_comes_with_what_it_executes() {
+    let mut both = report("/bin/a", "aa", &[("read", None)]);
+    let other = report("/bin/b", "bb", &[("bpf", None)]);
+    both.programs.extend(other.programs);
+    both.programs[0].executes.push(1);
+    let side = |name: &str| Side::new("x", Subject::Report(Box::new(both.clone())), Some(name)).unwrap();
+    let difference = compare::compare(&side("/bin/a"), &side("/bin/b"));
+    assert!(difference.calls.added.is_empty(), "{:?}", difference.calls.added);
+    assert_eq!(difference.calls.removed, ["read"]);
+    assert_eq!(difference.programs.removed, ["/bin/a"]);
+    assert!(difference.programs.added.is_empty());
+}
