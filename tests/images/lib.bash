@@ -1,9 +1,11 @@
 # Helpers that the workloads share. A workload is sourced with the runner's environment:
 #   HOST, PORT      where the server answers
+#   CONTAINER       the container's name, where an engine runs it
 #   INSIDE          command that executes its arguments in the container, e.g. "docker exec NAME"
 #   SIGNAL          command that sends the signal named by its argument to the container's first process
-# and defines the steps ready, traffic, failure, reload and shell. What a step prints is compared with what it
-# prints without a profile, so it prints answers and counts, never times, ids or rates.
+# and defines the steps ready, traffic, failure, reload and shell; the first and the last are here for those that do what most
+# do. What a step prints is compared with what it prints without a profile, so it prints answers and counts, never times, ids
+# or rates.
 set -euo pipefail
 
 # Waits until `"$@"` succeeds, for half a minute at most.
@@ -61,6 +63,12 @@ shell_session() {
         (exit 3) & wait $! || echo "job $?"'
     exit_code_of inside /bin/sh -c 'exit 7'
 }
+
+# The step of a server that is ready when its front page is there.
+ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
+
+# The step of an image that has a usual shell.
+shell() { shell_session; }
 
 # Starts a database server beside the container, in its network, unless one runs there since it was started. It is labelled
 # and named as the container's own, so that whoever removes that removes it as well.

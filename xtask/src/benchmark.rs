@@ -42,9 +42,7 @@ pub struct Options {
 
 /// The whole run; whether everything could be measured, and whether the gate was passed.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
-    let interrupt = Interrupt::default();
-    let raised = interrupt.clone();
-    ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
+    let interrupt = crate::interrupt()?;
     ensure!(
         options.gate || options.root.is_none() || !options.programs.is_empty(),
         "--root: expected a program of it, by --program"
@@ -79,9 +77,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let text = table::render(&rows, options.runs, load.as_deref());
     println!("{text}");
     if options.write {
-        let path = root.join("docs/benchmark.md");
-        let page = format!("{}\n{text}", include_str!("benchmark/page.md"));
-        std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        crate::write_page(root, "benchmark.md", include_str!("benchmark/page.md"), &text)?;
     }
     Ok(complete)
 }

@@ -79,7 +79,7 @@ struct Corpus {
 
 impl Corpus {
     fn prepare(root: &Path, release: &str) -> anyhow::Result<Self> {
-        let interrupt = interrupt()?;
+        let interrupt = crate::interrupt()?;
         let docker = Docker::new(&interrupt);
         docker
             .version()
@@ -200,30 +200,15 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let text = table::render(&rows, jobs.len());
     println!("{text}");
     if options.write {
-        write(root, "corpus.md", include_str!("corpus/page.md"), &text)?;
+        crate::write_page(root, "corpus.md", include_str!("corpus/page.md"), &text)?;
     }
     ensure!(rows.len() > 100, "only {} executables could be run", rows.len());
     Ok(rows.iter().all(|row| row.missing.is_empty()))
 }
 
-/// What ends every wait when the person at the terminal asks for it.
-fn interrupt() -> anyhow::Result<Interrupt> {
-    let interrupt = Interrupt::default();
-    let raised = interrupt.clone();
-    ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
-    Ok(interrupt)
-}
-
 fn is_elf(files: &dyn Files, path: &str) -> bool {
     let bytes = files.read(path);
     bytes.is_ok_and(|bytes| bytes.starts_with(b"\x7fELF"))
-}
-
-/// Writes a page of docs: its fixed beginning and what this run found.
-fn write(root: &Path, name: &str, head: &str, text: &str) -> anyhow::Result<()> {
-    let path = root.join("docs").join(name);
-    std::fs::write(&path, format!("{head}\n{text}"))
-        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// What the kernel runs for a script.

@@ -2,7 +2,7 @@
 //! figures. What was found is kept by image and by program, so that a run goes on where the last one stopped.
 
 mod counts;
-mod published;
+pub mod published;
 mod row;
 mod table;
 
@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::images::build;
 use crate::images::recipe::{self, Target};
+use crate::report;
 
 use row::{Checked, Row};
 
@@ -43,9 +44,7 @@ pub struct Options {
 
 /// The whole run; whether every image passed its check.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
-    let interrupt = Interrupt::default();
-    let raised = interrupt.clone();
-    ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
+    let interrupt = crate::interrupt()?;
     let data = root.join("docs/evaluation.json");
     let mut rows = row::read(&data)?;
     if !options.page {
@@ -90,9 +89,8 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
             }
         }
     }
-    let page = root.join("docs/evaluation.md");
-    let text = format!("{}\n{}", include_str!("evaluation/page.md"), table::render(&rows));
-    fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;
+    let text = table::render(&rows);
+    crate::write_page(root, "evaluation.md", include_str!("evaluation/page.md"), &text)?;
     Ok(rows.iter().all(|row| row.checked.passed))
 }
 
@@ -164,7 +162,7 @@ impl Evaluation<'_> {
             .lines()
             .find_map(|line| serde_json::from_str::<Value>(line).ok())
             .context("no statistics were told")?;
-        let counts = counts::count(&json(&report)?, &target.recipe.main);
+        let counts = counts::count(&report::json(&report)?, &target.recipe.main);
         let checked = self.check(target, &output)?;
         Ok(Row {
             name: target.name.clone(),
@@ -182,13 +180,7 @@ impl Evaluation<'_> {
 
     fn check(&self, target: &Target, output: &Path) -> anyhow::Result<Checked> {
         let images = self.root.join("tests/images");
-        let step = |step: &str| {
-            format!(
-                "PORT=$HOST_PORT LC_ALL=C.UTF-8 '{}/run-step' {} {step}",
-                images.display(),
-                target.workload()
-            )
-        };
+        let step = |step: &str| format!("'{}/run-step' {} {step}", images.display(), target.workload());
         let workload = format!(
             "for step in {STEPS}; do echo \"== $step\"; {} || exit; done",
             step("$step")
@@ -213,7 +205,7 @@ impl Evaluation<'_> {
         let finished = check.run()?;
         fs::write(output.join("check.err"), &finished.stderr)?;
         match finished.code {
-            Some(0 | 4) => Ok(Checked::read(&json(&path)?)),
+            Some(0 | 4) => Ok(Checked::read(&report::json(&path)?)),
             // It could not be checked, which is told.
             Some(_) => Ok(Checked {
                 passed: false,
@@ -242,9 +234,4 @@ impl Evaluation<'_> {
         }
         call
     }
-}
-
-fn json(path: &Path) -> anyhow::Result<Value> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
 }

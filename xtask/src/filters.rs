@@ -42,11 +42,11 @@ pub struct Options {
 /// Counts and measures; whether every trace takes fewer than half of the instructions of libseccomp's best filter.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let folder = root.join("tests/filters");
-    let interrupt = Interrupt::default();
     if options.record {
         let confine = match &options.confine {
             Some(confine) => confine.clone(),
-            None => build_confine(root, &interrupt)?,
+            // Nobody raises it: a signal ends the whole.
+            None => build_confine(root, &Interrupt::default())?,
         };
         for name in TRACES {
             eprintln!("recording {name}");
@@ -60,23 +60,21 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     ensure!(!traces.is_empty(), "no traces in {}", folder.display());
     if options.write {
         let path = root.join("crates/bpf/data/weights.tsv");
-        std::fs::write(&path, trace::weights(&traces))
+        std::fs::write(&path, trace::weights(traces.iter()))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let tools = tempfile::tempdir().context("no folder for programs")?;
     let oracle = candidates::oracle(root, tools.path())?;
     let mut rows = Vec::new();
     for trace in &traces {
-        let candidates = candidates::all(&oracle, trace, &traces)?;
+        let candidates = candidates::all(&oracle, trace, &trace.policy, &traces)?;
         rows.push(Row::count(trace, &candidates));
     }
     let times = cost::measure(root, tools.path(), &oracle, &traces)?;
     let text = page::render(&rows, &times);
     println!("{text}");
     if options.write {
-        let path = root.join("docs/filters.md");
-        let page = format!("{}\n{text}", include_str!("filters/page.md"));
-        std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        crate::write_page(root, "filters.md", include_str!("filters/page.md"), &text)?;
     }
     Ok(rows.iter().all(Row::meets_the_aim))
 }

@@ -87,10 +87,12 @@ struct Prepared {
 
 /// The whole run; whether everything passed.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
-    let interrupt = Interrupt::default();
-    let raised = interrupt.clone();
-    ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
-    let mut runner = Runner {
+    let interrupt = crate::interrupt()?;
+    let docker = Docker::new(&interrupt);
+    docker
+        .version()
+        .context("no Docker engine answers; run scripts/setup first")?;
+    let runner = Runner {
         images: root.join("tests/images"),
         output: root.join("target/images"),
         modes: match options.observed {
@@ -98,26 +100,18 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
             false => Mode::all(options.quick),
         },
         keep: options.keep,
-        confine: None,
+        source: match &options.profile {
+            Some(path) => Source::StandIn(path.clone()),
+            None => Source::Confine(build_confine(root, &interrupt)?),
+        },
         interrupt,
         audit: Mutex::new(()),
     };
-    let docker = Docker::new(&runner.interrupt);
-    docker
-        .version()
-        .context("no Docker engine answers; run scripts/setup first")?;
-
-    let confine = if options.profile.is_none() {
-        Some(build_confine(root, &runner.interrupt)?)
-    } else {
-        None
-    };
-    runner.confine.clone_from(&confine);
     // One after the other, so that the times in the table are those of an idle machine.
     let mut prepared = Vec::new();
     let mut rows = Vec::new();
     for target in recipe::targets(&runner.images, &options.names, options.quick)? {
-        match runner.prepare(&docker, confine.as_deref(), &target, options.profile.as_deref()) {
+        match runner.prepare(&docker, &target) {
             Ok(image) => prepared.push(image),
             Err(error) if runner.interrupt.is_raised() => return Err(error),
             // The other images still have something to tell.
@@ -154,9 +148,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let text = table::render(&rows);
     println!("{text}");
     if options.write {
-        let path = root.join("docs/images.md");
-        let page = format!("{}\n{text}", include_str!("images/page.md"));
-        std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        crate::write_page(root, "images.md", include_str!("images/page.md"), &text)?;
     }
     Ok(rows
         .iter()
@@ -199,27 +191,28 @@ pub fn build_confine(root: &Path, interrupt: &Interrupt) -> anyhow::Result<PathB
     Ok(program)
 }
 
+/// Where profiles come from.
+enum Source {
+    /// The program as users get it makes one for each image.
+    Confine(PathBuf),
+    /// Somebody else's stands in for all.
+    StandIn(PathBuf),
+}
+
 /// What every image of a run shares.
 struct Runner {
     images: PathBuf,
     output: PathBuf,
     modes: Vec<Mode>,
     keep: bool,
-    /// The program as users get it; nothing if a profile stands in for those that it makes.
-    confine: Option<PathBuf>,
+    source: Source,
     interrupt: Interrupt,
     /// Held while the kernel's log is read: a record does not tell whose container it is from.
     audit: Mutex<()>,
 }
 
 impl Runner {
-    fn prepare(
-        &self,
-        docker: &Docker,
-        confine: Option<&Path>,
-        target: &Target,
-        stand_in: Option<&Path>,
-    ) -> anyhow::Result<Prepared> {
+    fn prepare(&self, docker: &Docker, target: &Target) -> anyhow::Result<Prepared> {
         let output = self.output.join(&target.name);
         let built = build::build(
             docker,
@@ -229,21 +222,20 @@ impl Runner {
             &output.join("image"),
         )
         .with_context(|| format!("cannot build {}", target.name))?;
-        let profile = match (stand_in, confine) {
-            (Some(path), _) => profile::read(path),
-            (None, Some(confine)) => {
+        let profile = match &self.source {
+            Source::StandIn(path) => profile::read(path),
+            Source::Confine(confine) => {
                 profile::make(confine, &self.interrupt, &built.archive, &target.recipe, &output)
             }
-            (None, None) => bail!("neither a profile nor confine"),
         };
         let profile = profile.with_context(|| format!("no profile for {}", target.name))?;
         eprintln!("{}: {} calls allowed", target.name, profile.figures.allowed.len());
-        let hardened = match (stand_in, confine) {
-            (None, Some(confine)) => Some(
+        let hardened = match &self.source {
+            Source::StandIn(_) => None,
+            Source::Confine(confine) => Some(
                 hardened::make(confine, &self.interrupt, &built.archive, target, &output)
                     .with_context(|| format!("cannot harden {}", target.name))?,
             ),
-            _ => None,
         };
         Ok(Prepared {
             target: target.clone(),
@@ -367,7 +359,7 @@ impl Runner {
             let (_, missed) = self.audited_life(image, &image.profile.path, mode, "audit")?;
             verdicts.push(self.tell(image, format!("audit, {mode}"), missed));
         }
-        if let Some(confine) = &self.confine {
+        if let Source::Confine(confine) = &self.source {
             let unforeseen = observed::life(
                 confine,
                 &self.interrupt,

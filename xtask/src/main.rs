@@ -21,6 +21,7 @@ mod evaluation;
 mod filters;
 mod images;
 mod observer;
+mod report;
 mod start_up;
 mod tidy;
 
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use confine_engine::Interrupt;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own chores")]
@@ -80,6 +82,21 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What ends every wait when the person at the terminal asks for it.
+fn interrupt() -> anyhow::Result<Interrupt> {
+    let interrupt = Interrupt::default();
+    let raised = interrupt.clone();
+    ctrlc::set_handler(move || raised.raise()).context("cannot handle interrupts")?;
+    Ok(interrupt)
+}
+
+/// Writes a page of docs: its fixed beginning and what a run found.
+fn write_page(root: &Path, name: &str, head: &str, text: &str) -> anyhow::Result<()> {
+    let path = root.join("docs").join(name);
+    std::fs::write(&path, format!("{head}\n{text}"))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The workspace's root: the parent of this crate.

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use confine_engine::Invocation;
+use confine_image::hexadecimal;
 use sha2::{Digest, Sha256};
 
 /// What to do with the object.
@@ -29,8 +30,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
         let path = folder.join(name);
         std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let digest = Sha256::digest(read(SOURCE)?);
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hexadecimal(&Sha256::digest(read(SOURCE)?));
     let compiler = Invocation::new("clang").arg("--version").output()?;
     let compiler = compiler.lines().next().unwrap_or_default().trim();
     let made_of = format!("source {digest}\ncompiler {compiler}\n");

@@ -11,7 +11,7 @@ use crate::arguments::{AnalysisArguments, RestrictedArguments, RuntimeName, Stat
 use crate::options::{AddressTaken, Exec, Options};
 use crate::progress::Bar;
 use crate::statistics::{Statistics, show};
-use crate::{overrides, pipeline, remembered, summary, terminal};
+use crate::{overrides, pipeline, summary, terminal};
 
 /// The user's cache.
 pub fn cache() -> Result<Cache, confine_cache::Error> {
@@ -40,14 +40,14 @@ impl Memory for Verified {
     }
 }
 
-/// Analyses what the arguments name and says what they ask for about it.
+/// Analyses what the arguments name and says what they ask for about it. Where the image is the user's, what a project
+/// remembers of it is in them already ([`crate::remembered`]).
 pub fn run(arguments: &AnalysisArguments) -> anyhow::Result<Report> {
     run_on_image(arguments).map(|(_, report)| report)
 }
 
 /// As [`run`], with the image.
 pub fn run_on_image(arguments: &AnalysisArguments) -> anyhow::Result<(Image, Report)> {
-    let arguments = &remembered::recall(arguments)?;
     let bar = Bar::new(arguments.quiet);
     let result = analyse(arguments, &bar);
     bar.clear();

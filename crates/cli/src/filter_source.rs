@@ -4,14 +4,13 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use confine_bpf::{Action, Filter, Options, Weights};
 use confine_profile::Reading;
-use confine_report::Report;
 
-use crate::arguments::{AnalysisArguments, CompilerArguments, FilterInput};
+use crate::arguments::{CompilerArguments, FilterInput};
 use crate::subject::{Place, Subject};
-use crate::{policy, terminal};
+use crate::terminal;
 
 /// What is not spoken of says EPERM where a profile names no number (libseccomp's users do so).
 const DEFAULT_ERRNO: u16 = 1;
@@ -38,30 +37,31 @@ pub fn filters(input: &FilterInput) -> anyhow::Result<Vec<Filter>> {
     let analysis = &input.analysis;
     let name = &analysis.image;
     let place = Place::of(name)?;
+    let program = analysis.program.as_deref();
     if let Some(filter) = place.file().map(raw).transpose()?.flatten() {
+        ensure!(
+            program.is_none(),
+            "{name}: a filter is taken as it is: --program is for images and reports"
+        );
         let filter = Filter::from_bytes(&filter).with_context(|| format!("{name}: not a filter"))?;
         return Ok(vec![filter]);
     }
     let subject = place.load(analysis, &[])?;
-    let reading = match &subject {
-        Subject::Image(report) => return compile(&policy::whole(report), &options),
-        Subject::Report(report) => return compile(&of_report(report, analysis)?, &options),
-        Subject::Profile(reading) => reading,
-    };
-    if !analysis.quiet {
-        subject.notes().iter().for_each(|note| terminal::warning(note));
+    let policy = subject.policy(program, None)?;
+    if let Subject::Profile(reading) = &subject {
+        if !analysis.quiet {
+            subject.notes().iter().for_each(|note| terminal::warning(note));
+        }
+        if reading.permissive {
+            bail!(
+                "{name}: expected a profile that denies what it does not name: no filter of ours allows that"
+            );
+        }
+        if input.compiler.denied.is_none() {
+            options.denied = default_action(reading)?;
+        }
     }
-    if reading.permissive {
-        bail!("{name}: expected a profile that denies what it does not name: no filter of ours allows that");
-    }
-    if input.compiler.denied.is_none() {
-        options.denied = default_action(reading)?;
-    }
-    compile(&reading.policy, &options)
-}
-
-fn compile(policy: &confine_policy::Policy, options: &Options) -> anyhow::Result<Vec<Filter>> {
-    confine_bpf::compile(policy, options).context("cannot compile the policy to a filter")
+    confine_bpf::compile(&policy, &options).context("cannot compile the policy to a filter")
 }
 
 /// The longest filter that the kernel takes, and a bit more, so that a longer one is told.
@@ -75,15 +75,6 @@ fn raw(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     read(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
     let is_filter = bytes.starts_with(&[0x20, 0, 0, 0]) || bytes.starts_with(&[0x06, 0, 0, 0]);
     Ok(is_filter.then_some(bytes))
-}
-
-/// The container's policy, or that of the program that is asked for.
-fn of_report(report: &Report, arguments: &AnalysisArguments) -> anyhow::Result<confine_policy::Policy> {
-    let Some(wanted) = &arguments.program else {
-        return Ok(policy::whole(report));
-    };
-    let index = policy::named_program(report, wanted)?;
-    Ok(policy::starting(report, index))
 }
 
 fn default_action(reading: &Reading) -> anyhow::Result<Action> {

@@ -4,16 +4,17 @@ mod layer;
 mod snippets;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use anyhow::ensure;
 use confine_harden::{Compiled, loader_calls};
 use confine_image::{Addition, Files, Image};
 use confine_kernel::{arguments, call};
 use confine_policy::Policy;
-use confine_report::{Allowed, Report, Restriction, RuntimeCall, Word};
+use confine_report::{Allowed, Coarser, Report, Restriction, RuntimeCall, Word};
 
 use crate::policy;
-use crate::written::{self, Coarser};
+use crate::written;
 
 pub use snippets::{PROFILE, snippets};
 
@@ -55,11 +56,14 @@ pub fn harden(image: &Image, report: &Report, wishes: &Wishes<'_>) -> anyhow::Re
     let files = &*image.files;
     let mut without = Vec::new();
     let mut wanted = BTreeMap::new();
+    // Programs that the same can run under have one policy.
+    let mut policies: BTreeMap<BTreeSet<usize>, Rc<Policy>> = BTreeMap::new();
     for (index, program) in report.programs.iter().enumerate() {
         if !is_wanted(program, wishes.only) {
             continue;
         }
-        match privileged(files, report, index) {
+        let members = policy::under(report, index);
+        match privileged(files, report, index, &members) {
             Some(privileged) if !wishes.no_new_privileges => without.push((
                 program.path.clone(),
                 format!(
@@ -68,7 +72,10 @@ pub fn harden(image: &Image, report: &Report, wishes: &Wishes<'_>) -> anyhow::Re
                 ),
             )),
             _ => {
-                wanted.insert(index, policy::starting(report, index));
+                let policy = policies
+                    .entry(members)
+                    .or_insert_with_key(|members| Rc::new(policy::of_all(report, members)));
+                wanted.insert(index, policy.clone());
             }
         }
     }
@@ -131,11 +138,9 @@ fn is_wanted(program: &confine_report::Program, only: &[String]) -> bool {
 }
 
 /// A program that would lose privileges if it were executed from under the policy of another one.
-fn privileged(files: &dyn Files, report: &Report, index: usize) -> Option<String> {
-    let others = policy::under(report, index)
-        .into_iter()
-        .filter(|other| *other != index);
-    let paths = others.filter_map(|other| report.programs.get(other).map(|program| program.path.clone()));
+fn privileged(files: &dyn Files, report: &Report, index: usize, members: &BTreeSet<usize>) -> Option<String> {
+    let others = members.iter().filter(|other| **other != index);
+    let paths = others.filter_map(|other| report.programs.get(*other).map(|program| program.path.clone()));
     let gives = |path: &String| {
         files
             .resolve(path)
@@ -146,11 +151,11 @@ fn privileged(files: &dyn Files, report: &Report, index: usize) -> Option<String
 
 /// The filters of each policy, by the path of its program. Programs with the same policy share its mark.
 fn compile(
-    wanted: &BTreeMap<usize, Policy>,
+    wanted: &BTreeMap<usize, Rc<Policy>>,
     without: &mut Vec<(String, String)>,
     report: &Report,
 ) -> BTreeMap<String, Compiled> {
-    let mut known: Vec<(&Policy, Compiled)> = Vec::new();
+    let mut known: Vec<(&Rc<Policy>, Compiled)> = Vec::new();
     let mut all = BTreeMap::new();
     for (index, policy) in wanted {
         let Some(program) = report.programs.get(*index) else {

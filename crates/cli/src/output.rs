@@ -83,6 +83,21 @@ impl Output {
     }
 }
 
+/// Writes a file of this mode, whatever modes new files have, that appears when all of it is there; with its folders.
+pub fn write_with_mode(path: &Path, content: &[u8], mode: u32) -> anyhow::Result<()> {
+    let write = || -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut temporary = beside(path, Permissions::from_mode(mode))?;
+        temporary.write_all(content)?;
+        // The mask of new files counted until now.
+        fs::set_permissions(temporary.path(), Permissions::from_mode(mode))?;
+        temporary.persist(path).map(drop).map_err(|error| error.error)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
 /// Writes text or data to the standard output as it is; a reader that has seen enough and left is no error.
 pub fn print(content: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();

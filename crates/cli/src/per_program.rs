@@ -1,18 +1,20 @@
 //! A folder with the policy of every program, and its index.
 
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use confine_image::hexadecimal;
 use confine_policy::{Architecture, Policy};
-use confine_report::{Program, Report};
+use confine_report::{Coarser, Program, Report};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::arguments::Within;
 use crate::output::Output;
 use crate::policy;
-use crate::written::{self, Coarser, Format};
+use crate::written::{self, Format, Written};
 
 /// What the index calls itself.
 const SCHEMA: &str = "confine-policies";
@@ -42,11 +44,11 @@ struct Index<'a> {
     digest: Option<&'a str>,
     /// What the files are written as.
     format: &'static str,
-    programs: Vec<Entry<'a>>,
+    programs: Vec<Listed<'a>>,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct Listed<'a> {
     /// The program's path in the image, every symbolic link followed.
     path: &'a str,
     /// SHA-256 of the program, in hexadecimal.
@@ -76,9 +78,18 @@ pub fn write(
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let mut losses = Vec::new();
     let mut programs = Vec::new();
+    // Programs that the same can run under have one policy.
+    let mut all: BTreeMap<BTreeSet<usize>, (Policy, Written)> = BTreeMap::new();
     for (index, program) in report.programs.iter().enumerate() {
-        let policy = policy::bounded(policy::starting(report, index), within);
-        let written = written::write(&policy, format).with_context(|| program.path.clone())?;
+        let members = policy::under(report, index);
+        let (policy, written) = match all.entry(members.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let policy = policy::bounded(policy::of_all(report, &members), within);
+                let written = written::write(&policy, format).with_context(|| program.path.clone())?;
+                new.insert((policy, written))
+            }
+        };
         let files = names(&program.path, written.files.len(), format);
         for (name, content) in files.iter().zip(&written.files) {
             Output::prepare(&folder.join(name))?.write(content)?;
@@ -87,10 +98,13 @@ pub fn write(
         losses.extend(
             written
                 .coarser
-                .into_iter()
-                .map(|loss| (program.path.clone(), loss)),
+                .iter()
+                .map(|loss| (program.path.clone(), loss.clone())),
         );
-        programs.push(entry(report, index, program, &policy, files, coarser));
+        let others = members.into_iter().filter(|other| *other != index);
+        let others = others.filter_map(|other| report.programs.get(other));
+        let with = others.map(|other| other.path.as_str()).collect();
+        programs.push(entry(report, program, policy, with, files, coarser));
     }
     let index = Index {
         schema: SCHEMA,
@@ -115,22 +129,17 @@ pub fn write(
 
 fn entry<'a>(
     report: &'a Report,
-    index: usize,
     program: &'a Program,
     policy: &Policy,
+    with: Vec<&'a str>,
     files: Vec<String>,
     coarser: Vec<String>,
-) -> Entry<'a> {
+) -> Listed<'a> {
     let object = program
         .objects
         .first()
         .and_then(|loaded| report.objects.get(loaded.object));
-    let others = policy::under(report, index);
-    let others = others
-        .iter()
-        .filter(|other| **other != index)
-        .filter_map(|other| report.programs.get(*other));
-    Entry {
+    Listed {
         path: &program.path,
         sha256: object.map_or("", |object| &object.sha256),
         files,
@@ -139,7 +148,7 @@ fn entry<'a>(
             .calls(Architecture::X86_64)
             .filter(|(_, rule)| !rule.is_any())
             .count(),
-        with: others.map(|other| other.path.as_str()).collect(),
+        with,
         coarser,
     }
 }
@@ -158,9 +167,8 @@ fn names(path: &str, count: usize, format: Format<'_>) -> Vec<String> {
         .map(plain)
         .take(NAME)
         .collect();
-    let digest = Sha256::digest(path.as_bytes());
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let digits: String = digest.chars().take(DIGITS).collect();
+    let mut digits = hexadecimal(&Sha256::digest(path.as_bytes()));
+    digits.truncate(DIGITS);
     let extension = match format {
         Format::Oci => "json",
         Format::Kubernetes(_) => "yaml",

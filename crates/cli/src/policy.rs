@@ -10,16 +10,6 @@ use confine_report::{Program, Report, Restriction};
 
 use crate::arguments::Within;
 
-/// The policy that the user asked for, of at most so many alternatives: for the whole container, or for one program, within
-/// a bound where there is one.
-pub fn wanted(report: &Report, only: Option<usize>, within: Option<Within>, alternatives: usize) -> Policy {
-    let policy = match only {
-        None => container(report, alternatives),
-        Some(only) => program(report, only, alternatives),
-    };
-    bounded(policy, within).coarsened(alternatives)
-}
-
 /// What of a policy lies within a bound, where there is one.
 pub fn bounded(policy: Policy, within: Option<Within>) -> Policy {
     match within {
@@ -52,7 +42,11 @@ pub fn whole(report: &Report) -> Policy {
 ///
 /// The container runtime's calls are not in it: the runtime is done by then.
 pub fn starting(report: &Report, index: usize) -> Policy {
-    let members = under(report, index);
+    of_all(report, &under(report, index))
+}
+
+/// The policy of programs that run under one another, given by their indices, as [`under`] tells them.
+pub fn of_all(report: &Report, members: &BTreeSet<usize>) -> Policy {
     let programs = || members.iter().filter_map(|member| report.programs.get(*member));
     let mut policy = Policy::new();
     allow_calls(&mut policy, programs());
@@ -63,19 +57,24 @@ pub fn starting(report: &Report, index: usize) -> Policy {
             policy.allow(Architecture::X86_64, call.number, &rule(&observed.arguments));
         }
     }
-    // What is no program's own is an assumption about commands, and concerns whoever it leads to.
-    let of_programs: BTreeSet<_> = report
-        .programs
+    let is_widened = open(report, members)
         .iter()
-        .flat_map(|program| &program.assumptions)
-        .collect();
+        .any(|assumption| assumption.effect == Effect::WidenedToDefault);
+    allow_needed(&mut policy, report, is_widened);
+    policy
+}
+
+/// What stayed open that concerns one of these programs.
+pub fn open<'a>(report: &'a Report, members: &BTreeSet<usize>) -> BTreeSet<&'a Assumption> {
+    let own = |program: &'a Program| &program.assumptions;
+    let of_programs: BTreeSet<_> = report.programs.iter().flat_map(own).collect();
+    let programs = members.iter().filter_map(|member| report.programs.get(*member));
+    // What is no program's own is an assumption about commands, and concerns whoever it leads to.
     let others = report
         .assumptions
         .iter()
         .filter(|assumption| !of_programs.contains(assumption));
-    let own = programs().flat_map(|program| &program.assumptions);
-    allow_needed(&mut policy, report, widens(own.chain(others)));
-    policy
+    programs.flat_map(own).chain(others).collect()
 }
 
 /// The indices of a program and of all that can run under its policy: what it executes, what that executes, and so on;
@@ -103,16 +102,6 @@ pub fn under(report: &Report, index: usize) -> BTreeSet<usize> {
     members
 }
 
-/// The policy for one program of the report alone, given by its index, without the container runtime's own calls; likewise.
-pub fn program(report: &Report, index: usize, alternatives: usize) -> Policy {
-    let mut policy = Policy::new();
-    let program = report.programs.get(index);
-    allow_calls(&mut policy, program.into_iter());
-    let own = program.iter().flat_map(|program| &program.assumptions);
-    allow_needed(&mut policy, report, widens(own));
-    policy.coarsened(alternatives)
-}
-
 /// Allows what programs call.
 fn allow_calls<'a>(policy: &mut Policy, programs: impl Iterator<Item = &'a Program>) {
     for call in programs.flat_map(|program| &program.calls) {
@@ -135,11 +124,6 @@ fn allow_needed(policy: &mut Policy, report: &Report, is_widened: bool) {
     for call in needed.chain(widened).filter_map(|name| call_named(name)) {
         policy.allow(Architecture::X86_64, call.number, &Rule::any());
     }
-}
-
-/// Whether one of these widens a policy.
-fn widens<'a>(mut assumptions: impl Iterator<Item = &'a Assumption>) -> bool {
-    assumptions.any(|assumption| assumption.effect == Effect::WidenedToDefault)
 }
 
 /// The index of the report's program of that path or name.

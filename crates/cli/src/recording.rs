@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use confine_engine::{End, Session, Visit};
-use confine_image::{FileKind, Files};
+use confine_image::{FileKind, Files, hexadecimal};
 use confine_observe::{CallCount, Observation, Pair};
 use confine_record::{Call, Ended, Executor, File, Image, Program, Record, SCHEMA, Seen, VERSION, Value};
 use confine_report::{Report, Word};
@@ -145,8 +145,7 @@ fn sha256(files: &dyn Files, path: &str, size: u64) -> Option<String> {
         return None;
     }
     let bytes = files.read(path).ok()?;
-    let digest = Sha256::digest(&bytes);
-    Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(hexadecimal(&Sha256::digest(&bytes)))
 }
 
 /// What one program called, by number, or the container runtime.

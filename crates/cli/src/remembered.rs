@@ -3,6 +3,9 @@
 //! In: the file that `--config` names, or the one of the current folder. Out: the arguments with what it says put in
 //! where no flag was given. A flag is always stronger; what is for one image is stronger than what is for all; lists
 //! of commands and variables add up. docs/configuration.md is the list of keys, held by a test.
+//!
+//! Each command recalls once, by the image's name as the user gave it: for the analysis that image may lie elsewhere, and
+//! this host, of which `confine run` analyses a program, is none of the project's images.
 
 use std::collections::BTreeMap;
 use std::path::Path;

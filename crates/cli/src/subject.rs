@@ -5,15 +5,16 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use confine_kernel::DOCKER_CAPABILITIES;
+use confine_policy::Policy;
 use confine_profile::{Note, Reading};
 use confine_report::Report;
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 
-use crate::arguments::AnalysisArguments;
-use crate::{analysis, input};
+use crate::arguments::{AnalysisArguments, Within};
+use crate::{analysis, input, policy, remembered};
 
 /// What was given, read.
 pub enum Subject {
@@ -40,6 +41,27 @@ impl Subject {
                 }
             }
         }
+    }
+
+    /// The policy, just as it is said: for the container, or for one program of a report from its start on; within a bound
+    /// where there is one. A program of an image is the only one that was analysed.
+    pub fn policy(&self, program: Option<&str>, within: Option<Within>) -> anyhow::Result<Policy> {
+        let policy = match (self, program) {
+            (Self::Profile(reading), None) if within.is_none() => return Ok(reading.policy.clone()),
+            (Self::Profile(_), _) => {
+                bail!("a profile is judged as it is: --program and --within are for images and reports")
+            }
+            (Self::Report(report), Some(name)) => {
+                policy::starting(report, policy::named_program(report, name)?)
+            }
+            (Self::Image(report) | Self::Report(report), _) => policy::whole(report),
+        };
+        Ok(policy::bounded(policy, within))
+    }
+
+    /// Whether it says what is allowed and nothing else.
+    pub fn is_profile(&self) -> bool {
+        matches!(self, Self::Profile(_))
     }
 
     /// What it is, in one word.
@@ -117,10 +139,11 @@ impl Place {
             let text = input::text(path)?;
             return parse(&text, capabilities).with_context(|| named.clone());
         }
-        let arguments = AnalysisArguments {
-            image: opened.clone(),
+        let mut arguments = remembered::recall(&AnalysisArguments {
+            image: named.clone(),
             ..arguments.clone()
-        };
+        })?;
+        arguments.image.clone_from(opened);
         let mut report = analysis::run(&arguments)?;
         if named == STANDARD {
             named.clone_into(&mut report.image.reference);

@@ -1,14 +1,14 @@
 //! What `confine profile` says on standard error when it is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::Assumption;
+use confine_kernel::published_table;
 use confine_profile::MAXIMUM_ENTRIES;
-use confine_report::Report;
 use confine_report::text::count;
+use confine_report::{Coarser, Report};
 
 use crate::terminal;
-use crate::written::Coarser;
 
 /// Says what was found, in a few lines.
 pub fn show(report: &Report) {
@@ -57,25 +57,19 @@ fn coarser(loss: &Coarser) -> String {
         0 => "is allowed with any arguments".to_owned(),
         left => format!("has {left} combinations of conditions"),
     };
-    format!("{} {what} in place of {}", loss.name, loss.alternatives)
+    format!("{} {what} in place of {}", loss.name, loss.combinations)
 }
 
 fn lines(report: &Report) -> Vec<String> {
     let all = confine_kernel::calls().len();
-    let published = report
-        .allowed
-        .iter()
-        .filter(|allowed| confine_kernel::in_published_table(allowed.number))
-        .count();
-    let published_all = confine_kernel::calls()
-        .iter()
-        .filter(|call| confine_kernel::in_published_table(call.number))
-        .count();
+    let allowed: BTreeSet<u32> = report.allowed.iter().map(|allowed| allowed.number).collect();
+    let denied = published_table().filter(|call| !allowed.contains(&call.number));
     let mut lines = vec![
         format!(
-            "{} of {all} system calls allowed ({} of Linux 5.4's {published_all} denied)",
+            "{} of {all} system calls allowed ({} of Linux 5.4's {} denied)",
             report.allowed.len(),
-            published_all.saturating_sub(published),
+            denied.count(),
+            published_table().count(),
         ),
         format!(
             "{}, {}, {}",

@@ -6,6 +6,7 @@ use anyhow::Context;
 use confine_bpf::Options;
 use confine_policy::{Architecture, Policy, Rule};
 use confine_profile::MAXIMUM_CONDITIONAL;
+use confine_report::Coarser;
 
 /// A form, with what it needs to know.
 #[derive(Debug, Clone, Copy)]
@@ -30,27 +31,6 @@ pub struct Written {
     pub coarser: Vec<Coarser>,
     /// What else the form cannot say, for a person.
     pub losses: Vec<String>,
-}
-
-/// A call of which a form allows more than the policy.
-pub struct Coarser {
-    /// Its name.
-    pub name: String,
-    /// How many alternatives of arguments the policy has of it.
-    pub alternatives: usize,
-    /// How many are left, which together allow more; none if any arguments are allowed.
-    pub left: usize,
-}
-
-impl Coarser {
-    /// As a report names it.
-    pub fn reported(&self) -> confine_report::Coarser {
-        confine_report::Coarser {
-            name: self.name.clone(),
-            combinations: self.alternatives as u64,
-            left: self.left as u64,
-        }
-    }
 }
 
 /// What filters allow more than a policy that they were compiled from, where these calls lost their conditions in them.
@@ -111,11 +91,10 @@ fn coarser(policy: &Policy, expressible: &Policy) -> Vec<Coarser> {
             let left = expressible.rule(Architecture::X86_64, number);
             (left != *rule).then(|| Coarser {
                 name: confine_kernel::name(number).unwrap_or_default().to_owned(),
-                alternatives: rule.alternatives().count(),
-                left: if left.is_any() {
-                    0
-                } else {
-                    left.alternatives().count()
+                combinations: rule.alternatives().count() as u64,
+                left: match left.is_any() {
+                    true => 0,
+                    false => left.alternatives().count() as u64,
                 },
             })
         })
@@ -139,7 +118,7 @@ mod tests {
         let said: Vec<_> = oci
             .coarser
             .iter()
-            .map(|one| (one.name.as_str(), one.alternatives, one.left))
+            .map(|one| (one.name.as_str(), one.combinations, one.left))
             .collect();
         assert_eq!(said, [("ioctl", 200, 124)]);
         let bpf = write(&policy, Format::Bpf(&Options::default())).unwrap();
@@ -147,7 +126,7 @@ mod tests {
         let filters = loosened(&policy, &BTreeSet::from([72]));
         let said: Vec<_> = filters
             .iter()
-            .map(|one| (one.name.as_str(), one.alternatives, one.left))
+            .map(|one| (one.name.as_str(), one.combinations, one.left))
             .collect();
         assert_eq!(said, [("fcntl", 2, 0)]);
     }

@@ -277,6 +277,20 @@ fn profiles_are_judged_and_compared() {
         (&ring["state"], &ring["docker_default"]),
         (&"open".into(), &"taken-away".into())
     );
+    for arguments in [
+        &["cve", &old][..],
+        &["diff", &old, &new],
+        &["filter", "show", &old],
+        &["filter", "run", &old, "read"],
+    ] {
+        let arguments = [arguments, &["--program", "server"]].concat();
+        check_failure(&arguments, 2, "a profile is judged as it is: --program");
+    }
+    let raw = folder.path().join("filter.bpf");
+    fs::write(&raw, [6, 0, 0, 0, 0, 0, 0xff, 0x7f]).expect("the folder is writable");
+    let raw = raw.to_str().expect("a path of ASCII");
+    let arguments = ["filter", "show", raw, "--program", "server"];
+    check_failure(&arguments, 2, "a filter is taken as it is: --program");
     for (gate, code) in [
         ("io_uring_setup", 1),
         ("added", 1),

@@ -125,7 +125,9 @@ impl Hasher {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// The bytes of a digest as they are written.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {

@@ -38,6 +38,7 @@ mod write;
 
 pub use bytes::Bytes as FileBytes;
 pub use config::{Config, Healthcheck};
+pub use digest::hexadecimal;
 pub use error::Error;
 pub use files::{FileKind, Files, Ownership, ReadError, Resolved};
 pub use memory::MemoryFiles;

@@ -29,5 +29,3 @@ reload() {
     within_two_minutes /srv/state/again
     inside crontab -l
 }
-
-shell() { shell_session; }

@@ -38,5 +38,3 @@ reload() {
     until_true curl --silent --fail "http://$HOST:$PORT/doku.php"
     page start | title
 }
-
-shell() { shell_session; }

@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     for page in '' json digest file process name threads collect; do
         curl --silent "http://$HOST:$PORT/$page"
@@ -18,5 +16,3 @@ reload() {
     sleep 0.5
     http_status "http://$HOST:$PORT/"
 }
-
-shell() { shell_session; }

@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     curl --silent "http://$HOST:$PORT/"
     until_true curl --silent --fail "http://$HOST:$PORT/loop"
@@ -21,5 +19,3 @@ reload() {
     until_true curl --silent --fail "http://$HOST:$PORT/"
     http_status "http://$HOST:$PORT/"
 }
-
-shell() { shell_session; }

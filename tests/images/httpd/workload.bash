@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     curl --silent "http://$HOST:$PORT/"
     curl --silent --range 0-9 "http://$HOST:$PORT/index.html"
@@ -24,5 +22,3 @@ reload() {
     until_true curl --silent --fail "http://$HOST:$PORT/"
     http_status "http://$HOST:$PORT/"
 }
-
-shell() { shell_session; }

@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     for page in '' digest solve file process name tasks collect; do
         curl --silent "http://$HOST:$PORT/$page"

@@ -24,5 +24,3 @@ reload() {
     sleep 0.5
     echo "$line" | ask 1
 }
-
-shell() { shell_session; }

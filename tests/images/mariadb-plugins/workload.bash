@@ -31,5 +31,3 @@ reload() {
     sleep 1
     sql 'SELECT 1'
 }
-
-shell() { shell_session; }

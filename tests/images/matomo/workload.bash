@@ -29,5 +29,3 @@ reload() {
     ready
     http_status "http://$HOST:$PORT/index.php"
 }
-
-shell() { shell_session; }

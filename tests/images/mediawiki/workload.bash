@@ -30,5 +30,3 @@ reload() {
     ready
     http_status "http://$HOST:$PORT/api.php"
 }
-
-shell() { shell_session; }

@@ -35,5 +35,3 @@ reload() {
     sleep 0.3
     answers && echo alive
 }
-
-shell() { shell_session; }

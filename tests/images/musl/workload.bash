@@ -1,7 +1,5 @@
 ask() { curl --silent "http://$HOST:$PORT$1"; }
 
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     for path in / /popen /system /spawn /fork /names; do ask "$path"; done
     inside cat /tmp/accounts

@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     local jar token
     jar=$(mktemp)
@@ -26,5 +24,3 @@ reload() {
     ready
     http_status "http://$HOST:$PORT/"
 }
-
-shell() { shell_session; }

@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     curl --silent "http://$HOST:$PORT/"
     curl --silent --compressed "http://$HOST:$PORT/index.html" | wc -c
@@ -22,5 +20,3 @@ reload() {
     sleep 0.2
     http_status "http://$HOST:$PORT/"
 }
-
-shell() { shell_session; }

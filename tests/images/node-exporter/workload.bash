@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 # Which collectors find something depends on the host; that they answer does not.
 traffic() {
     curl --silent "http://$HOST:$PORT/metrics" | grep -c '^node_exporter_build_info'

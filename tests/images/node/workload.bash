@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     local path
     for path in '' articles digest sum packed; do
@@ -19,5 +17,3 @@ reload() {
     sleep 1
     curl --silent "http://$HOST:$PORT/articles"
 }
-
-shell() { shell_session; }

@@ -29,5 +29,3 @@ reload() {
     sql "call syscs_util.syscs_set_database_property('derby.locks.waitTimeout', '7');
 values 1;"
 }
-
-shell() { shell_session; }

@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     seq 20000 | http_status --upload-file - "http://$HOST:$PORT/numbers"
     echo short | http_status --upload-file - "http://$HOST:$PORT/short"
@@ -23,5 +21,3 @@ reload() {
     ready
     http_status "http://$HOST:$PORT/"
 }
-
-shell() { shell_session; }

@@ -40,5 +40,3 @@ reload() {
     until_true curl --silent --fail "http://$HOST:$PORT/"
     http_status "http://$HOST:$PORT/"
 }
-
-shell() { shell_session; }

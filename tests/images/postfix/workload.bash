@@ -49,5 +49,3 @@ reload() {
     mail_to person@mail.test
     inside postconf -h myhostname
 }
-
-shell() { shell_session; }

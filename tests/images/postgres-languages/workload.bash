@@ -31,5 +31,3 @@ reload() {
     sql 'SHOW session_preload_libraries'
     sql 'SELECT add_in_perl(1, 2)'
 }
-
-shell() { shell_session; }

@@ -34,5 +34,3 @@ reload() {
     sql 'SHOW log_min_duration_statement'
     sql 'SELECT pg_reload_conf()'
 }
-
-shell() { shell_session; }

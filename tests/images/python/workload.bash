@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     local path
     for path in '' articles solve sum digest picture process; do
@@ -25,5 +23,3 @@ reload() {
     http_status "http://$HOST:$PORT/articles"
     signal TTOU
 }
-
-shell() { shell_session; }

@@ -32,5 +32,3 @@ reload() {
     inside rabbitmqctl --quiet eval 'os:getpid() =/= [].'
     inside rabbitmqctl --quiet rotate_logs
 }
-
-shell() { shell_session; }

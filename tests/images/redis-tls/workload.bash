@@ -23,5 +23,3 @@ reload() {
     client get greeting
     client config set tls-cert-file /etc/redis/tls/certificate.pem
 }
-
-shell() { shell_session; }

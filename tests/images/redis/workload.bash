@@ -32,5 +32,3 @@ reload() {
     client config get maxmemory
     client client list | wc -l
 }
-
-shell() { shell_session; }

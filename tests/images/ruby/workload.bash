@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     local path
     for path in '' articles digest title; do
@@ -20,5 +18,3 @@ reload() {
     until_true curl --silent --fail "http://$HOST:$PORT/"
     http_status "http://$HOST:$PORT/articles"
 }
-
-shell() { shell_session; }

@@ -28,5 +28,3 @@ reload() {
     until_true answers
     inside sh -c 'ls /var/log/web | head -n 1'
 }
-
-shell() { shell_session; }

@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     curl --silent "http://$HOST:$PORT/"
     curl --silent "http://$HOST:$PORT/greeting.txt"
@@ -27,5 +25,3 @@ reload() {
     inside s6-svscanctl -a /etc/services
     inside s6-svstat -o up,wantedup /etc/services/web
 }
-
-shell() { shell_session; }

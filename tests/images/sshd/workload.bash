@@ -33,5 +33,3 @@ reload() {
     until_true greets
     client person 'echo again'
 }
-
-shell() { shell_session; }

@@ -27,5 +27,3 @@ reload() {
     until_true answers
     inside supervisorctl status redis | awk '{ print $1, $2 }'
 }
-
-shell() { shell_session; }

@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     curl --silent "http://$HOST:$PORT/"
     curl --silent "http://$HOST:$PORT/digest.jsp" | grep .
@@ -19,5 +17,3 @@ reload() {
     sleep 1
     http_status "http://$HOST:$PORT/"
 }
-
-shell() { shell_session; }

@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     curl --silent "http://$HOST:$PORT/"
     curl --silent --range 0-9 "http://$HOST:$PORT/index.html"; echo
@@ -27,5 +25,3 @@ reload() {
     sleep 0.5
     http_status "http://$HOST:$PORT/"
 }
-
-shell() { shell_session; }

@@ -1,5 +1,3 @@
-ready() { until_true curl --silent --fail "http://$HOST:$PORT/"; }
-
 traffic() {
     curl --silent "http://$HOST:$PORT/"
     http_status "http://$HOST:$PORT/moved"
@@ -23,5 +21,3 @@ reload() {
     inside varnishadm vcl.use boot | grep -c active
     inside varnishadm vcl.discard other
 }
-
-shell() { shell_session; }

@@ -25,5 +25,3 @@ reload() {
     sleep 0.5
     frames "$hello$bye"
 }
-
-shell() { shell_session; }

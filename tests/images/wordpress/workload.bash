@@ -33,5 +33,3 @@ reload() {
     until_true curl --silent --fail "http://$HOST:$PORT/readme.html"
     page '' --output /dev/null --write-out '%{http_code}\n'
 }
-
-shell() { shell_session; }

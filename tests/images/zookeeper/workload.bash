@@ -30,5 +30,3 @@ reload() {
     sleep 0.5
     word ruok; echo
 }
-
-shell() { shell_session; }

@@ -27,7 +27,7 @@ const MOST: u64 = 24 << 20;
 /// Picks, unpacks and analyses; prints the averages.
 pub fn run(root: &Path, release: &str, count: usize, seed: u64, write: bool) -> anyhow::Result<bool> {
     let started = Instant::now();
-    let interrupt = super::interrupt()?;
+    let interrupt = crate::interrupt()?;
     let docker = Docker::new(&interrupt);
     let confine = build_confine(root, &interrupt)?;
     let pool = Pool::prepare(root, &docker, &interrupt, release)?;
@@ -82,7 +82,7 @@ pub fn run(root: &Path, release: &str, count: usize, seed: u64, write: bool) -> 
     println!("{text}");
     eprintln!("took {} minutes", started.elapsed().as_secs() / 60);
     if write {
-        super::write(root, "sample.md", include_str!("archive/page.md"), &text)?;
+        crate::write_page(root, "sample.md", include_str!("archive/page.md"), &text)?;
     }
     Ok(true)
 }

@@ -53,7 +53,7 @@ pub fn run(root: &Path, corpus: &Corpus, names: &[String], write: bool) -> anyho
         let text = table::summary(&all, ran.len());
         println!("{text}");
         if write {
-            super::write(root, "excess.md", include_str!("excess/page.md"), &text)?;
+            crate::write_page(root, "excess.md", include_str!("excess/page.md"), &text)?;
         }
     } else {
         println!("{}", table::calls(&all));

@@ -125,7 +125,7 @@ pub fn run(root: &Path, corpus: &Corpus, names: &[String], write: bool) -> anyho
     let text = table::render(&outcomes);
     println!("{text}");
     if write {
-        super::write(root, "corpus-tests.md", include_str!("suites/page.md"), &text)?;
+        crate::write_page(root, "corpus-tests.md", include_str!("suites/page.md"), &text)?;
     }
     let idle = outcomes.iter().find(|outcome| outcome.rows.is_empty());
     if let Some(outcome) = idle {

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::report::{list, program};
+
 /// The figures of one image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
@@ -36,9 +38,7 @@ pub struct Counts {
 pub fn count(report: &Value, main: &str) -> Counts {
     let allowed = list(report, "allowed");
     let programs = list(report, "programs");
-    let main_calls = programs
-        .iter()
-        .find(|program| is_called(program, main))
+    let main_calls = program(report, main)
         .map(|program| list(program, "calls"))
         .unwrap_or_default();
     let restricts = |call: &&Value| {
@@ -70,9 +70,8 @@ pub fn count(report: &Value, main: &str) -> Counts {
 /// How many calls of the published table are not among these.
 fn denied(calls: &[Value]) -> usize {
     let allowed: BTreeSet<&str> = calls.iter().filter_map(|call| call["name"].as_str()).collect();
-    let table = confine_kernel::calls().iter();
-    table
-        .filter(|call| confine_kernel::in_published_table(call.number) && !allowed.contains(call.name))
+    confine_kernel::published_table()
+        .filter(|call| !allowed.contains(call.name))
         .count()
 }
 
@@ -93,19 +92,6 @@ fn values(allowed: &[Value]) -> usize {
         }
     }
     distinct.len()
-}
-
-fn is_called(program: &Value, name: &str) -> bool {
-    let is_it = |path: &str| path.rsplit('/').next() == Some(name);
-    program["path"].as_str().is_some_and(is_it)
-        || list(program, "invoked")
-            .iter()
-            .filter_map(Value::as_str)
-            .any(is_it)
-}
-
-fn list<'a>(owner: &'a Value, field: &str) -> &'a [Value] {
-    owner[field].as_array().map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::counts::Counts;
+use crate::images::recipe::short;
 
 /// One image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -139,8 +140,7 @@ fn write(path: &Path, rows: &[Row]) -> anyhow::Result<()> {
 /// A digest of a file, short.
 pub fn digest(path: &Path) -> anyhow::Result<String> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let digest = Sha256::digest(&bytes);
-    Ok(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    Ok(short(&Sha256::digest(&bytes)))
 }
 
 #[cfg(test)]

@@ -52,18 +52,16 @@ pub fn build(source: &Path, program: &Path, libraries: &[&str]) -> anyhow::Resul
     Ok(())
 }
 
-/// Every candidate for the trace's policy. The weights that come with confine are those of all traces: so that they are no
+/// Every candidate for a policy of what was traced. The weights that come with confine are those of all traces: so that they are no
 /// measure of themselves, ours stand here with those of the other traces.
-pub fn all(oracle: &Path, trace: &Trace, traces: &[Trace]) -> anyhow::Result<Vec<Candidate>> {
+pub fn all(
+    oracle: &Path,
+    trace: &Trace,
+    policy: &Policy,
+    traces: &[Trace],
+) -> anyhow::Result<Vec<Candidate>> {
     let others = traces.iter().filter(|other| other.name != trace.name);
-    let others: Vec<Trace> = others
-        .map(|other| Trace {
-            name: other.name.clone(),
-            calls: other.calls.clone(),
-            policy: Policy::new(),
-        })
-        .collect();
-    let weights = super::trace::weights(&others).parse()?;
+    let weights = super::trace::weights(others).parse()?;
     let ours = Options {
         weights,
         ..Options::default()
@@ -72,7 +70,6 @@ pub fn all(oracle: &Path, trace: &Trace, traces: &[Trace]) -> anyhow::Result<Vec
         weights: trace.weights(),
         ..Options::default()
     };
-    let policy = &trace.policy;
     Ok(vec![
         Candidate {
             name: OURS,

@@ -95,11 +95,11 @@ fn parse(text: &str) -> anyhow::Result<BTreeMap<Seen, u64>> {
 }
 
 /// How often each call is made over all traces, each of which counts as much as the others.
-pub fn weights(traces: &[Trace]) -> String {
+pub fn weights<'a>(traces: impl Iterator<Item = &'a Trace> + Clone) -> String {
     /// What the calls of one trace become together.
     const SCALE: u64 = 100_000;
     let mut sums: BTreeMap<u32, u64> = BTreeMap::new();
-    for trace in traces {
+    for trace in traces.clone() {
         let total = trace.total().max(1);
         let mut own: BTreeMap<u32, u64> = BTreeMap::new();
         for ((number, _), count) in &trace.calls {
@@ -109,7 +109,7 @@ pub fn weights(traces: &[Trace]) -> String {
             *sums.entry(number).or_default() += count * SCALE / total;
         }
     }
-    let names: Vec<&str> = traces.iter().map(|trace| trace.name.as_str()).collect();
+    let names: Vec<&str> = traces.map(|trace| trace.name.as_str()).collect();
     let mut text = format!(
         "# How often calls are made: counts of the traces in tests/filters ({}), each of which makes {SCALE} calls here.\n\
          # Written by `cargo xtask filters --write`.\n",
@@ -152,7 +152,7 @@ mod tests {
                 .collect(),
             policy: Policy::new(),
         };
-        let text = weights(&[trace("a", &[(0, 1), (1, 3)]), trace("b", &[(1, 1000)])]);
+        let text = weights([trace("a", &[(0, 1), (1, 3)]), trace("b", &[(1, 1000)])].iter());
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(lines, ["write\t175000", "read\t25000"]);
     }

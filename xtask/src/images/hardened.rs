@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use confine_bpf::{Action, CallData, Filter, evaluate};
-use confine_engine::{Interrupt, Invocation};
+use confine_engine::{Docker, Interrupt, Invocation};
 use confine_harden::{Confined, Kind, Program, graft, grafted_filters, identify, only};
 use confine_image::{Files, OpenOptions};
-use serde_json::Value;
 
 use super::recipe::Target;
+use crate::report::{json, program};
 
 /// What the probe can try: the letter that asks for it, what it is, and the call that it makes.
 const ATTEMPTS: [(&str, &str, u32, [u64; 2]); 8] = [
@@ -39,6 +39,7 @@ pub struct Hardened {
     /// The filters of its main program.
     filters: Vec<Vec<u8>>,
     output: PathBuf,
+    docker: Docker,
 }
 
 /// Has confine harden an image, and gives it to the engine.
@@ -70,42 +71,25 @@ pub fn make(
         .limit(Duration::from_secs(300))
         .interrupt(interrupt)
         .output()?;
-    Invocation::new("docker")
-        .args(["load", "--input"])
-        .arg(&written)
-        .limit(Duration::from_secs(300))
-        .interrupt(interrupt)
-        .output()?;
+    let docker = Docker::new(interrupt);
+    docker.load(&written)?;
     let image = confine_image::open(
         &format!("docker-archive:{}", written.display()),
         &OpenOptions::default(),
     )?;
-    let text = std::fs::read(&report).with_context(|| format!("cannot read {}", report.display()))?;
-    let main = main_program(&serde_json::from_slice(&text)?, &target.recipe.main)
+    let report = json(&report)?;
+    let main = program(&report, &target.recipe.main)
+        .and_then(|program| program["path"].as_str())
         .with_context(|| format!("{} is not in the report", target.recipe.main))?;
-    let filters =
-        filters(&*image.files, &main).with_context(|| format!("{main} has no policy of its own"))?;
+    let filters = filters(&*image.files, main).with_context(|| format!("{main} has no policy of its own"))?;
     std::fs::remove_file(&written)?;
     Ok(Hardened {
         target: hardened,
         profile,
         filters,
         output: output.to_owned(),
+        docker,
     })
-}
-
-/// The path of the program that is called so.
-fn main_program(report: &Value, name: &str) -> Option<String> {
-    let programs = report["programs"].as_array()?;
-    let is_called = |program: &&Value| {
-        let path = program["path"].as_str().unwrap_or_default();
-        let invoked = program["invoked"].as_array().into_iter().flatten();
-        let mut names = invoked.filter_map(Value::as_str).chain([path]);
-        names.any(|known| known.rsplit('/').next() == Some(name))
-    };
-    programs.iter().find(is_called)?["path"]
-        .as_str()
-        .map(str::to_owned)
 }
 
 fn filters(files: &dyn Files, main: &str) -> Option<Vec<Vec<u8>>> {
@@ -122,9 +106,7 @@ fn filters(files: &dyn Files, main: &str) -> Option<Vec<Vec<u8>>> {
 impl Drop for Hardened {
     fn drop(&mut self) {
         // What it shares with the image that it was made from stays; the rest is made anew each time.
-        let _ = Invocation::new("docker")
-            .args(["image", "rm", "--force", &self.target.reference()])
-            .run();
+        let _ = self.docker.untag(&self.target.reference());
     }
 }
 

@@ -76,10 +76,10 @@ fn workload(images: &Path, target: &Target) -> String {
     let step = format!("{} {}", images.join("run-step").display(), target.workload());
     let port = target.recipe.port;
     format!(
-        "set -e; export PORT=$HOST_PORT LC_ALL=C.UTF-8
+        "set -e
         for step in ready traffic failure reload shell; do {step} $step; done
         docker restart --time 20 $CONTAINER
-        PORT=$(docker port $CONTAINER {port} | sed -n 's/^127.0.0.1://p')
+        export HOST_PORT=$(docker port $CONTAINER {port} | sed -n 's/^127.0.0.1://p')
         for step in ready traffic; do {step} $step; done"
     )
 }

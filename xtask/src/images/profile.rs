@@ -9,6 +9,7 @@ use confine_engine::{Interrupt, Invocation};
 use serde_json::Value;
 
 use super::recipe::Recipe;
+use crate::report::{json, list, program};
 
 /// A profile with what the table tells about it.
 pub struct Profile {
@@ -48,15 +49,9 @@ pub struct ReportFigures {
 impl Figures {
     /// How many of the published table's 335 calls are denied.
     pub fn denied_of_published_table(&self) -> usize {
-        let in_table = |name: &&String| {
-            let call = confine_kernel::call_named(name);
-            call.is_some_and(|call| confine_kernel::in_published_table(call.number))
-        };
-        let table = confine_kernel::calls().iter();
-        let size = table
-            .filter(|call| confine_kernel::in_published_table(call.number))
-            .count();
-        size.saturating_sub(self.allowed.iter().filter(in_table).count())
+        confine_kernel::published_table()
+            .filter(|call| !self.allowed.contains(call.name))
+            .count()
     }
 }
 
@@ -89,14 +84,14 @@ pub fn make(
         finished.stderr
     );
     let mut profile = read(&path)?;
-    profile.figures.report = Some(report_figures(&json_file(&report)?, &recipe.main));
+    profile.figures.report = Some(report_figures(&json(&report)?, &recipe.main));
     profile.figures.cost = Some((finished.elapsed, finished.peak_memory));
     Ok(profile)
 }
 
 /// Takes a profile that somebody else made.
 pub fn read(path: &Path) -> anyhow::Result<Profile> {
-    let allowed = allowed_names(&json_file(path)?);
+    let allowed = allowed_names(&json(path)?);
     ensure!(!allowed.is_empty(), "{} allows nothing", path.display());
     Ok(Profile {
         path: path.to_owned(),
@@ -120,7 +115,7 @@ pub fn auditing(profile: &Path, path: &Path) -> anyhow::Result<()> {
 
 /// The same profile without one call.
 pub fn without_call(profile: &Path, call: &str, path: &Path) -> anyhow::Result<()> {
-    let text = crippled_variant(json_file(profile)?, call).to_string();
+    let text = crippled_variant(json(profile)?, call).to_string();
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -166,34 +161,13 @@ fn is_allowing(rule: &Value) -> bool {
 }
 
 fn report_figures(report: &Value, main: &str) -> ReportFigures {
-    let list = |owner: &Value, field: &str| {
-        owner
-            .get(field)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
-    let is_main = |program: &&Value| {
-        let named = |path: Option<&str>| path.is_some_and(|path| path.rsplit('/').next() == Some(main));
-        named(program.get("path").and_then(Value::as_str))
-            || list(program, "invoked").iter().any(|name| named(name.as_str()))
-    };
-    let programs = list(report, "programs");
     ReportFigures {
-        main_calls: programs
-            .iter()
-            .find(is_main)
-            .map(|program| list(program, "calls").len()),
-        programs: programs.len(),
+        main_calls: program(report, main).map(|program| list(program, "calls").len()),
+        programs: list(report, "programs").len(),
         objects: list(report, "objects").len(),
         assumptions: list(report, "assumptions").len(),
         widened: list(report, "widened").len(),
     }
-}
-
-fn json_file(path: &Path) -> anyhow::Result<Value> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
 }
 
 #[cfg(test)]

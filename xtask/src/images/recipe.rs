@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use confine_image::hexadecimal;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -12,7 +13,7 @@ use sha2::{Digest, Sha256};
 pub struct Recipe {
     /// The Debian releases that it is built on; the first gives the image its plain name.
     pub bases: Vec<String>,
-    /// Another recipe, which has the files that the own folder lacks.
+    /// Another recipe, or a folder of what several share, which has the files that the own folder lacks.
     pub like: Option<String>,
     /// The port on which its server listens.
     pub port: u16,
@@ -135,6 +136,14 @@ pub fn targets(images: &Path, names: &[String], quick: bool) -> anyhow::Result<V
     Ok(targets)
 }
 
+/// How many bytes of a digest tell one thing from another here.
+const SHORT: usize = 8;
+
+/// A digest, short.
+pub fn short(digest: &[u8]) -> String {
+    hexadecimal(digest.get(..SHORT).unwrap_or(digest))
+}
+
 /// A hash over the names and contents of the files that go into an image, and `more`.
 ///
 /// What only the runner reads does not count, so that a changed workload does not cause a rebuild.
@@ -153,12 +162,7 @@ pub fn hash(folder: &Path, more: &str) -> anyhow::Result<String> {
         hasher.update(content.len().to_le_bytes());
         hasher.update(&content);
     }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(short(&hasher.finalize()))
 }
 
 #[cfg(test)]

@@ -5,17 +5,7 @@ use std::time::Duration;
 
 use super::Verdict;
 use super::profile::Figures;
-
-/// Calls that the published system denies container-wide, of its kernel's 335: the figures of its paper
-/// (Computers & Security 132, 2023, 103325).
-const PUBLISHED: [(&str, usize); 6] = [
-    ("httpd", 176),
-    ("mariadb", 129),
-    ("memcached", 175),
-    ("nginx", 159),
-    ("postgres", 114),
-    ("redis", 171),
-];
+use crate::evaluation::published;
 
 /// One image's row.
 pub struct Row {
@@ -91,11 +81,8 @@ fn passed(verdicts: &[(String, Verdict)]) -> String {
 }
 
 fn published(row: &Row) -> Option<usize> {
-    let name = row.published.as_deref()?;
-    PUBLISHED
-        .iter()
-        .find(|(image, _)| *image == name)
-        .map(|(_, denied)| *denied)
+    let figures = published::of(row.published.as_deref()?)?;
+    Some(figures.denied)
 }
 
 fn cell(number: Option<usize>) -> String {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use confine_engine::Ready;
 
-use super::{EXIT_CODES, variable};
+use super::EXIT_CODES;
+use super::analysis::variable;
 
 const OBSERVE_HELP: &str = "\
 Examples:

@@ -41,7 +41,7 @@ pub fn check(arguments: &CheckArguments) -> anyhow::Result<Outcome> {
 /// Everything that was made for it is gone when this returns.
 fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Checked> {
     let running = &arguments.running;
-    // What a project remembers holds for the container as it does for the analysis, which recalls it by itself.
+    // What a project remembers holds for the container as it does for the analysis.
     let analysis = &remembered::recall(&arguments.analysis)?;
     let quiet = analysis.quiet;
     let prefix = format!("confine-check-{}-", std::process::id());
@@ -67,7 +67,7 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
         quiet,
     )?;
 
-    let (image, report) = analysed(arguments, &premises)?.unzip();
+    let (image, report) = analysed(arguments, analysis, &premises)?.unzip();
     // Only what is denied needs it where there was no analysis.
     let image = LazyCell::new(|| image.or_else(|| self::image(analysis, &premises)));
     let policies = policies(&arguments.policy, report.as_ref(), scratch.path())?;
@@ -112,8 +112,12 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
 
 /// The image and what the analysis says of it. Where there are policies to check, it is only asked what it knows of
 /// denied calls, and may fail.
-fn analysed(arguments: &CheckArguments, premises: &Premises) -> anyhow::Result<Option<(Image, Report)>> {
-    let mut analysis = arguments.analysis.clone();
+fn analysed(
+    arguments: &CheckArguments,
+    analysis: &AnalysisArguments,
+    premises: &Premises,
+) -> anyhow::Result<Option<(Image, Report)>> {
+    let mut analysis = analysis.clone();
     analysis.also.extend(arguments.running.executed.iter().cloned());
     analysis.image = premises.place(&analysis.image);
     match analysis::run_on_image(&analysis) {

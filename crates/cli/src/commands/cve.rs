@@ -8,12 +8,11 @@ use anyhow::ensure;
 use confine_exposure::{Capabilities, Guard, Verdict, judge};
 use confine_kernel::{DOCKER_CAPABILITIES, vulnerabilities};
 use confine_profile::{MAXIMUM_CONDITIONAL, Reading};
-use confine_report::Report;
 
-use crate::arguments::{CveArguments, CveFormat, Within};
+use crate::arguments::{CveArguments, CveFormat};
 use crate::output::Output;
 use crate::subject::{self, Subject};
-use crate::{Outcome, policy, terminal};
+use crate::{Outcome, terminal};
 
 /// What is shown.
 struct Exposure {
@@ -50,16 +49,11 @@ pub fn cve(arguments: &CveArguments) -> anyhow::Result<Outcome> {
     let kind = subject.kind();
     let mut notes = subject.notes();
     let program = arguments.analysis.program.as_deref();
+    let policy = subject.policy(program, arguments.within)?;
     let guard = match subject {
-        Subject::Image(report) => of_report(&report, None, arguments.within, capabilities.clone())?,
-        Subject::Report(report) => of_report(&report, program, arguments.within, capabilities.clone())?,
-        Subject::Profile(reading) => {
-            ensure!(
-                program.is_none() && arguments.within.is_none(),
-                "a profile is judged as it is: --program and --within are for images and reports"
-            );
-            of_profile(*reading, capabilities.clone())
-        }
+        Subject::Profile(reading) => of_profile(*reading, capabilities.clone()),
+        // As a profile of it says it.
+        _ => Guard::new(policy.coarsened(MAXIMUM_CONDITIONAL), capabilities.clone()),
     };
     if guard.socketcall {
         notes.insert(
@@ -107,20 +101,6 @@ fn capabilities(added: &[String]) -> anyhow::Result<Capabilities> {
         names.insert(name.clone());
     }
     Ok(Capabilities::Some(names))
-}
-
-/// `program` is the only one of the report's that counts.
-fn of_report(
-    report: &Report,
-    program: Option<&str>,
-    within: Option<Within>,
-    capabilities: Capabilities,
-) -> anyhow::Result<Guard> {
-    let program = program
-        .map(|name| policy::named_program(report, name))
-        .transpose()?;
-    let policy = policy::wanted(report, program, within, MAXIMUM_CONDITIONAL);
-    Ok(Guard::new(policy, capabilities))
 }
 
 fn of_profile(reading: Reading, capabilities: Capabilities) -> Guard {

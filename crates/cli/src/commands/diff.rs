@@ -9,7 +9,7 @@ use confine_kernel::call_named;
 
 use crate::arguments::{DiffArguments, DiffFormat};
 use crate::output::Output;
-use crate::subject;
+use crate::subject::{self, Subject};
 use crate::{Outcome, terminal};
 
 use compare::{Difference, Side};
@@ -34,6 +34,19 @@ pub enum Gate {
 }
 
 impl Gate {
+    /// As the flag has it.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Values => "values",
+            Self::Program => "program",
+            Self::Object => "object",
+            Self::Assumption => "assumption",
+            Self::Any => "any",
+            Self::Call(name) => name,
+        }
+    }
+
     fn fails(&self, difference: &Difference) -> bool {
         let added = |name: &str| difference.calls.added.iter().any(|call| call.name == name);
         match self {
@@ -51,23 +64,26 @@ impl Gate {
     }
 }
 
+/// What fails the run, beside single calls.
+const GENERAL: [Gate; 6] = [
+    Gate::Added,
+    Gate::Values,
+    Gate::Program,
+    Gate::Object,
+    Gate::Assumption,
+    Gate::Any,
+];
+
 /// Reads what fails the run.
 pub fn gate(text: &str) -> Result<Gate, String> {
-    Ok(match text {
-        "added" => Gate::Added,
-        "values" => Gate::Values,
-        "program" => Gate::Program,
-        "object" => Gate::Object,
-        "assumption" => Gate::Assumption,
-        "any" => Gate::Any,
-        name => Gate::Call(
-            call_named(name)
-                .ok_or(
-                    "expected added, values, program, object, assumption, any, or the name of a system call",
-                )?
-                .name,
-        ),
-    })
+    if let Some(gate) = GENERAL.into_iter().find(|gate| gate.word() == text) {
+        return Ok(gate);
+    }
+    let call = call_named(text).ok_or_else(|| {
+        let words = GENERAL.map(|gate| gate.word()).join(", ");
+        format!("expected {words}, or the name of a system call")
+    })?;
+    Ok(Gate::Call(call.name))
 }
 
 /// Shows the difference, and ends with 1 if a gate is not passed.
@@ -77,7 +93,7 @@ pub fn diff(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
         arguments.analysis.image != "-" || arguments.new != "-",
         "only one of both can be read from the standard input"
     );
-    let load = |reference: &str| -> anyhow::Result<Side> {
+    let load = |reference: &str| -> anyhow::Result<Subject> {
         let subject = subject::load(reference, &arguments.analysis, &[])?;
         if !arguments.analysis.quiet {
             let notes = subject.notes();
@@ -85,10 +101,19 @@ pub fn diff(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
                 .iter()
                 .for_each(|note| terminal::note(&format!("{reference}: {note}")));
         }
-        Side::new(reference, subject, arguments.analysis.program.as_deref())
+        Ok(subject)
     };
     let old = load(&arguments.analysis.image)?;
     let new = load(&arguments.new)?;
+    let program = arguments.analysis.program.as_deref();
+    // One that is held against a program's policy is taken for that program's.
+    let one_is_a_profile = old.is_profile() != new.is_profile();
+    let side = |reference: &str, subject: Subject| {
+        let program = program.filter(|_| !(one_is_a_profile && subject.is_profile()));
+        Side::new(reference, subject, program)
+    };
+    let old = side(&arguments.analysis.image, old)?;
+    let new = side(&arguments.new, new)?;
     let difference = compare::compare(&old, &new);
     let text = match arguments.format {
         DiffFormat::Text => show::text(&difference),
@@ -109,7 +134,7 @@ pub fn diff(arguments: &DiffArguments) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Done);
     }
     if !arguments.analysis.quiet {
-        let names: Vec<String> = failed.iter().map(|gate| show::gate(gate)).collect();
+        let names: Vec<&str> = failed.iter().map(|gate| gate.word()).collect();
         terminal::warning(&format!("not passed: {}", names.join(", ")));
     }
     Ok(Outcome::Different)

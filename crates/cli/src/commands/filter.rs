@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{anyhow, ensure};
+use anyhow::{anyhow, bail};
 use confine_bpf::{
     AUDIT_ARCH_X86_64, CallData, Filter, X32, always_allows, assembly, c_array, disassemble, evaluate, run,
 };
@@ -46,23 +46,18 @@ fn shown(filters: &[Filter]) -> String {
 fn write(arguments: &FilterAsmArguments) -> anyhow::Result<()> {
     let output = Output::prepare(&arguments.output)?;
     let filters = filter_source::filters(&arguments.input)?;
-    let [filter] = filters.as_slice() else {
-        ensure!(
-            arguments.format != AssemblyFormat::Raw,
-            "the policy takes {} filters: `confine profile --format bpf` writes a file for each",
-            filters.len(),
-        );
-        let text = match arguments.format {
-            AssemblyFormat::C => c_array,
-            _ => assembly,
-        };
+    let text = |text: fn(&Filter) -> String| {
         let texts: Vec<String> = filters.iter().map(text).collect();
-        return output.write(texts.join("\n"));
+        texts.join("\n")
     };
-    match arguments.format {
-        AssemblyFormat::Asm => output.write(assembly(filter)),
-        AssemblyFormat::C => output.write(c_array(filter)),
-        AssemblyFormat::Raw => output.write(filter.to_bytes()),
+    match (arguments.format, filters.as_slice()) {
+        (AssemblyFormat::Asm, _) => output.write(text(assembly)),
+        (AssemblyFormat::C, _) => output.write(text(c_array)),
+        (AssemblyFormat::Raw, [filter]) => output.write(filter.to_bytes()),
+        (AssemblyFormat::Raw, several) => bail!(
+            "the policy takes {} filters: `confine profile --format bpf` writes a file for each",
+            several.len(),
+        ),
     }
 }
 

@@ -1,8 +1,6 @@
 //! `confine harden` and `confine mount`: every program its own policy, in an image or beside one.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use anyhow::Context;
 use confine_image::Image;
@@ -12,7 +10,7 @@ use crate::arguments::{AnalysisArguments, HardenArguments, MountArguments, WishA
 use crate::harden::{self, Hardened, Own, Wishes};
 use crate::output::{self, Output};
 use crate::written::{self, Format};
-use crate::{Outcome, analysis, policy, summary, terminal};
+use crate::{Outcome, analysis, policy, remembered, summary, terminal};
 
 /// Writes the image with a layer more, and the container's profile.
 pub fn harden(arguments: &HardenArguments) -> anyhow::Result<Outcome> {
@@ -47,9 +45,9 @@ pub fn mount(arguments: &MountArguments) -> anyhow::Result<Outcome> {
     };
     for (path, file) in hardened.addition.files() {
         let target = folder.join(path.trim_start_matches('/'));
-        write_file(&target, &file.bytes, file.mode & 0o777)?;
+        output::write_with_mode(&target, &file.bytes, file.mode & 0o777)?;
     }
-    write_file(
+    output::write_with_mode(
         &folder.join(harden::PROFILE),
         &container_profile(&report, arguments.analysis.quiet)?,
         0o644,
@@ -68,8 +66,8 @@ fn prepare(
     arguments: &AnalysisArguments,
     wishes: &WishArguments,
 ) -> anyhow::Result<Option<(Image, Report, Hardened)>> {
-    let (image, mut report) = analysis::run_on_image(arguments)?;
-    if wishes.strict && !report.assumptions.is_empty() {
+    let (image, mut report) = analysis::run_on_image(&remembered::recall(arguments)?)?;
+    if wishes.strict && report.is_incomplete() {
         summary::show_incomplete(&report);
         return Ok(None);
     }
@@ -90,24 +88,6 @@ fn container_profile(report: &Report, quiet: bool) -> anyhow::Result<Vec<u8>> {
         summary::show_coarser(None, loss);
     }
     Ok(written.files.concat())
-}
-
-/// Writes a file that appears when all of it is there, with its folders.
-pub(super) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
-    let cannot = || format!("cannot write {}", path.display());
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(cannot)?;
-    }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".confine-")
-        .permissions(fs::Permissions::from_mode(mode))
-        .tempfile_in(folder)
-        .with_context(cannot)?;
-    std::io::Write::write_all(&mut temporary, bytes).with_context(cannot)?;
-    fs::set_permissions(temporary.path(), fs::Permissions::from_mode(mode)).with_context(cannot)?;
-    temporary.persist(path).with_context(cannot)?;
-    Ok(())
 }
 
 fn tell(hardened: &Hardened, quiet: bool) {

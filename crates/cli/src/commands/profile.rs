@@ -5,13 +5,13 @@ use std::path::Path;
 use anyhow::ensure;
 use confine_policy::Architecture;
 use confine_record::Record;
-use confine_report::Report;
+use confine_report::{Coarser, Report};
 
 use crate::arguments::{ProfileArguments, ProfileFormat};
 use crate::output::Output;
 use crate::per_program::{self, numbered};
-use crate::written::{self, Coarser, Format, Written};
-use crate::{Outcome, analysis, filter_source, policy, recording, summary, terminal};
+use crate::written::{self, Format, Written};
+use crate::{Outcome, analysis, filter_source, policy, recording, remembered, summary, terminal};
 
 /// Writes the profile, those of the programs and the report where they are wanted.
 pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
@@ -36,7 +36,7 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
         .iter()
         .map(|path| recording::read(path))
         .collect::<anyhow::Result<_>>()?;
-    let mut report = analysis::run(&arguments.analysis)?;
+    let mut report = analysis::run(&remembered::recall(&arguments.analysis)?)?;
     for record in &records {
         report = confine_record::add(report, record);
     }
@@ -50,7 +50,7 @@ pub fn profile(arguments: &ProfileArguments) -> anyhow::Result<Outcome> {
     };
     let policy = policy::bounded(policy::whole(&report), arguments.within);
     let container = written::write(&policy, format)?;
-    report.coarser = container.coarser.iter().map(Coarser::reported).collect();
+    report.coarser = container.coarser.clone();
     if let Some(output) = report_output {
         output.write(&report.to_json()?)?;
     }

@@ -13,18 +13,20 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail};
-use clap::Parser;
+use anyhow::{Context, anyhow, bail};
 use confine_harden::{Confined, Kind, Program, compile, graft, identify, only, write_bundle};
+use confine_image::hexadecimal;
 use confine_policy::Policy;
 use sha2::{Digest as _, Sha256};
 
-use super::harden::write_file;
-use crate::arguments::{AnalysisArguments, Arguments, Command as Subcommand, RunArguments};
-use crate::{Outcome, analysis, input, policy, summary, written};
+use crate::arguments::{AnalysisArguments, RunArguments};
+use crate::{Outcome, analysis, input, output, policy, summary, written};
 
 /// Variables that decide which libraries a program loads.
 const LOADER_VARIABLES: [&str; 3] = ["LD_LIBRARY_PATH", "LD_PRELOAD", "PATH"];
+
+/// How many digits of a digest are the name of what holds a policy.
+const NAME: usize = 32;
 
 /// Becomes the program; only returns if that fails.
 pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
@@ -85,30 +87,27 @@ fn read(path: &Path) -> anyhow::Result<Policy> {
 /// The program's policy, by an analysis of this host as if it were an image.
 fn analyse(program: &Path, arguments: &RunArguments) -> anyhow::Result<Policy> {
     let path = program.to_str().context("the program's path is not UTF-8")?;
-    let mut line = vec!["confine".to_owned(), "inspect".to_owned(), "dir:/".to_owned()];
-    line.extend(["--program".to_owned(), path.to_owned()]);
+    let mut environment = Vec::new();
     for name in LOADER_VARIABLES {
-        if let Ok(value) = std::env::var(name) {
-            line.extend(["--env".to_owned(), format!("{name}={value}")]);
+        if let Some(value) = std::env::var_os(name) {
+            let value = value.into_string();
+            let value = value.map_err(|_| anyhow!("{name} is not UTF-8, and the analysis cannot read it"))?;
+            environment.push((name.to_owned(), value));
         }
     }
-    line.extend(arguments.quiet.then(|| "--quiet".to_owned()));
-    line.extend(arguments.no_cache.then(|| "--no-cache".to_owned()));
-    let analysis = analysis_arguments(line)?;
-    let report = analysis::run(&analysis)?;
+    let report = analysis::run(&AnalysisArguments {
+        image: "dir:/".to_owned(),
+        program: Some(path.to_owned()),
+        environment,
+        quiet: arguments.quiet,
+        no_cache: arguments.no_cache,
+        ..AnalysisArguments::default()
+    })?;
     let index = report.programs.iter().position(|known| known.path == path);
     Ok(policy::starting(
         &report,
         index.context("the analysis lost the program")?,
     ))
-}
-
-/// What the flags of an analysis come to: their defaults are with their declaration.
-fn analysis_arguments(line: Vec<String>) -> anyhow::Result<AnalysisArguments> {
-    match Arguments::try_parse_from(line)?.command {
-        Subcommand::Inspect(arguments) => Ok(arguments.analysis),
-        _ => bail!("expected `inspect`"),
-    }
 }
 
 /// Executes the program through what holds its policy; the error if that fails.
@@ -145,14 +144,15 @@ fn start(
     }
 }
 
-/// Where a file of these bytes is that can be executed: in the user's cache folder, where the next run finds it.
+/// Where a file of these bytes is that can be executed: in the user's cache folder, where the next run finds it and nobody
+/// else can put another in its place.
 fn keep(bytes: &[u8]) -> anyhow::Result<PathBuf> {
-    let digest = Sha256::digest(bytes);
-    let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let path = confine_cache::user_folder()?.join("run").join(name);
+    let mut name = hexadecimal(&Sha256::digest(bytes));
+    name.truncate(NAME);
+    let path = analysis::cache()?.root().join("run").join(name);
     if fs::read(&path).is_ok_and(|known| known == bytes) {
         return Ok(path);
     }
-    write_file(&path, bytes, 0o700)?;
+    output::write_with_mode(&path, bytes, 0o700)?;
     Ok(path)
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use confine_cache::{Cache, Key, KeyBuilder};
 use confine_code::Facts;
 use confine_elf::Object;
+use confine_image::hexadecimal;
 use confine_link::LinkedObject;
 use confine_solve::{Input, Solution};
 use rayon::prelude::*;
@@ -90,8 +91,7 @@ impl<'a> Objects<'a> {
 
     /// The SHA-256 of an object's bytes, in hexadecimal.
     pub fn sha256(&self, path: &str) -> Option<String> {
-        let object = self.known.get(path)?;
-        Some(object.digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        self.known.get(path).map(|object| hexadecimal(&object.digest))
     }
 
     /// Sees to it that the facts of all objects of these programs are there.

@@ -172,4 +172,8 @@ fn what_is_trusted_satisfies_strict() {
         0,
         &mut confine(&["profile", &archive, "--strict", "--exec", "none"]),
     );
+    let folder = image.beside().join("files").display().to_string();
+    let mount = ["mount", &archive, "-o", &folder, "--strict"];
+    ends_with(3, &mut confine(&mount));
+    ends_with(0, confine(&mount).args(["--exec", "none"]));
 }

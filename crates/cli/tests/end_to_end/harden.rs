@@ -1,6 +1,9 @@
 //! Images, mounted files and programs of the host that install policies when programs start.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -134,6 +137,24 @@ fn a_program_of_the_host_runs_under_its_policy() {
             .unwrap();
         assert_ne!(denied.status.code(), Some(7));
     }
+    // What a project remembers of its images is nothing that holds for this host.
+    fs::write(folder.path().join("confine.toml"), "command = 1\n").unwrap();
+    let mut run = confine(&["run", "-q", "--", "./program", "argument"]);
+    let (output, _) = ends_with(7, run.current_dir(folder.path()));
+    assert_eq!(output, "./program argument known\n");
+    // What it executes lies where nobody else could put something in its place.
+    let cache = folder.path().join("cache");
+    fs::create_dir_all(cache.join("confine")).unwrap();
+    fs::set_permissions(cache.join("confine"), fs::Permissions::from_mode(0o777)).unwrap();
+    let profile = folder.path().join("profile.json").display().to_string();
+    let mut run = confine(&["run", "-q", "--profile", &profile, "--", "./program"]);
+    let (_, error) = ends_with(2, run.current_dir(folder.path()).env("XDG_CACHE_HOME", &cache));
+    assert!(error.contains("nobody else may write"), "{error}");
+    // The loader reads it, and the analysis could not.
+    let mut run = confine(&["run", "-q", "--", "./program", "argument"]);
+    run.env("LD_LIBRARY_PATH", OsStr::from_bytes(b"/\xff"));
+    let (_, error) = ends_with(2, run.current_dir(folder.path()));
+    assert!(error.contains("LD_LIBRARY_PATH is not UTF-8"), "{error}");
     for (command, expected) in [
         ("/absent", "expected a program"),
         ("no-such-command", "expected a program"),

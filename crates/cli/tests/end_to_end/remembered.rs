@@ -1,6 +1,6 @@
 //! `confine.toml`: what a project remembers.
 
-use std::fs;
+use std::fs::{self, File};
 
 use crate::image::{Image, programs};
 use crate::run::{confine, ends_with, names};
@@ -49,4 +49,23 @@ fn a_file_can_be_named_and_must_be_well_formed() {
         error.contains("other.toml: line 2: unknown field `alsoo`, expected one of `command`"),
         "{error}"
     );
+}
+
+/// An image on the standard input has a name for the file, too, which is not that of where it is put aside.
+#[test]
+fn what_is_remembered_goes_by_what_the_user_named() {
+    let Some(programs) = programs() else { return };
+    let image = Image::with_script(programs);
+    let archive = image.archive(None, None);
+    for (file, expected) in [
+        ("also = ['probe']\n", "getpgrp: ALLOW"),
+        ("[image.'-']\nalso = ['probe']\n", "getpgrp: ALLOW"),
+        ("[image.'/*']\nalso = ['probe']\n", "getpgrp: ERRNO"),
+    ] {
+        fs::write(image.beside().join("confine.toml"), file).unwrap();
+        let mut command = confine(&["filter", "run", "-", "getpgrp"]);
+        command.stdin(File::open(&archive).unwrap());
+        let (answer, _) = ends_with(0, command.current_dir(image.beside()));
+        assert!(answer.starts_with(expected), "{file}: {answer}");
+    }
 }

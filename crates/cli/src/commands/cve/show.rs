@@ -51,13 +51,7 @@ pub fn table(exposure: &Exposure, width: Option<u16>) -> String {
             counted.len()
         );
     }
-    text += &format!(
-        "\nFor a container with {}.\n",
-        capabilities(&exposure.capabilities)
-    );
-    for note in &exposure.notes {
-        text += &format!("Note: {note}.\n");
-    }
+    text += &premises(exposure);
     text + "`confine cve ... CVE-ID` shows the ways to one and the step of each that is denied.\n"
 }
 
@@ -93,11 +87,13 @@ pub fn details(exposure: &Exposure) -> String {
         }
         text
     });
-    let mut text = sections.collect::<Vec<_>>().join("\n");
-    text += &format!(
-        "\nFor a container with {}.\n",
-        capabilities(&exposure.capabilities)
-    );
+    sections.collect::<Vec<_>>().join("\n") + &premises(exposure)
+}
+
+/// What the verdicts are for, and what a reader should know.
+fn premises(exposure: &Exposure) -> String {
+    let capabilities = capabilities(&exposure.capabilities);
+    let mut text = format!("\nFor a container with {capabilities}.\n");
     for note in &exposure.notes {
         text += &format!("Note: {note}.\n");
     }

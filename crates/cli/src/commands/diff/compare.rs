@@ -18,8 +18,8 @@ pub struct Side {
     name: String,
     policy: Policy,
     report: Option<Box<Report>>,
-    /// The only program that counts, by its path.
-    program: Option<String>,
+    /// The only programs of the report that count, by their indices; all if there are none.
+    only: Option<BTreeSet<usize>>,
 }
 
 /// Everything that differs, each list in order.
@@ -121,46 +121,38 @@ impl Difference {
 }
 
 impl Side {
-    /// What was loaded, of which only `program` counts if one is named.
+    /// What was loaded, of which only `program` counts if one is named, with what can run under its policy.
     pub fn new(name: &str, subject: Subject, program: Option<&str>) -> anyhow::Result<Self> {
-        let (policy, report, program) = match subject {
-            Subject::Profile(reading) => (reading.policy, None, None),
-            Subject::Image(report) => (
-                policy::container(&report, MAXIMUM_CONDITIONAL),
-                Some(report),
-                None,
-            ),
-            Subject::Report(report) => match program {
-                None => (
-                    policy::container(&report, MAXIMUM_CONDITIONAL),
-                    Some(report),
-                    None,
-                ),
-                Some(program) => {
-                    let index = policy::named_program(&report, program).with_context(|| name.to_owned())?;
-                    let path = report.programs.get(index).map(|found| found.path.clone());
-                    let policy = policy::program(&report, index, MAXIMUM_CONDITIONAL);
-                    (policy, Some(report), path)
-                }
-            },
+        let policy = subject.policy(program, None).with_context(|| name.to_owned())?;
+        let (report, only) = match subject {
+            Subject::Profile(_) => (None, None),
+            Subject::Image(report) => (Some(report), None),
+            Subject::Report(report) => {
+                let index = program.map(|program| policy::named_program(&report, program));
+                let only = index.transpose()?.map(|index| policy::under(&report, index));
+                (Some(report), only)
+            }
         };
         Ok(Self {
             name: name.to_owned(),
-            policy,
+            policy: policy.coarsened(MAXIMUM_CONDITIONAL),
             report,
-            program,
+            only,
         })
     }
 
     fn programs(&self) -> impl Iterator<Item = &Program> {
         let all = self.report.iter().flat_map(|report| &report.programs);
-        all.filter(|program| self.program.as_ref().is_none_or(|path| *path == program.path))
+        let counts = |index: &usize| self.only.as_ref().is_none_or(|only| only.contains(index));
+        all.enumerate()
+            .filter(move |(index, _)| counts(index))
+            .map(|(_, program)| program)
     }
 }
 
 /// What `new` has other than `old`.
 pub fn compare(old: &Side, new: &Side) -> Difference {
-    let both = old.report.as_deref().zip(new.report.as_deref());
+    let both = old.report.as_ref().zip(new.report.as_ref());
     Difference {
         schema: "confine-difference",
         version: 1,
@@ -172,11 +164,11 @@ pub fn compare(old: &Side, new: &Side) -> Difference {
             None => Changes::default(),
         },
         objects: match both {
-            Some((before, after)) => changes(objects(before), objects(after)),
+            Some(_) => changes(objects(old), objects(new)),
             None => Changes::default(),
         },
         assumptions: match both {
-            Some((before, after)) => changes(assumptions(before), assumptions(after)),
+            Some((before, after)) => changes(assumptions(old, before), assumptions(new, after)),
             None => Changes::default(),
         },
     }
@@ -242,7 +234,7 @@ fn reasons(side: &Side, name: &str, before: Option<&Rule>) -> Vec<Reason> {
         }
     }
     for needed in report.runtime_calls.iter().filter(|needed| needed.name == name) {
-        if before.is_none() && side.program.is_none() {
+        if before.is_none() && side.only.is_none() {
             reasons.push(Reason {
                 who: needed.requester.clone(),
                 how: vec![needed.reason.clone()],
@@ -285,16 +277,24 @@ fn programs(side: &Side) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn objects(report: &Report) -> BTreeMap<String, String> {
-    let objects = report.objects.iter();
+fn objects(side: &Side) -> BTreeMap<String, String> {
+    let loaded = side.programs().flat_map(|program| &program.objects);
+    let loaded: BTreeSet<usize> = loaded.map(|loaded| loaded.object).collect();
+    let objects = side.report.iter().flat_map(|report| &report.objects);
     objects
-        .map(|object| (object.path.clone(), object.sha256.clone()))
+        .enumerate()
+        .filter(|(index, _)| side.only.is_none() || loaded.contains(index))
+        .map(|(_, object)| (object.path.clone(), object.sha256.clone()))
         .collect()
 }
 
 /// By kind and what they say, not by the address, which every build moves.
-fn assumptions(report: &Report) -> BTreeMap<String, String> {
-    let lines = report.assumptions.iter().map(|assumption| {
+fn assumptions(side: &Side, report: &Report) -> BTreeMap<String, String> {
+    let open = match &side.only {
+        None => report.assumptions.iter().collect(),
+        Some(only) => policy::open(report, only),
+    };
+    let lines = open.into_iter().map(|assumption| {
         let place = assumption
             .place
             .split_once("+0x")

@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use confine_report::text::{heading, strong};
 
-use super::Gate;
 use super::compare::{Changes, Difference, Reason};
 
 /// How many arguments a list shows; JSON has all.
@@ -110,19 +109,6 @@ pub fn markdown(difference: &Difference) -> String {
         text += "\n</details>\n\n";
     }
     text
-}
-
-/// A gate as the flag has it.
-pub fn gate(gate: &Gate) -> String {
-    match gate {
-        Gate::Added => "added".to_owned(),
-        Gate::Values => "values".to_owned(),
-        Gate::Program => "program".to_owned(),
-        Gate::Object => "object".to_owned(),
-        Gate::Assumption => "assumption".to_owned(),
-        Gate::Any => "any".to_owned(),
-        Gate::Call(name) => (*name).to_owned(),
-    }
 }
 
 /// A reason in one line: of each step the function, and its object where that is another one.

@@ -2,8 +2,8 @@
 
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_report::{
-    Allowed, Call, Combination, Image, Object, ObjectKind, Program, Report, Restriction, SCHEMA, Step,
-    VERSION, Word,
+    Allowed, Call, Combination, Image, LoadedObject, Object, ObjectKind, Program, Report, Restriction,
+    SCHEMA, Step, VERSION, Word,
 };
 use serde_json::Value;
 
@@ -222,7 +222,7 @@ fn gates_fail_on_what_they_name() {
         ("write", false, false, false),
     ] {
         let gate = gate(name).unwrap();
-        assert_eq!(show::gate(&gate), name);
+        assert_eq!(gate.word(), name);
         let found = [&difference, &less, &rebuilt].map(|difference| gate.fails(difference));
         assert_eq!(found, [upgraded, fewer, other], "{name}");
         assert!(!gate.fails(&none), "{name}");
@@ -279,8 +279,21 @@ fn profiles_compare_by_what_they_allow() {
 
 #[test]
 fn one_program_of_a_report_is_compared_alone() {
+    let loaded = |object| LoadedObject {
+        object,
+        reason: "the program".to_owned(),
+    };
     let mut both = report("/bin/a", "aa", &[("read", None)]);
-    let other = report("/bin/b", "bb", &[("bpf", None)]);
+    let mut other = report("/bin/b", "bb", &[("bpf", None)]);
+    for program in &mut other.programs {
+        program.assumptions.push(open("/bin/b"));
+        program.objects = vec![loaded(1)];
+    }
+    for program in &mut both.programs {
+        program.objects = vec![loaded(0)];
+    }
+    both.assumptions.push(open("/bin/b"));
+    both.objects.extend(other.objects);
     both.programs.extend(other.programs);
     both.allowed.extend(other.allowed);
     let alone = |name: &str| Side::new("x", Subject::Report(Box::new(both.clone())), Some(name));
@@ -288,6 +301,12 @@ fn one_program_of_a_report_is_compared_alone() {
     assert_eq!(difference.calls.added.len(), 1);
     assert_eq!(difference.calls.removed, ["read"]);
     assert_eq!(difference.programs.added, ["/bin/b"]);
+    assert_eq!(difference.objects.added, ["/bin/b"]);
+    assert_eq!(difference.objects.removed, ["/bin/a"]);
+    assert_eq!(
+        difference.assumptions.added,
+        ["open-command: /bin/b: from | a `file` (not-covered)"]
+    );
     let Err(error) = alone("/bin/c") else {
         panic!("there is no such program")
     };
@@ -295,4 +314,18 @@ fn one_program_of_a_report_is_compared_alone() {
         format!("{error:#}")
             .contains("expected a program of the report, found \"/bin/c\": it has /bin/a, /bin/b")
     );
+}
+
+#[test]
+fn a_program_of_a_report_comes_with_what_it_executes() {
+    let mut both = report("/bin/a", "aa", &[("read", None)]);
+    let other = report("/bin/b", "bb", &[("bpf", None)]);
+    both.programs.extend(other.programs);
+    both.programs[0].executes.push(1);
+    let side = |name: &str| Side::new("x", Subject::Report(Box::new(both.clone())), Some(name)).unwrap();
+    let difference = compare::compare(&side("/bin/a"), &side("/bin/b"));
+    assert!(difference.calls.added.is_empty(), "{:?}", difference.calls.added);
+    assert_eq!(difference.calls.removed, ["read"]);
+    assert_eq!(difference.programs.removed, ["/bin/a"]);
+    assert!(difference.programs.added.is_empty());
 }
