@@ -61,7 +61,7 @@ pub fn analyse(
                 "{}: there is no program {program} in the image that could be analysed: expected the path of a program, \
                  or a name in one of {}",
                 image.reference,
-                config.variable("PATH").unwrap_or(confine_programs::DEFAULT_PATH)
+                config.variable("PATH").unwrap_or(confine_image::DEFAULT_PATH)
             );
         }
         only(&mut found);

@@ -1,5 +1,8 @@
 //! What the image's configuration says about how its container starts.
 
+/// What the engines give a container whose configuration sets no `PATH`.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The part of an OCI image configuration that decides what runs, defaults filled in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {

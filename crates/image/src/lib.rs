@@ -27,6 +27,7 @@ mod mapping;
 mod memory;
 mod oci;
 mod open;
+pub mod paths;
 mod pipe;
 mod platform;
 mod reference;
@@ -37,7 +38,7 @@ mod verified;
 mod write;
 
 pub use bytes::Bytes as FileBytes;
-pub use config::{Config, Healthcheck};
+pub use config::{Config, DEFAULT_PATH, Healthcheck};
 pub use digest::hexadecimal;
 pub use error::Error;
 pub use files::{FileKind, Files, Ownership, ReadError, Resolved};

@@ -100,21 +100,10 @@ struct Erlang<'a> {
 impl Erlang<'_> {
     /// The folder that holds the run-time system around the interpreter.
     fn installation(&self) -> Option<String> {
-        let mut here = folders::parent(self.start.path);
-        // Bounded: each turn goes up one folder.
-        while here.len() > 1 {
-            if self
-                .start
-                .files
-                .list(here)
-                .iter()
-                .any(|name| name.starts_with("erts-"))
-            {
-                return Some(here.to_owned());
-            }
-            here = folders::parent(here);
-        }
-        None
+        let files = self.start.files;
+        folders::above(self.start.path, |here| {
+            files.list(here).iter().any(|name| name.starts_with("erts-"))
+        })
     }
 
     fn below(&mut self, root: &str) {
@@ -143,8 +132,7 @@ impl Erlang<'_> {
     }
 
     fn module(&mut self, path: &str, bytes: &[u8]) {
-        let starts = |wanted: &&[u8]| bytes.windows(wanted.len()).any(|window| window == *wanted);
-        if !STARTS.iter().any(starts) {
+        if !STARTS.iter().any(|name| executables::mentions(bytes, name)) {
             return;
         }
         self.walk.open_command(path, 1);

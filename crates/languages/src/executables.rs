@@ -1,11 +1,8 @@
 //! Commands among the constants of compiled code, where which constant reaches which call is not looked at.
 
-use confine_image::Files;
+use confine_image::{DEFAULT_PATH, Files};
 
 use crate::folders;
-
-/// Where commands without a path are looked for, if the environment does not say.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// No command that is a constant is longer, in bytes.
 const LONGEST: usize = 1000;
@@ -26,13 +23,18 @@ pub fn command(files: &dyn Files, path: Option<&str>, text: &str, lone: bool) ->
         is_executable(name)
     } else {
         let on_path = || {
-            path.unwrap_or(PATH)
+            path.unwrap_or(DEFAULT_PATH)
                 .split(':')
                 .any(|folder| is_executable(&folders::absolute(name, folder)))
         };
         !name.contains('/') && (lone || rest.starts_with(['-', '/'])) && on_path()
     };
     found.then(|| text.to_owned())
+}
+
+/// Whether a file holds these bytes.
+pub fn mentions(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
 /// The printable texts in a file.

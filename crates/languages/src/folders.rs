@@ -2,38 +2,24 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+pub use confine_image::paths::{absolute, base_name, parent};
 use confine_image::{FileKind, Files, Resolved};
 
 /// How many names are listed below one folder, and how deep.
 const MOST_NAMES: usize = 200_000;
 const DEEPEST: usize = 64;
 
-/// A path as seen from a folder.
-pub fn absolute(name: &str, folder: &str) -> String {
-    if name.starts_with('/') {
-        return name.to_owned();
-    }
-    let name = name.strip_prefix("./").unwrap_or(name);
-    format!("{}/{name}", folder.trim_end_matches('/'))
-}
-
-/// The folder that a path lies in.
-pub fn parent(path: &str) -> &str {
-    match path.rsplit_once('/') {
-        Some(("", _)) => "/",
-        Some((folder, _)) => folder,
-        None => "",
-    }
-}
-
-/// The last part of a path.
-pub fn base_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
 /// The regular file at a path.
 pub fn regular(files: &dyn Files, path: &str) -> Option<Resolved> {
     files.resolve(path).filter(|file| file.kind == FileKind::Regular)
+}
+
+/// The folder nearest above a path that `wanted` takes.
+pub fn above(path: &str, wanted: impl Fn(&str) -> bool) -> Option<String> {
+    let folders = std::iter::successors(Some(parent(path)), |folder| Some(parent(folder)));
+    // Bounded: each is shorter than the one before.
+    let mut folders = folders.take_while(|folder| folder.len() > 1);
+    folders.find(|folder| wanted(folder)).map(str::to_owned)
 }
 
 /// The canonical path of the folder at a path.

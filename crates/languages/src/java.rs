@@ -84,24 +84,17 @@ struct Java<'a> {
 impl Java<'_> {
     /// The folder above `bin/java`, or above `lib/server/libjvm.so`; in the older releases there is one more between.
     fn home(&self) -> Option<String> {
-        let mut here = folders::parent(self.start.path);
-        // Bounded: each turn goes up one folder.
-        while here.len() > 1 {
-            let machine = [
-                "lib/server",
-                "jre/lib/amd64/server",
-                "lib/amd64/server",
-                "lib/minimal",
-            ];
-            if machine
-                .iter()
-                .any(|folder| folders::folder(self.start.files, &format!("{here}/{folder}")).is_some())
-            {
-                return Some(here.to_owned());
-            }
-            here = folders::parent(here);
-        }
-        None
+        let machine = [
+            "lib/server",
+            "jre/lib/amd64/server",
+            "lib/amd64/server",
+            "lib/minimal",
+        ];
+        let files = self.start.files;
+        folders::above(self.start.path, |here| {
+            let mut places = machine.iter().map(|folder| format!("{here}/{folder}"));
+            places.any(|place| folders::folder(files, &place).is_some())
+        })
     }
 
     /// The virtual machine's own libraries, and the program by which it starts others.
@@ -233,15 +226,14 @@ impl Java<'_> {
     }
 
     fn class(&mut self, place: &str, bytes: &[u8]) {
-        let mentions = |wanted: &[u8]| bytes.windows(wanted.len()).any(|window| window == wanted);
-        if mentions(LOADS) {
+        if executables::mentions(bytes, LOADS) {
             // A name may be any constant of the class, preceded by its length.
             for text in executables::texts(bytes).flat_map(|text| text.split('"')) {
                 self.named
                     .extend([text.to_owned(), text.get(1..).unwrap_or_default().to_owned()]);
             }
         }
-        if !STARTS.iter().any(|name| mentions(name)) {
+        if !STARTS.iter().any(|name| executables::mentions(bytes, name)) {
             return;
         }
         self.walk.open_command(place, 1);

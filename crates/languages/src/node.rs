@@ -7,12 +7,11 @@
 use std::collections::BTreeSet;
 
 use confine_assumption::{Effect, Kind as Open};
-use confine_image::FileKind;
 
 use crate::reached::Reached;
 use crate::script::{self, Function, Grammar, Shape};
 use crate::walk::{Source, Walk};
-use crate::{Roots, Start, folders};
+use crate::{Roots, Start, executables, folders};
 
 const GRAMMAR: Grammar = Grammar {
     line_comments: &["//"],
@@ -294,24 +293,10 @@ impl<'a> Node<'a> {
             .map(str::to_owned)
             .collect();
         for name in sources {
-            self.file_beside(&folder, &name);
+            self.walk.add_file(&folders::absolute(&name, &folder));
         }
-        let names_module = source.text.windows(13).any(|window| window == b"child_process");
-        if names_module {
+        if executables::mentions(&source.text, b"child_process") {
             script::executions(&mut self.walk, source, &tokens, FUNCTIONS, self.start.named);
-        }
-    }
-
-    fn file_beside(&mut self, folder: &str, name: &str) {
-        let path = folders::absolute(name, folder);
-        if self
-            .start
-            .files
-            .resolve(&path)
-            .is_some_and(|file| file.kind == FileKind::Regular)
-            && let Some(file) = self.walk.regular(&path)
-        {
-            self.walk.add(file);
         }
     }
 }

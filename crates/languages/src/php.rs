@@ -62,7 +62,7 @@ const ROOT_WORDS: &[&str] = &[
 const ROOTS: &[&str] = &["/var/www", "/usr/share/nginx/html", "/usr/local/apache2/htdocs"];
 
 /// Options that take the next word as their value.
-const VALUED: &[&str] = &["-c", "-d", "-z", "-t", "-S", "-y", "-p", "-g"];
+const VALUED: &[&str] = &["-c", "-d", "-z", "-t", "-y", "-p", "-g"];
 
 /// How long a configuration file may be, in bytes.
 const LONGEST_FILE: u64 = 1 << 20;
@@ -98,10 +98,7 @@ pub fn follow(start: &Start<'_>) -> Reached {
             }
             _ if word.starts_with('-') && word.len() > 1 => {}
             _ => {
-                if let Some(file) = php.walk.regular(&folders::absolute(word, start.workdir)) {
-                    php.walk.add(file);
-                    known = true;
-                }
+                known |= php.walk.add_file(&folders::absolute(word, start.workdir));
                 break;
             }
         }
@@ -208,9 +205,7 @@ impl<'a> Php<'a> {
                     folders::absolute(name, &folder),
                     format!("{folder}/{}", name.trim_start_matches('/')),
                 ] {
-                    if let Some(file) = self.walk.regular(&path) {
-                        self.walk.add(file);
-                    }
+                    self.walk.add_file(&path);
                 }
             }
             script::executions(&mut self.walk, &source, &tokens, FUNCTIONS, self.start.named);

@@ -219,9 +219,8 @@ impl<'a> Python<'a> {
         let path = folders::absolute(file, self.start.workdir);
         match files.resolve(&path) {
             Some(found) if found.kind == FileKind::Folder => {
-                match self.walk.regular(&format!("{}/__main__.py", found.path)) {
-                    Some(main) => self.walk.add(main),
-                    None => self.unknown(&format!("{path} holds no program of Python"), place),
+                if !self.walk.add_file(&format!("{}/__main__.py", found.path)) {
+                    self.unknown(&format!("{path} holds no program of Python"), place);
                 }
             }
             Some(found) if found.kind == FileKind::Regular => {

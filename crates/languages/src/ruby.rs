@@ -45,16 +45,15 @@ const fn function(name: &'static str, of: &'static [&'static str]) -> Function {
 /// What Ruby looks up in an extension.
 const ROOTS: Roots = Roots::Prefixes(&["Init_"]);
 
-/// Where libraries and gems lie: Debian's folders, and those of Ruby's own installation and of bundler's images. Each
-/// with whether it holds gems, of which each has a folder `lib`.
-const FOLDERS: &[(&str, bool)] = &[
-    ("/usr/lib/ruby", false),
-    ("/usr/local/lib/ruby", false),
-    ("/usr/lib/x86_64-linux-gnu/ruby", false),
-    ("/usr/lib/x86_64-linux-gnu/rubygems-integration", false),
-    ("/usr/share/rubygems-integration", false),
-    ("/var/lib/gems", false),
-    ("/usr/local/bundle", false),
+/// Where libraries and gems lie: Debian's folders, and those of Ruby's own installation and of bundler's images.
+const FOLDERS: &[&str] = &[
+    "/usr/lib/ruby",
+    "/usr/local/lib/ruby",
+    "/usr/lib/x86_64-linux-gnu/ruby",
+    "/usr/lib/x86_64-linux-gnu/rubygems-integration",
+    "/usr/share/rubygems-integration",
+    "/var/lib/gems",
+    "/usr/local/bundle",
 ];
 
 /// How many folders of libraries are looked at, and how deep.
@@ -137,7 +136,7 @@ impl<'a> Ruby<'a> {
             .flat_map(|value| value.split(':'));
         path.extend(set.map(|folder| folders::absolute(folder, start.workdir)));
         path.push(folders::absolute("lib", start.workdir));
-        for (folder, _) in FOLDERS {
+        for folder in FOLDERS {
             if !library_folders(start.files, folder, &mut path) {
                 walk.open = true;
                 let detail =
@@ -172,13 +171,7 @@ impl<'a> Ruby<'a> {
     }
 
     fn file(&mut self, name: &str) -> bool {
-        let path = folders::absolute(name, self.start.workdir);
-        let found = self.walk.regular(&path);
-        let is_there = found.is_some();
-        if let Some(file) = found {
-            self.walk.add(file);
-        }
-        is_there
+        self.walk.add_file(&folders::absolute(name, self.start.workdir))
     }
 
     /// A name as `require` looks for it.
@@ -198,10 +191,8 @@ impl<'a> Ruby<'a> {
             name.trim_start_matches('/')
         );
         for place in [base.clone(), format!("{base}.rb")] {
-            if (place.ends_with(".rb") || place.ends_with(".ru"))
-                && let Some(file) = self.walk.regular(&place)
-            {
-                self.walk.add(file);
+            if place.ends_with(".rb") || place.ends_with(".ru") {
+                self.walk.add_file(&place);
             }
         }
     }
@@ -217,7 +208,7 @@ impl<'a> Ruby<'a> {
         if self.walk.open {
             self.may_call_by_number();
         }
-        let mut below: Vec<String> = FOLDERS.iter().map(|(folder, _)| (*folder).to_owned()).collect();
+        let mut below: Vec<String> = FOLDERS.iter().map(|folder| (*folder).to_owned()).collect();
         if self.start.workdir != "/" {
             below.push(self.start.workdir.to_owned());
         }

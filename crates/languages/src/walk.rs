@@ -89,6 +89,16 @@ impl<'a> Walk<'a> {
         self.queue.push_back(path);
     }
 
+    /// A source that is come to by some path of it; whether there is such a file.
+    pub fn add_file(&mut self, path: &str) -> bool {
+        let found = self.regular(path);
+        let is_there = found.is_some();
+        if let Some(file) = found {
+            self.add(file);
+        }
+        is_there
+    }
+
     /// A text that is in no file.
     pub fn add_text(&mut self, path: &str, text: &str) {
         let text = text.as_bytes().to_vec();

@@ -5,10 +5,9 @@
 //! begin where no operand ends is a regular expression's. Over-reports: slashes behind a parenthesis count as
 //! divisions, so that a bar in such a regular expression stays open.
 
-use confine_image::Files;
+use confine_image::{Files, paths};
 
 use crate::discovery::MAX_SCRIPT;
-use crate::lookup;
 use crate::pattern::is_open;
 
 /// What a program of awk executes.
@@ -69,7 +68,7 @@ pub fn executes(files: &dyn Files, arguments: &[String], workdir: &str) -> Vec<E
 }
 
 fn program_file(files: &dyn Files, file: &str, workdir: &str) -> Vec<Executes> {
-    let path = lookup::absolute(file, workdir);
+    let path = paths::absolute(file, workdir);
     match files.read(&path) {
         Ok(bytes) if bytes.len() <= MAX_SCRIPT && !is_open(file) => program(&String::from_utf8_lossy(&bytes)),
         _ => vec![Executes::Open(format!(

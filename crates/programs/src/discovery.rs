@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use confine_assumption::{Assumption, Effect, Kind};
-use confine_image::{Config, FileKind, Files};
+use confine_image::{Config, DEFAULT_PATH, FileKind, Files, paths};
 use confine_languages::Reached;
 
 use crate::builtins::Dialect;
@@ -151,8 +151,8 @@ impl<'a> Discovery<'a> {
 
     /// Every executable that a constant name leads to, for the possible values of `PATH`.
     pub fn look_up(&self, name: &str, variables: &BTreeMap<String, String>) -> Option<Located> {
-        let path = variables.get("PATH").map_or(lookup::DEFAULT_PATH, String::as_str);
-        let own = self.config.variable("PATH").unwrap_or(lookup::DEFAULT_PATH);
+        let path = variables.get("PATH").map_or(DEFAULT_PATH, String::as_str);
+        let own = self.config.variable("PATH").unwrap_or(DEFAULT_PATH);
         [path, own]
             .iter()
             .find_map(|path| lookup::locate(self.files, name, path, &self.config.workdir))
@@ -310,11 +310,11 @@ impl<'a> Discovery<'a> {
         }
         let mut places: Vec<String> = Vec::new();
         if !name.contains('/') {
-            let path = variables.get("PATH").map_or(lookup::DEFAULT_PATH, String::as_str);
+            let path = variables.get("PATH").map_or(DEFAULT_PATH, String::as_str);
             places.extend(path.split(':').map(|folder| format!("{folder}/{name}")));
         }
-        places.push(lookup::absolute(name, &self.config.workdir));
-        places.extend(folders.iter().map(|folder| lookup::absolute(name, folder)));
+        places.push(paths::absolute(name, &self.config.workdir));
+        places.extend(folders.iter().map(|folder| paths::absolute(name, folder)));
         let file = places.iter().find_map(|path| {
             self.files
                 .resolve(path)

@@ -4,6 +4,7 @@
 //! assumptions: what a shell reads from its standard input, and scripts of other languages.
 
 use confine_assumption::Kind;
+use confine_image::paths;
 
 use crate::awk::{self, Executes};
 use crate::builtins::{self, Dialect};
@@ -32,7 +33,7 @@ impl Discovery<'_> {
                 argument,
             } => {
                 self.keep_script(path, &interpreter, request);
-                let name = lookup::base_name(&located.named);
+                let name = paths::base_name(&located.named);
                 if delegates::may_be_script(name) {
                     self.delegate(name, path, &request.argv, request);
                 }
@@ -85,7 +86,7 @@ impl Discovery<'_> {
         }
         self.keep_program(located, &argv, request);
         if let Some(applet) = multicall::applet(&path, &argv) {
-            let Some(name) = applet.first().map(|name| lookup::base_name(name).to_owned()) else {
+            let Some(name) = applet.first().map(|name| paths::base_name(name).to_owned()) else {
                 return;
             };
             if multicall::has_applet(bytes, &name)
@@ -98,8 +99,8 @@ impl Discovery<'_> {
         let Some((first, arguments)) = argv.split_first() else {
             return;
         };
-        let name = lookup::base_name(first).trim_start_matches('-').to_owned();
-        let resolved = lookup::base_name(&path);
+        let name = paths::base_name(first).trim_start_matches('-').to_owned();
+        let resolved = paths::base_name(&path);
         if let Some(dialect) = dialect(&name, resolved) {
             self.shell(dialect, arguments, &path, request);
             return;
@@ -168,7 +169,7 @@ impl Discovery<'_> {
         let paths: Vec<String> = match pattern::is_open(folder) {
             true => vec![format!("{folder}/{}", pattern::STAR)],
             false => {
-                let folder = lookup::absolute(folder, &self.config.workdir);
+                let folder = paths::absolute(folder, &self.config.workdir);
                 let names = self.files.list(&folder).into_iter();
                 let paths = names.map(|name| format!("{folder}/{name}"));
                 paths
@@ -329,7 +330,7 @@ impl Discovery<'_> {
         let paths = if pattern::is_open(name) {
             pattern::files(self.files, name).filter(|_| name != REST)
         } else {
-            Some(vec![lookup::absolute(name, &self.config.workdir)])
+            Some(vec![paths::absolute(name, &self.config.workdir)])
         };
         let Some(paths) = paths else {
             self.assume(

@@ -28,12 +28,11 @@ mod shell;
 mod wrappers;
 
 pub use executions::Executions;
-pub use lookup::DEFAULT_PATH;
 
 use std::collections::BTreeMap;
 
 use confine_assumption::Assumption;
-use confine_image::{Config, Files};
+use confine_image::{Config, DEFAULT_PATH, Files};
 use confine_languages::Reached;
 
 /// What the container can execute.

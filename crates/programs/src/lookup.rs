@@ -1,9 +1,7 @@
 //! Where a command's name leads inside the image, and what kind of file is there.
 
+use confine_image::paths::absolute;
 use confine_image::{Files, Resolved};
-
-/// What the engines give a container whose configuration sets no `PATH`.
-pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The kernel reads this much of a script's first line (`BINPRM_BUF_SIZE`, include/uapi/linux/binfmts.h).
 const FIRST_LINE: usize = 256;
@@ -44,20 +42,6 @@ pub fn locate(files: &dyn Files, name: &str, path: &str, workdir: &str) -> Optio
             absolute(&format!("{}/{name}", folder.trim_end_matches('/')), workdir),
         )
     })
-}
-
-/// A path as seen from the working folder.
-pub fn absolute(name: &str, workdir: &str) -> String {
-    if name.starts_with('/') {
-        return name.to_owned();
-    }
-    let name = name.strip_prefix("./").unwrap_or(name);
-    format!("{}/{name}", workdir.trim_end_matches('/'))
-}
-
-/// The last part of a path.
-pub fn base_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// What a file holds, by its first bytes as the kernel decides.

@@ -1,6 +1,6 @@
 //! Binaries that are many programs in one, told apart by the name that they are called by.
 
-use crate::lookup::base_name;
+use confine_image::paths::base_name;
 
 /// The binaries, by the name of the file that every link leads to.
 const BINARIES: &[&str] = &["busybox", "busybox.static", "toybox", "coreutils"];

@@ -1,7 +1,7 @@
 //! Where execution starts: what the configuration and the user name.
 
 use confine_assumption::{Assumption, Effect, Kind};
-use confine_image::{Config, Files, Healthcheck};
+use confine_image::{Config, DEFAULT_PATH, Files, Healthcheck, paths};
 
 use crate::discovery::{Context, Discovery, Request};
 use crate::lookup;
@@ -71,7 +71,7 @@ pub fn discover_executed(files: &dyn Files, config: &Config, executed: &Executed
         && multicall::is_multicall(path)
         && !multicall::is_multicall(name)
     {
-        argv.insert(1, lookup::base_name(name).to_owned());
+        argv.insert(1, paths::base_name(name).to_owned());
     }
     let mut discovery = Discovery::new(files, config);
     discovery.run(Request {
@@ -89,7 +89,7 @@ pub fn discover_executed(files: &dyn Files, config: &Config, executed: &Executed
 
 /// Every executable in the folders of `PATH`, with arguments of which nothing is known.
 fn everything(discovery: &mut Discovery<'_>, config: &Config) {
-    let path = config.variable("PATH").unwrap_or(lookup::DEFAULT_PATH);
+    let path = config.variable("PATH").unwrap_or(DEFAULT_PATH);
     for folder in path.split(':').filter(|folder| folder.starts_with('/')) {
         for name in discovery.files.list(folder) {
             let path = format!("{}/{name}", folder.trim_end_matches('/'));

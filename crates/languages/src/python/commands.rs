@@ -3,6 +3,7 @@
 //! Misses: functions that are fetched by a text (`getattr(os, name)`); what a mention of such a function without a call
 //! hands on is an open command.
 
+use super::dynamic::meanings;
 use super::imports::{Imports, dotted};
 use crate::tokens::{Kind, Token, Values, list, whole_list};
 use crate::{HOLE, MORE};
@@ -329,16 +330,8 @@ impl<'t> Expressions<'t> {
     }
 
     fn shape(&self, name: &str) -> Option<Shape> {
-        let (first, rest) = name.split_once('.').unwrap_or((name, ""));
-        let meanings = self
-            .imports
-            .meanings(first)
+        meanings(self.imports, name)
             .into_iter()
-            .map(|meaning| match rest {
-                "" => meaning,
-                rest => format!("{meaning}.{rest}"),
-            });
-        meanings
             .filter(|meaning| meaning.contains('.'))
             .find_map(|meaning| {
                 let (module, function) = meaning.rsplit_once('.')?;

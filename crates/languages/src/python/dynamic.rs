@@ -181,9 +181,7 @@ impl Dynamic {
         if text.ends_with(".py") {
             let first = search.entries().first().cloned();
             for place in std::iter::once(folder).chain(first.as_deref()) {
-                if let Some(file) = walk.regular(&folders::absolute(text, place)) {
-                    walk.add(file);
-                }
+                walk.add_file(&folders::absolute(text, place));
             }
         } else if is_name(text.split(':').next().unwrap_or_default()) && self.texts.len() < MOST_TEXTS {
             self.texts.insert(text.to_owned());
@@ -193,9 +191,7 @@ impl Dynamic {
     /// A word from outside of all sources: a module, an object in one as `module:object`, or a file.
     pub fn text(&mut self, search: &mut Search, walk: &mut Walk<'_>, word: &str, workdir: &str, place: &str) {
         if word.ends_with(".py") {
-            if let Some(file) = walk.regular(&folders::absolute(word, workdir)) {
-                walk.add(file);
-            }
+            walk.add_file(&folders::absolute(word, workdir));
             return;
         }
         let (module, object) = word

@@ -172,8 +172,8 @@ impl Search {
             packages.push(package);
         }
         if self.imported.insert(base.clone()) {
-            if is_source && let Some(source) = walk.regular(&format!("{base}.py")) {
-                walk.add(source);
+            if is_source {
+                walk.add_file(&format!("{base}.py"));
             }
             for name in &compiled {
                 if let Some(module) = walk.regular(&format!("{}/{name}", folder.trim_end_matches('/'))) {
@@ -200,9 +200,7 @@ impl Search {
         if !self.imported.insert(base) {
             return;
         }
-        if let Some(source) = walk.regular(&format!("{package}/__init__.py")) {
-            walk.add(source);
-        }
+        walk.add_file(&format!("{package}/__init__.py"));
         let names = self.names(walk.files, package);
         let compiled: Vec<String> = names
             .iter()

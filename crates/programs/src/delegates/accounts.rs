@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Call, Reader, numbered};
 use crate::builtins;
-use crate::lookup::base_name;
+use confine_image::paths::base_name;
 
 const ACCOUNTS: &str = "/etc/passwd";
 /// What login shells of all users read before anything else, by the kind of shell, and what each user may have of it at

@@ -5,8 +5,8 @@
 
 use super::words::fields;
 use super::{Call, Reader, from_workdir, numbered, option};
-use crate::lookup::base_name;
 use crate::pattern;
+use confine_image::paths::base_name;
 
 /// Tables that name the user of each job.
 const SYSTEM_TABLES: &[&str] = &["/etc/crontab"];

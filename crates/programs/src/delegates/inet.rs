@@ -2,8 +2,8 @@
 
 use super::words::{self, fields};
 use super::{Call, Reader, from_workdir, numbered, option, with_included};
-use crate::lookup::base_name;
 use crate::pattern::is_open;
+use confine_image::paths::base_name;
 
 /// inetd: the servers of its configuration.
 pub fn inetd(call: &Call<'_>, reader: &mut Reader<'_>) {

@@ -1,9 +1,9 @@
 //! The first process where it is System V's or busybox's: `/etc/inittab` and the scripts of run levels.
 
 use super::{Call, Reader, numbered};
-use crate::lookup::base_name;
 use crate::pattern::ANY;
 use crate::wrappers::Inner;
+use confine_image::paths::base_name;
 
 const TABLE: &str = "/etc/inittab";
 /// What busybox's init does without a table (its source, init/init.c).

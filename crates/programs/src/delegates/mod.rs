@@ -27,9 +27,8 @@ pub use execline::substitute;
 
 use std::collections::BTreeMap;
 
-use confine_image::{FileKind, Files};
+use confine_image::{FileKind, Files, paths};
 
-use crate::lookup;
 use crate::pattern;
 use crate::wrappers::Inner;
 
@@ -409,16 +408,7 @@ fn option<'a>(arguments: &'a [String], short: &str, long: &str) -> Option<&'a st
 
 /// A path as seen from the folder that a call starts in.
 fn from_workdir(call: &Call<'_>, path: &str) -> String {
-    lookup::absolute(path, call.workdir)
-}
-
-/// The folder that a file lies in.
-fn folder_of(path: &str) -> &str {
-    match path.rsplit_once('/') {
-        Some(("", _)) => "/",
-        Some((folder, _)) => folder,
-        None => ".",
-    }
+    paths::absolute(path, call.workdir)
 }
 
 /// Lines with their numbers from 1.

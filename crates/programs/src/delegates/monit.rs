@@ -1,7 +1,9 @@
 //! monit's control file: what starts, stops, checks and answers (monit(1)).
 
+use confine_image::paths::parent;
+
 use super::words;
-use super::{Call, Reader, folder_of, from_workdir, option, with_included};
+use super::{Call, Reader, from_workdir, option, with_included};
 
 const PLACES: &[&str] = &["/etc/monit/monitrc", "/etc/monitrc"];
 
@@ -20,7 +22,7 @@ pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
         let patterns = control_file(path, text, reader).into_iter();
         let patterns = patterns.map(|pattern| match pattern.starts_with('/') {
             true => pattern,
-            false => format!("{}/{pattern}", folder_of(path)),
+            false => format!("{}/{pattern}", parent(path)),
         });
         patterns.flat_map(|pattern| reader.glob(&pattern)).collect()
     });

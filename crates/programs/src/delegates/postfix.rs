@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use super::words;
-use super::{Call, MAX_TEXT, Reader, folder_of, numbered, option};
-use crate::lookup::base_name;
+use super::{Call, MAX_TEXT, Reader, numbered, option};
 use crate::pattern::ANY;
+use confine_image::paths::{base_name, parent};
 
 const FOLDER: &str = "/etc/postfix";
 /// Where packages put the daemons, the first that has them counts.
@@ -106,7 +106,7 @@ pub fn master(call: &Call<'_>, reader: &mut Reader<'_>) {
         return;
     };
     let daemons = match base_name(call.path) {
-        "master" => folder_of(call.path).to_owned(),
+        "master" => parent(call.path).to_owned(),
         _ => configuration.daemons(reader),
     };
     let table = format!("{}/master.cf", configuration.folder);

@@ -5,8 +5,8 @@
 
 use super::execline;
 use super::{Call, Reader, from_workdir};
-use crate::lookup::base_name;
 use crate::pattern::{self, ANY};
+use confine_image::paths::base_name;
 
 /// What a service's folder holds to be executed.
 const SCRIPTS: &[&str] = &["run", "finish", "check", "crash"];

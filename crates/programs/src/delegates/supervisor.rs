@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use super::ini::{self, Continued, Section};
 use super::words;
-use super::{Call, MAX_FILES, Reader, folder_of, from_workdir, option};
-use crate::lookup::base_name;
+use super::{Call, MAX_FILES, Reader, from_workdir, option};
 use crate::pattern::ANY;
+use confine_image::paths::{base_name, parent};
 
 /// Where the configuration is looked for, in that order, when no option names it.
 const PLACES: &[&str] = &[
@@ -71,7 +71,7 @@ fn included(file: &str, patterns: &str, call: &Call<'_>, reader: &Reader<'_>) ->
         .flat_map(|pattern| {
             let path = match pattern.starts_with('/') {
                 true => pattern.to_owned(),
-                false => format!("{}/{pattern}", folder_of(file)),
+                false => format!("{}/{pattern}", parent(file)),
             };
             reader.glob(&path.replace(ANY, "*"))
         })
@@ -142,7 +142,7 @@ fn values(file: &str, section: &Section, call: &Call<'_>) -> BTreeMap<String, St
         .iter()
         .map(|(name, value)| (format!("ENV_{name}"), value.clone()))
         .collect();
-    values.insert("here".to_owned(), folder_of(file).to_owned());
+    values.insert("here".to_owned(), parent(file).to_owned());
     values.insert("program_name".to_owned(), name.to_owned());
     values
 }

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ini::{self, Continued};
 use super::words;
 use super::{Call, Reader};
-use crate::lookup::base_name;
 use crate::pattern::{ANY, REST, is_open};
 use crate::wrappers::Inner;
+use confine_image::paths::base_name;
 
 /// Where units are looked for, the first that has one counts.
 const FOLDERS: &[&str] = &[

@@ -1,5 +1,6 @@
 //! Simple commands: assignments, builtins, functions, and what is executed.
 
+use confine_image::paths;
 use std::collections::{BTreeMap, BTreeSet};
 
 use brush_parser::ast::{
@@ -204,7 +205,7 @@ impl Walker<'_, '_> {
         let relative = name.contains('/') && !name.starts_with('/') && !pattern::is_open(name);
         if relative {
             for folder in self.folders.clone() {
-                let path = lookup::absolute(name, &folder);
+                let path = paths::absolute(name, &folder);
                 if lookup::locate(self.discovery.files, &path, "", "/").is_some() {
                     let mut argv = fields.to_vec();
                     if let Some(first) = argv.first_mut() {

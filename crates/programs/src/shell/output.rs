@@ -2,11 +2,11 @@
 //!
 //! Only commands whose output follows from their arguments or from what they read; all else prints anything.
 
+use confine_image::paths;
 use std::collections::BTreeSet;
 
 use super::state::State;
 use super::walk::Walker;
-use crate::lookup;
 use crate::pattern::{self, ANY, REST};
 
 impl Walker<'_, '_> {
@@ -24,7 +24,7 @@ impl Walker<'_, '_> {
         let open = arguments.iter().any(|argument| argument == REST);
         let first = operands.first().map(|operand| operand.as_str());
         let one = |text: String| Some(BTreeSet::from([text]));
-        match lookup::base_name(name) {
+        match paths::base_name(name) {
             _ if open => None,
             // No test on what is given from outside is plain, whichever way it takes.
             "echo" | "printf" if self.outside => None,
@@ -48,7 +48,7 @@ impl Walker<'_, '_> {
             "basename" if arguments.len() == operands.len() && operands.len() <= 2 => {
                 let name = first
                     .filter(|_| !arguments.iter().any(|word| pattern::is_open(word)))
-                    .map(lookup::base_name);
+                    .map(paths::base_name);
                 let suffix = operands.get(1).map_or("", |suffix| suffix.as_str());
                 name.and_then(|name| {
                     one(name

@@ -110,7 +110,6 @@ pub const TABLE: &[Row] = &[
             "linux32",
             "linux64",
             "command",
-            "exec",
             "unbuffer",
         ],
         Shape::AfterOperands(0),
@@ -162,12 +161,9 @@ pub const TABLE: &[Row] = &[
         &[
             "gosu",
             "su-exec",
-            "s6-setuidgid",
-            "s6-envuidgid",
             "setuidgid",
             "envuidgid",
             "faketime",
-            "s6-envdir",
             "envdir",
             "pidproxy",
         ],
@@ -176,7 +172,7 @@ pub const TABLE: &[Row] = &[
         "runs a command as a user, in an environment or behind a pid file",
     ),
     row(
-        &["chpst", "softlimit", "s6-softlimit"],
+        &["chpst", "softlimit"],
         Shape::AfterOperands(0),
         &[
             "-u", "-U", "-e", "-/", "-n", "-l", "-L", "-m", "-d", "-o", "-p", "-f", "-c", "-b", "-a", "-s",
