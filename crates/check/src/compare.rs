@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::lines::Lines;
 use crate::normal::normalised;
@@ -39,24 +39,24 @@ pub struct Step {
 }
 
 /// Something that is another thing under the policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The step.
     pub step: String,
     /// In what it differs.
     pub kind: Kind,
     /// What there is without the policy; nothing if what was found is too much.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
     /// What there is with it; nothing if what was expected is missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
     /// In how many lives under the policy.
     pub lives: usize,
 }
 
 /// In what lives differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A step ended in another way, or it never came to it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use confine_kernel::{ArgumentKind, arguments, describe, values};
 use confine_report::{Call, Program, Report, Step};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// How many different lists of arguments are told of one call.
 const LISTS: usize = 8;
@@ -27,7 +27,7 @@ pub struct Attempt {
 }
 
 /// A place in the code of an image.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Site {
     /// The object, as its path in the container.
     pub object: String,
@@ -38,7 +38,7 @@ pub struct Site {
 }
 
 /// A call that a program made and that the policy denies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Denied {
     /// The call's name.
     pub call: String,
@@ -47,7 +47,7 @@ pub struct Denied {
     /// How often it was made.
     pub times: usize,
     /// How often of these the process had ended before it was seen whose it is: it may be another container's.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub uncertain: usize,
     /// Its arguments in words, one text for each list that was seen; empty where they could not be had.
     pub arguments: Vec<String>,
@@ -56,12 +56,12 @@ pub struct Denied {
     /// Whether the analysis knows of it.
     pub foreseen: Foreseen,
     /// For a call that it knows of: a shortest way to it, as `function (object)`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
 }
 
 /// Whether the analysis knows of a call that was denied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Foreseen {
     /// It does: the policy is not the one that follows from it.

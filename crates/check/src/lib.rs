@@ -5,7 +5,7 @@
 //! JUnit or SARIF. Must not know: how a container is started, where its lives are lived, or where text is shown.
 //!
 //! What is compared is what a user would notice: how each step ended, what the workload printed, what the log says.
-//! Times, ids, addresses and the like are taken out first ([`normalised`]); what differs between lives without a policy
+//! Times, ids, addresses and the like are taken out first; what differs between lives without a policy
 //! is then no difference either.
 //!
 //! Misses: what neither the workload prints nor the log tells. Over-reports: a line that comes up so rarely that no
@@ -27,7 +27,6 @@ mod verdict;
 pub use compare::{Baseline, Difference, Kind, Life, Step};
 pub use denied::{Attempt, Denied, Foreseen, Site, denied};
 pub use junit::junit;
-pub use normal::normalised;
 pub use sarif::sarif;
 pub use text::text;
 pub use verdict::{Checked, Observation, Verdict};

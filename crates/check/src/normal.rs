@@ -81,8 +81,7 @@ static COMPILED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 });
 
 /// The line without times, ids, addresses, ports, process numbers and durations.
-#[must_use]
-pub fn normalised(line: &str) -> String {
+pub(crate) fn normalised(line: &str) -> String {
     let mut line = line.trim_end_matches('\r').to_owned();
     for (rule, instead) in COMPILED.iter() {
         if let std::borrow::Cow::Owned(changed) = rule.replace_all(&line, *instead) {

@@ -1,12 +1,12 @@
 //! What a check came to.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::compare::Difference;
 use crate::denied::Denied;
 
 /// What the check of one image found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Checked {
     /// The image, as it was named.
     pub image: String,
@@ -23,7 +23,7 @@ pub struct Checked {
 }
 
 /// What one policy came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// The policy, in words.
     pub policy: String,
@@ -36,7 +36,7 @@ pub struct Verdict {
 }
 
 /// Whether the calls that a policy denies could be seen.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Observation {
     /// They could, in a life of its own in which they are let through and logged.

@@ -226,8 +226,7 @@ fn tells_of_loss(line: &str) -> bool {
 }
 
 /// The record in one line of the kernel's log; nothing for a line about something else.
-#[must_use]
-pub fn parse_record(line: &str) -> Option<AuditRecord> {
+fn parse_record(line: &str) -> Option<AuditRecord> {
     line.split_once("audit: type=1326 ")?;
     let field = |name: &str| {
         let mut words = line.split([' ', '\n']);

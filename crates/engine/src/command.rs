@@ -65,6 +65,13 @@ impl Invocation {
         }
     }
 
+    /// A command line, which begins with the program; without a word it cannot be started.
+    pub fn of(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        let mut words = words.into_iter();
+        let program = words.next();
+        Self::new(program.as_ref().map_or(OsStr::new(""), AsRef::as_ref)).args(words)
+    }
+
     /// Adds arguments.
     #[must_use]
     pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {

@@ -70,15 +70,13 @@ pub enum Health {
     Unhealthy,
 }
 
-/// Where a client reaches the server.
+/// Where a client reaches the server, in the network namespace that [`Container::network_of`] tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// An address of the loopback interface.
     pub host: String,
     /// The port to connect to.
     pub port: u16,
-    /// The process whose network namespace that address is in, where it isn't ours.
-    pub network_of: Option<u32>,
 }
 
 /// How a container ended.

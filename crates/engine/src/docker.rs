@@ -273,7 +273,10 @@ impl DockerContainer {
     }
 
     fn exit_code(&self) -> Result<i32, Error> {
-        let code = self.state("ExitCode")?;
+        self.parse_exit_code(&self.state("ExitCode")?)
+    }
+
+    fn parse_exit_code(&self, code: &str) -> Result<i32, Error> {
         code.parse().map_err(|_| Error::Answer {
             command: format!("{} container inspect", self.docker.program),
             expected: "an exit code".to_owned(),
@@ -318,7 +321,6 @@ impl Container for DockerContainer {
         Ok(Endpoint {
             host: "127.0.0.1".to_owned(),
             port,
-            network_of: None,
         })
     }
 
@@ -342,9 +344,10 @@ impl Container for DockerContainer {
     }
 
     fn ended(&mut self) -> Result<Option<i32>, Error> {
-        match self.is_running()? {
-            true => Ok(None),
-            false => self.exit_code().map(Some),
+        let state = self.inspect("{{.State.Running}} {{.State.ExitCode}}")?;
+        match state.strip_prefix("false ") {
+            None => Ok(None),
+            Some(code) => self.parse_exit_code(code).map(Some),
         }
     }
 

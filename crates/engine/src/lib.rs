@@ -20,7 +20,7 @@ mod session;
 pub mod strace;
 mod trace;
 
-pub use audit::{AuditLog, AuditRecord, parse_record};
+pub use audit::{AuditLog, AuditRecord};
 pub use bundle::{ImageConfig, Rootfs};
 pub use command::{Finished, Interrupt, Invocation, Running};
 pub use container::{Container, Endpoint, Health, Seccomp, StartOptions, Stopped};

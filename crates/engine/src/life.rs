@@ -161,9 +161,7 @@ impl Life {
         words: &[String],
         interrupt: &Interrupt,
     ) -> Result<Finished, Error> {
-        let mut inside = inside.into_iter();
-        Invocation::new(inside.next().unwrap_or_default())
-            .args(inside)
+        Invocation::of(inside)
             .args(words)
             .limit(self.session.workload_limit)
             .interrupt(interrupt)

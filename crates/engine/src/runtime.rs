@@ -1,6 +1,6 @@
 //! runc and crun driven directly, without an engine above them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -117,7 +117,7 @@ impl Runtime {
                 .args(["--mount", "sh", "-c", &hide, "sh"])
                 .args(base)
         } else {
-            invocation(base)
+            Invocation::of(base)
         };
         run.args(["run", "--bundle"])
             .arg(bundle)
@@ -145,7 +145,9 @@ pub struct RuntimeContainer {
 
 impl RuntimeContainer {
     fn call(&self, subcommand: &str) -> Invocation {
-        invocation(&self.base).arg(subcommand).interrupt(&self.interrupt)
+        Invocation::of(&self.base)
+            .arg(subcommand)
+            .interrupt(&self.interrupt)
     }
 
     /// The runtime's record of the container: its status and its first process.
@@ -217,7 +219,7 @@ impl RuntimeContainer {
 
     fn delete(&self) {
         // Without the interrupt: this is what must still happen after one.
-        let _ = invocation(&self.base)
+        let _ = Invocation::of(&self.base)
             .args(["delete", "--force", &self.name])
             .run();
     }
@@ -249,7 +251,6 @@ impl Container for RuntimeContainer {
         Ok(Endpoint {
             host: "127.0.0.1".to_owned(),
             port,
-            network_of: self.network_of()?,
         })
     }
 
@@ -265,7 +266,7 @@ impl Container for RuntimeContainer {
         if self.healthcheck.is_empty() {
             return Ok(Health::Unchecked);
         }
-        let check = invocation(&self.inside()).args(&self.healthcheck);
+        let check = Invocation::of(self.inside()).args(&self.healthcheck);
         health_by(&check.limit(HEALTH_LIMIT).interrupt(&self.interrupt))
     }
 
@@ -339,12 +340,6 @@ fn health_by(check: &Invocation) -> Result<Health, Error> {
         Ok(_) | Err(Error::TimedOut { .. }) => Ok(Health::Starting),
         Err(error) => Err(error),
     }
-}
-
-/// An invocation of a command line that is never empty.
-fn invocation(words: &[String]) -> Invocation {
-    let program = words.first().map_or("", String::as_str);
-    Invocation::new(PathBuf::from(program)).args(words.iter().skip(1))
 }
 
 #[cfg(test)]

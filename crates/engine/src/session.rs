@@ -88,14 +88,6 @@ impl Session {
     /// When it can't be started, does not get ready, its workload takes too long, or somebody interrupts.
     pub fn lead(&self, container: &mut dyn Container, interrupt: &Interrupt) -> Result<Visit, Error> {
         container.start()?;
-        self.accompany(container, interrupt)
-    }
-
-    /// Leads a container that was started through the rest.
-    ///
-    /// # Errors
-    /// As [`lead`](Self::lead).
-    pub fn accompany(&self, container: &mut dyn Container, interrupt: &Interrupt) -> Result<Visit, Error> {
         let healthy = self.get_ready(container, "", interrupt)?;
         let mut workload = None;
         if let Some(line) = &self.workload
@@ -129,7 +121,7 @@ impl Session {
     ///
     /// # Errors
     /// When it does not get ready in time, the engine does not answer, or somebody interrupts.
-    pub fn get_ready(
+    pub(crate) fn get_ready(
         &self,
         container: &mut dyn Container,
         written: &str,
@@ -217,7 +209,7 @@ impl Session {
     ///
     /// # Errors
     /// When it takes too long, the engine does not answer, or somebody interrupts.
-    pub fn visit(
+    pub(crate) fn visit(
         &self,
         container: &mut dyn Container,
         line: &str,
@@ -228,7 +220,8 @@ impl Session {
     }
 }
 
-/// The host's shell about to run a line for a container, in the network namespace where its ports answer.
+/// The host's shell about to run a line for a container, in the network namespace where its ports answer; the line's
+/// own arguments may be added.
 ///
 /// # Errors
 /// When the engine doesn't tell where they do.
@@ -239,9 +232,7 @@ pub fn shell(container: &dyn Container, line: &str) -> Result<Invocation, Error>
         words.extend(["nsenter", "--target", &process, "--net"].map(str::to_owned));
     }
     words.extend(["bash", "-c", line].map(str::to_owned));
-    let mut words = words.into_iter();
-    let mut shell = Invocation::new(words.next().unwrap_or_default())
-        .args(words)
+    let mut shell = Invocation::of(words)
         .env("CONTAINER", container.name())
         .env("INSIDE", container.inside().join(" "))
         .env("SIGNAL", container.signaller().join(" "));
@@ -328,7 +319,6 @@ mod tests {
             Ok(Endpoint {
                 host: "127.0.0.1".to_owned(),
                 port: port + 1000,
-                network_of: None,
             })
         }
         fn network_of(&self) -> Result<Option<u32>, Error> {

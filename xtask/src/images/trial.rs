@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use confine_engine::{Container, Error, Interrupt, Invocation};
+use confine_engine::{Container, Error, Interrupt};
+
+/// What the host's shell makes of a program and its arguments.
+const STEP: &str = "PORT=$HOST_PORT exec \"$0\" \"$@\"";
 
 /// How long one step of a workload may take.
 const STEP_LIMIT: Duration = Duration::from_secs(120);
@@ -116,9 +119,8 @@ fn take_step(
     label: &str,
     steps: &mut Vec<(String, String)>,
 ) -> Result<bool, Error> {
-    let port = container.ports().first().copied().unwrap_or_default();
-    let endpoint = match container.endpoint(port) {
-        Ok(endpoint) => endpoint,
+    let shell = match confine_engine::shell(container, STEP) {
+        Ok(shell) => shell,
         Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(_) => {
             steps.push((label.to_owned(), "the container had ended".to_owned()));
@@ -126,27 +128,9 @@ fn take_step(
         }
     };
     let script = place.images.join("run-step");
-    let mut words = Vec::new();
-    if let Some(process) = endpoint.network_of {
-        words.extend([
-            "nsenter".to_owned(),
-            "--target".to_owned(),
-            process.to_string(),
-            "--net".to_owned(),
-        ]);
-    }
-    words.extend([
-        script.display().to_string(),
-        place.recipe.to_owned(),
-        step.to_owned(),
-    ]);
-    let mut words = words.into_iter();
-    let mut running = Invocation::new(words.next().unwrap_or_default())
-        .args(words)
-        .env("HOST", &endpoint.host)
-        .env("PORT", endpoint.port.to_string())
-        .env("INSIDE", container.inside().join(" "))
-        .env("SIGNAL", container.signaller().join(" "))
+    let mut running = shell
+        .arg(script)
+        .args([place.recipe, step])
         .env("LC_ALL", "C.UTF-8")
         .interrupt(place.interrupt)
         .start()?;
