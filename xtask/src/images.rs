@@ -18,7 +18,7 @@ mod trial;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -403,6 +403,8 @@ impl Runner {
             }
             verdicts.push(self.tell(image, format!("hardened, {mode}"), problems));
         }
+        // What a probe is killed for is logged, too.
+        let _alone = self.alone()?;
         let problems = hardened.probe(&self.interrupt)?;
         verdicts.push(self.tell(image, "hardened, probe".to_owned(), problems));
         Ok(verdicts)
@@ -415,6 +417,12 @@ impl Runner {
             eprintln!("      {}", problem.replace('\n', "\n      "));
         }
         (mode, Verdict { problems })
+    }
+
+    /// Waits until nobody else of this run reads the kernel's log or makes it grow.
+    fn alone(&self) -> anyhow::Result<MutexGuard<'_, ()>> {
+        let audit = self.audit.lock();
+        audit.map_err(|_| anyhow::anyhow!("a worker gave up"))
     }
 
     /// One container's life in one mode.
@@ -457,10 +465,7 @@ impl Runner {
     ) -> anyhow::Result<(Outcome, Vec<String>)> {
         let audit = image.output.join("audit.json");
         profile::auditing(profile, &audit)?;
-        let _alone = self
-            .audit
-            .lock()
-            .map_err(|_| anyhow::anyhow!("a worker gave up"))?;
+        let _alone = self.alone()?;
         let log = AuditLog::open(&self.interrupt)?;
         let outcome = self.life(image, mode, &Seccomp::Profile(audit), label)?;
         Ok((outcome, missed(&log.finish()?)))

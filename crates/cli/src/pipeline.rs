@@ -9,6 +9,7 @@ mod assemble;
 mod commands;
 mod comparison;
 mod executions;
+mod helpers;
 mod languages;
 mod later;
 mod objects;

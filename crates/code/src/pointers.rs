@@ -2,7 +2,7 @@
 //!
 //! Abstraction: what the loader writes is known exactly from relocations. An object with fixed addresses has
 //! none for its own addresses, so there every aligned word of its data that is an address of the object counts
-//! as a pointer, and at other alignments (packed structures) every address where a function begins: by unwind data
+//! as a pointer, but for those in the loader's own tables, and at other alignments (packed structures) every address where a function begins: by unwind data
 //! or Go's table, or where neither says anything about the place, by what stands before it. Over-reports: numbers
 //! that happen to look like addresses. Misses: a pointer in a packed structure of an object with fixed addresses
 //! and without unwind data, to a function that is neither aligned nor behind padding or a return.
@@ -37,9 +37,12 @@ pub(crate) fn find(object: &Object) -> Vec<Pointer> {
     if object.placement == Placement::Fixed {
         let relocated: FxHashSet<Address> = pointers.iter().map(|pointer| pointer.at).collect();
         let starts = Starts::of(object);
+        // What these say is known from relocations and symbols, and the program itself has no use for them.
+        let tables = object.loader_tables();
+        let is_loaders = |at| tables.iter().any(|table| table.contains(&at));
         for range in layout::data_ranges(object) {
             words(object, &range, &starts, |at, target| {
-                if !relocated.contains(&at) {
+                if !relocated.contains(&at) && !is_loaders(at) {
                     pointers.push(Pointer {
                         at,
                         value: RelocationValue::Address(target),

@@ -41,6 +41,11 @@ pub(crate) fn targets(
     mentions: &Mentions,
     base: Address,
 ) -> Vec<Address> {
+    // The file's own headers, which a number in code may look like an address of, hold offsets, but none of tables.
+    let mut sections = object.sections.iter();
+    if !object.sections.is_empty() && !sections.any(|section| section.addresses.contains(&base)) {
+        return Vec::new();
+    }
     // What the loader rewrites is no table of constants.
     if object
         .segment_at(base)

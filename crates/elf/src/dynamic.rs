@@ -6,8 +6,9 @@ use std::ops::Range;
 use object::LittleEndian as LE;
 use object::elf::{
     DF_SYMBOLIC, DT_AUDIT, DT_AUXILIARY, DT_DEPAUDIT, DT_FILTER, DT_FINI, DT_FINI_ARRAY, DT_FINI_ARRAYSZ,
-    DT_FLAGS, DT_INIT, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, DT_NEEDED, DT_NULL, DT_PLTGOT, DT_PREINIT_ARRAY,
-    DT_PREINIT_ARRAYSZ, DT_REL, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRTAB, DT_SYMBOLIC, Dyn64, DynamicTag,
+    DT_FLAGS, DT_INIT, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, DT_JMPREL, DT_NEEDED, DT_NULL, DT_PLTGOT, DT_PLTRELSZ,
+    DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ, DT_REL, DT_RELA, DT_RELASZ, DT_RPATH, DT_RUNPATH, DT_SONAME,
+    DT_STRTAB, DT_SYMBOLIC, DT_SYMTAB, Dyn64, DynamicTag,
 };
 
 use crate::problems::Problems;
@@ -125,6 +126,11 @@ impl Table {
             .into_iter()
             .filter_map(|(start, size)| self.range(start, size))
             .collect(),
+            relocation_tables: [(DT_RELA, DT_RELASZ), (DT_JMPREL, DT_PLTRELSZ)]
+                .into_iter()
+                .filter_map(|(start, size)| self.range(start, size))
+                .collect(),
+            symbol_table: self.value(DT_SYMTAB),
             symbolic: self.value(DT_SYMBOLIC).is_some()
                 || self
                     .value(DT_FLAGS)

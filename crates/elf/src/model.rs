@@ -119,6 +119,10 @@ pub struct Dynamic {
     pub offset_table: Option<Address>,
     /// DT_PREINIT_ARRAY, DT_INIT_ARRAY and DT_FINI_ARRAY: where the arrays of pointers lie.
     pub function_arrays: Vec<Range<Address>>,
+    /// DT_RELA and DT_JMPREL: the tables of relocations, which only the loader reads.
+    pub relocation_tables: Vec<Range<Address>>,
+    /// DT_SYMTAB: where the table of dynamic symbols lies, which only the loader reads.
+    pub symbol_table: Option<Address>,
     /// DF_SYMBOLIC or DT_SYMBOLIC: the object's own definitions come first.
     pub symbolic: bool,
     /// DT_FILTER and DT_AUXILIARY: objects whose definitions come before this one's own.
@@ -256,6 +260,17 @@ impl Object {
             .map(|section| section.addresses.start)
             .into_iter()
             .chain(self.dynamic.offset_table)
+    }
+
+    /// The tables of dynamic symbols and of relocations, which only the loader reads.
+    #[must_use]
+    pub fn loader_tables(&self) -> Vec<Range<Address>> {
+        let symbols = self.dynamic.symbol_table.map(|start| {
+            let size = (self.dynamic_symbols.len() as u64).saturating_mul(crate::symbols::SYMBOL_SIZE);
+            start..start.saturating_add(size)
+        });
+        let tables = self.dynamic.relocation_tables.iter().cloned();
+        tables.chain(symbols).collect()
     }
 
     /// Whether the object's own code runs before its data is relocated and protected: a dynamic loader and a static

@@ -15,7 +15,7 @@ use crate::strings::Budget;
 use crate::versions::Versions;
 use crate::{Address, Binding, Object, RelocationValue, Symbol, SymbolKind};
 
-const SYMBOL_SIZE: u64 = size_of::<Sym64<LE>>() as u64;
+pub(crate) const SYMBOL_SIZE: u64 = size_of::<Sym64<LE>>() as u64;
 
 /// The symbols that DT_SYMTAB points at, the null symbol included.
 pub(crate) fn dynamic(

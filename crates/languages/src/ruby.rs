@@ -3,6 +3,8 @@
 //!
 //! Misses, as an assumption: sources whose names are not constants; extensions in folders that are added at run time.
 
+mod literals;
+
 use confine_assumption::{Effect, Kind as Open};
 use confine_image::Files;
 
@@ -200,7 +202,7 @@ impl<'a> Ruby<'a> {
     fn finish(mut self) -> Reached {
         // Bounded: the walk is.
         while let Some(source) = self.walk.next() {
-            let tokens = script::tokens(&GRAMMAR, &source.text);
+            let tokens = script::tokens(&GRAMMAR, &literals::blanked(&source.text));
             self.imports(&source, &tokens);
             self.calls(&source, &tokens);
             script::executions(&mut self.walk, &source, &tokens, FUNCTIONS, self.start.named);

@@ -16,6 +16,7 @@ mod configuration;
 pub mod conventions;
 mod exports;
 mod find;
+pub mod helpers;
 mod interpreter;
 mod late;
 mod linked;

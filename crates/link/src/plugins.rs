@@ -169,16 +169,7 @@ impl Named {
     fn of(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Self {
         let mut named = Self::default();
         let library = conventions::c_library(linked);
-        let search_paths = linked.objects.iter().flat_map(|object| {
-            let dynamic = &object.elf.dynamic;
-            dynamic.rpath.iter().chain(&dynamic.runpath).cloned()
-        });
-        let own: BTreeSet<String> = linked
-            .loader_folders(files, store)
-            .into_iter()
-            .chain(search_paths)
-            .filter_map(|folder| Some(files.resolve(&folder)?.path))
-            .collect();
+        let own = library_folders(files, store, linked);
         for (index, object) in linked.objects.iter().enumerate() {
             if library == Some(index) && index != 0 || object.reason == LoadReason::Interpreter {
                 continue;
@@ -293,6 +284,20 @@ impl Named {
         }
         found
     }
+}
+
+/// The folders that libraries are looked for in: the loader's own and those of the objects' search paths.
+pub(crate) fn library_folders(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> BTreeSet<String> {
+    let search_paths = linked.objects.iter().flat_map(|object| {
+        let dynamic = &object.elf.dynamic;
+        dynamic.rpath.iter().chain(&dynamic.runpath).cloned()
+    });
+    linked
+        .loader_folders(files, store)
+        .into_iter()
+        .chain(search_paths)
+        .filter_map(|folder| Some(files.resolve(&folder)?.path))
+        .collect()
 }
 
 /// The compiled parts of Perl's modules below a folder of its modules: `auto/Name/Space/Space.so` (perldoc DynaLoader).

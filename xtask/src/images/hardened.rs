@@ -36,7 +36,7 @@ pub struct Hardened {
     pub target: Target,
     /// The container's profile.
     pub profile: PathBuf,
-    /// The filters of its main program.
+    /// The filters of its main program; none if that starts as it is.
     filters: Vec<Vec<u8>>,
     output: PathBuf,
     docker: Docker,
@@ -113,6 +113,14 @@ impl Drop for Hardened {
 impl Hardened {
     /// Runs the probe under the main program's policy, in a container of the image: what it was not refused.
     pub fn probe(&self, interrupt: &Interrupt) -> anyhow::Result<Vec<String>> {
+        // A policy would take away the privileges of a program that the main one can execute.
+        if self.filters.is_empty() {
+            eprintln!(
+                "      {}: its main program has no policy of its own",
+                self.target.name
+            );
+            return Ok(Vec::new());
+        }
         let folder = self.output.join("probe");
         std::fs::create_dir_all(&folder)?;
         let plain = folder.join("plain");

@@ -16,7 +16,7 @@ use confine_programs::{
 };
 use confine_solve::{Interface, LateRoot, List, Passed};
 
-use super::{AnalysedProgram, languages};
+use super::{AnalysedProgram, helpers, languages};
 
 /// What is known of a program's late loading.
 #[derive(Debug, Default)]
@@ -31,6 +31,8 @@ pub struct Later {
     pub open: BTreeSet<Assumption>,
     /// What the sources of these languages execute.
     pub embedded_commands: BTreeSet<Executed>,
+    /// What the data of objects names that execute by names which are not known.
+    pub helpers: helpers::Helpers,
 }
 
 const LOADERS: [(&str, usize); 2] = [("dlopen", 0), ("dlmopen", 1)];
@@ -78,8 +80,14 @@ pub fn interfaces() -> Vec<Interface> {
         .collect()
 }
 
-fn executes(passed: &Passed) -> bool {
+/// Whether something is executed here by its name.
+pub fn executes(passed: &Passed) -> bool {
     EXECUTORS.iter().any(|(name, ..)| *name == passed.interface)
+}
+
+/// Whether something is executed here, by its name or by a shell.
+pub fn executes_or_tells_a_shell(passed: &Passed) -> bool {
+    executes(passed) || is_one_of(passed, &SHELLS)
 }
 
 fn is_one_of(passed: &Passed, interfaces: &[(&str, usize)]) -> bool {
@@ -108,6 +116,7 @@ pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
     }
     roots.extend(looked_up(&program.linked, &program.solution.passed));
     roots.extend(languages::looked_up(&program.linked, &program.program));
+    helpers::look(files, config, store, program);
     let grown = program.linked.objects.len() > before || roots != program.late_roots;
     program.late_roots = roots;
     grown
@@ -291,8 +300,9 @@ pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -
             told: false,
         }));
     }
-    let embedded = program.later.embedded_commands.iter().cloned();
-    executed.extend(embedded.map(|executed| Execution {
+    let named = program.later.embedded_commands.iter().cloned();
+    let named = named.chain(program.later.helpers.executed.iter().cloned());
+    executed.extend(named.map(|executed| Execution {
         executed,
         told: false,
     }));
@@ -300,7 +310,7 @@ pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -
 }
 
 /// The names that a program goes by, without folders.
-fn names(program: &AnalysedProgram) -> impl Iterator<Item = &str> {
+pub fn names(program: &AnalysedProgram) -> impl Iterator<Item = &str> {
     let paths = program.program.invoked.iter().chain([&program.program.path]);
     paths.map(|path| path.rsplit('/').next().unwrap_or(path))
 }
@@ -361,14 +371,14 @@ fn own_arguments(program: &AnalysedProgram, files: &dyn Files, config: &Config) 
 
 /// What reaches an interface without being a constant; the C library passes on what its own callers named, and
 /// those are looked at.
-fn passed_openly(program: &AnalysedProgram, library: Option<usize>) -> impl Iterator<Item = &Passed> {
+pub fn passed_openly(program: &AnalysedProgram, library: Option<usize>) -> impl Iterator<Item = &Passed> {
     let passed = program.solution.passed.iter();
     passed.filter(move |passed| passed.string.is_none() && (passed.taken || Some(passed.object) != library))
 }
 
 /// Whether the program executes without the C library's functions: the loader does only when it is run by hand, and
 /// the C library for those who call its functions.
-fn executes_by_own_calls(program: &AnalysedProgram, library: Option<usize>) -> bool {
+pub fn executes_by_own_calls(program: &AnalysedProgram, library: Option<usize>) -> bool {
     let own = |object: &usize| {
         let reason = program.linked.objects.get(*object).map(|object| &object.reason);
         Some(*object) != library && reason != Some(&LoadReason::Interpreter)

@@ -126,6 +126,37 @@ fn words_of_the_arguments_of_what_executes_openly_are_command_lines() {
     assert_eq!(present.unwrap().arguments, [["present", "y"]]);
 }
 
+/// GCC: what it executes is named by its folder, by the specifications in it, and by tables.
+#[test]
+fn what_the_data_of_a_program_names_counts_where_it_executes_openly() {
+    let (Some(image), Some(programs)) = (image(), programs()) else {
+        return;
+    };
+    let image = image
+        .file("/driver", &programs["driver"])
+        .file("/usr/lib/driver/12/compiler", &programs["probe"])
+        .file("/usr/bin/script-x", &programs["probe"]);
+    let archive = image.archive(None, None).display().to_string();
+    let report = report(&archive, &["--program", "/driver"]);
+    assert_eq!(
+        paths(&report),
+        [
+            "/driver",
+            "/usr/bin/callback",
+            "/usr/bin/present",
+            "/usr/bin/script-x",
+            "/usr/lib/driver/12/compiler",
+        ]
+    );
+    let driver = report.programs.iter().find(|one| one.path == "/driver").unwrap();
+    assert_eq!(driver.executes, [1, 2, 3, 4]);
+    let mut assumptions = driver.assumptions.iter();
+    assert!(
+        assumptions.any(|one| one.kind == Kind::OpenCommand),
+        "{driver:#?}"
+    );
+}
+
 #[test]
 fn open_commands_are_trusted_told_or_taken_for_every_program() {
     let Some(image) = image() else { return };

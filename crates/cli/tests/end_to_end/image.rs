@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end_to_end/programs");
 
 /// The loader and the library are there by the time that the server is linked.
-const BUILDS: [(&str, &str); 10] = [
+const BUILDS: [(&str, &str); 11] = [
     ("loader", "-fPIC -shared -Wl,-e,_start"),
     ("libtiny", "-fPIC -shared -Wl,-soname,libtiny.so"),
     ("preload", "-fPIC -shared"),
@@ -27,6 +27,7 @@ const BUILDS: [(&str, &str); 10] = [
     ("open", "-static"),
     ("callback", "-static"),
     ("runner", "-static"),
+    ("driver", "-static"),
 ];
 
 /// The bytes of every program by its source's name; nothing without gcc.

@@ -1,0 +1,80 @@
+//! What programs execute by names that are not known, as far as their data names it ([`confine_link::helpers`]).
+//!
+//! That adds programs and settles nothing: what is executed may be something else, so the assumption stays.
+
+use std::collections::BTreeSet;
+
+use confine_image::{Config, DEFAULT_PATH, Files};
+use confine_link::{ObjectStore, conventions, helpers};
+use confine_programs::{
+    Executed, UNKNOWN_WORDS, executes_only_arguments, follows_arguments, names_executable,
+};
+use confine_solve::Passed;
+
+use super::AnalysedProgram;
+use super::later;
+
+/// What is known of a program's helpers.
+#[derive(Debug, Default)]
+pub struct Helpers {
+    /// The objects whose data was looked at.
+    looked_at: BTreeSet<usize>,
+    /// What it names.
+    pub executed: BTreeSet<Executed>,
+}
+
+/// Looks at the data of objects that execute by names which are not known, and of the program where it is not known who
+/// does. Programs whose arguments and configurations name everything that they execute are left out.
+pub fn look(files: &dyn Files, config: &Config, store: &ObjectStore, program: &mut AnalysedProgram) {
+    if later::names(program).any(follows_arguments) {
+        return;
+    }
+    let mut open = executing(program);
+    open.retain(|object| program.later.helpers.looked_at.insert(*object));
+    let path = config.variable("PATH").unwrap_or(DEFAULT_PATH);
+    let folders: Vec<&str> = path.split(':').collect();
+    for object in open {
+        let named = helpers::helpers(files, store, &program.linked, object, &folders);
+        let named = named
+            .into_iter()
+            .filter(|helper| names_executable(files, config, &helper.name));
+        let place = &program.program.path;
+        let executed = named.map(|helper| Executed {
+            how: format!("executes by a name that is not a constant, and {}", helper.why),
+            argv: vec![helper.name, UNKNOWN_WORDS.to_owned()],
+            called: None,
+            place: place.clone(),
+            parent: place.clone(),
+        });
+        program.later.helpers.executed.extend(executed);
+    }
+}
+
+/// The objects that execute what is not known.
+fn executing(program: &AnalysedProgram) -> BTreeSet<usize> {
+    let library = conventions::c_library(&program.linked);
+    let own = |object: usize| match Some(object) == library {
+        true => 0,
+        false => object,
+    };
+    let by_name =
+        later::passed_openly(program, library).filter(|passed| later::executes_or_tells_a_shell(passed));
+    let by_shell = program
+        .solution
+        .passed
+        .iter()
+        .filter(|passed| is_open_text(passed));
+    let mut objects: BTreeSet<usize> = by_name.chain(by_shell).map(|passed| own(passed.object)).collect();
+    if later::executes_by_own_calls(program, library) {
+        objects.insert(0);
+    }
+    objects
+}
+
+/// Whether a shell or a wrapper is executed by its name with words that are not known.
+fn is_open_text(passed: &Passed) -> bool {
+    let name = passed.string.as_deref().unwrap_or_default();
+    let name = confine_image::paths::base_name(name);
+    let is_open = !passed.whole || passed.list.iter().skip(1).any(Option::is_none);
+    later::executes(passed) && is_open && executes_only_arguments(name)
+}

@@ -1,0 +1,218 @@
+//! Which programs a program may execute when it executes one by a name that is not known.
+//!
+//! As with [`crate::plugins`], one general mechanism instead of knowledge of programs: the read-only data of the objects
+//! that execute so. Four kinds of strings in it name programs:
+//!
+//! - absolute paths of executables.
+//! - folders below `lib` or `libexec`, where the Filesystem Hierarchy Standard (4.6, 4.7) puts what only other programs
+//!   execute: everything executable in them, some folders deep. GCC joins the paths of its compilers so.
+//! - texts of command lines: a name that an option, or a hole to be filled in, follows (`as %(options) -o %o`,
+//!   `exec cc -g -o %o %s`).
+//! - names that are neither words of a language nor identifiers, since a hyphen or a dot is in them (`ld.bfd`).
+//!
+//! Over-approximates: whatever a program's messages and tables name besides. Misses: names that are plain words by
+//! themselves, names that are put together from parts, folders elsewhere; so the execution stays an assumption.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use confine_elf::Object;
+use confine_image::{FileKind, Files, paths};
+
+use crate::linked::Linked;
+use crate::plugins;
+use crate::store::ObjectStore;
+
+/// The longest text of a command line that is looked at, and the longest name that the kernel takes (`NAME_MAX`).
+const LONGEST_TEXT: usize = 8192;
+const LONGEST_NAME: usize = 255;
+
+/// How deep below a named folder programs are looked for, and among how many names in all.
+const DEEPEST: usize = 3;
+const MOST_FILES: usize = 2000;
+
+/// Folders whose own folders hold what only programs execute.
+const PRIVATE: [&str; 2] = ["lib", "libexec"];
+
+/// A program that may be executed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Helper {
+    /// Its path, or a name that may be that of a command.
+    pub name: String,
+    /// Why it may be, in words.
+    pub why: String,
+}
+
+/// What the data of an object may name as a program, sorted by name: files of folders, which are executable, and names
+/// of commands, which may be none. The folders of `commands`, whose programs go by their names, do not count.
+#[must_use]
+pub fn helpers(
+    files: &dyn Files,
+    store: &ObjectStore,
+    linked: &Linked,
+    object: usize,
+    commands: &[&str],
+) -> Vec<Helper> {
+    let Some(object) = linked.objects.get(object) else {
+        return Vec::new();
+    };
+    let mut left_out = plugins::library_folders(files, store, linked);
+    left_out.extend(
+        commands
+            .iter()
+            .filter_map(|folder| Some(files.resolve(folder)?.path)),
+    );
+    let interpreter = object.elf.interpreter.as_deref();
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for text in texts(&object.elf)
+        .into_iter()
+        .filter(|text| interpreter != Some(text))
+    {
+        let folder = text.starts_with('/').then(|| files.resolve(text)).flatten();
+        let folder = folder.filter(|found| found.kind == FileKind::Folder);
+        if let Some(folder) = folder {
+            if is_private(&folder.path) && !left_out.contains(&folder.path) {
+                let why = format!("{} names its folder {}", object.path, folder.path);
+                let programs = executables(files, &folder.path).into_iter();
+                found.extend(programs.map(|path| (path, why.clone())));
+            }
+            continue;
+        }
+        let names = commands_of(text).into_iter();
+        for name in names.chain(names_file(text).then_some(text)) {
+            found
+                .entry(name.to_owned())
+                .or_insert_with(|| format!("{} names it", object.path));
+        }
+    }
+    found
+        .into_iter()
+        .map(|(name, why)| Helper { name, why })
+        .collect()
+}
+
+/// Strings in the read-only data that may say something here.
+fn texts(object: &Object) -> BTreeSet<&str> {
+    let read_only = object
+        .segments
+        .iter()
+        .filter(|segment| segment.readable && !segment.writable);
+    let bytes = read_only.filter_map(|segment| object.bytes.get(segment.file.clone()));
+    bytes
+        .flat_map(|bytes| bytes.split(|byte| *byte == 0))
+        .filter(|text| (2..LONGEST_TEXT).contains(&text.len()))
+        .filter_map(|text| std::str::from_utf8(text).ok())
+        .filter(|text| !text.contains(|letter: char| letter.is_control() && !letter.is_whitespace()))
+        .collect()
+}
+
+/// Whether a folder lies below one of [`PRIVATE`].
+fn is_private(folder: &str) -> bool {
+    let mut parts = folder.split('/').skip_while(|part| !PRIVATE.contains(part));
+    parts.nth(1).is_some()
+}
+
+/// The executables in and below a folder, but for shared objects, which some distributions mark so.
+fn executables(files: &dyn Files, folder: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut seen = 0;
+    let mut pending = vec![(folder.to_owned(), 0)];
+    // Bounded: so many names are listed at most, so deep.
+    while let Some((here, depth)) = pending.pop() {
+        for name in files.list(&here) {
+            seen += 1;
+            if seen > MOST_FILES {
+                return found;
+            }
+            let Some(there) = files.resolve(&format!("{here}/{name}")) else {
+                continue;
+            };
+            if there.is_executable() && !name.ends_with(".so") && !name.contains(".so.") {
+                found.insert(there.path);
+            } else if there.kind == FileKind::Folder && depth < DEEPEST {
+                pending.push((there.path, depth + 1));
+            }
+        }
+    }
+    found
+}
+
+/// The names at the beginnings of the command lines that a text may consist of: what separates them in shells, and in the
+/// specifications of GCC and its kind.
+fn commands_of(text: &str) -> Vec<&str> {
+    text.split(['\n', ';', '|', '&', '{', '}', ':', '('])
+        .filter_map(|line| {
+            let mut words = line.split_whitespace().skip_while(|word| *word == "exec");
+            let name = words.next().filter(|name| is_name(name))?;
+            let next = words.next()?;
+            (is_option(next) || next.starts_with('%')).then_some(name)
+        })
+        .collect()
+}
+
+/// A hyphen and a letter.
+fn is_option(word: &str) -> bool {
+    let name = word.trim_start_matches('-');
+    word.starts_with('-') && name.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+}
+
+/// Whether a text can mean nothing but a file: an absolute path, or a name that is neither a word nor an identifier.
+fn names_file(text: &str) -> bool {
+    is_name(text) && (text.starts_with('/') || !text.contains('/') && text.contains(['-', '.']))
+}
+
+/// A path or a name of a command, as they usually are.
+fn is_name(text: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-+./".contains(letter);
+    let begins = |text: &str| text.starts_with(|letter: char| letter.is_ascii_alphanumeric());
+    text.len() <= LONGEST_NAME && text.chars().all(is_plain) && begins(paths::base_name(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_lines_begin_with_what_an_option_or_a_hole_follows() {
+        for (text, expected) in [
+            ("exec cc -g -Wl,-x -o %o %s", &["cc"][..]),
+            ("%{!E:%{!S:as %(asm_options) %i %A }}", &["as"]),
+            ("%{E:cc1 -E %(options)} |\n as --64", &["cc1", "as"]),
+            ("/usr/lib/tool --stdin; rm -rf %s", &["/usr/lib/tool", "rm"]),
+            ("cannot sort - no memory", &[]),
+            ("no such file", &[]),
+            ("%s -x", &[]),
+            ("-o -x", &[]),
+        ] {
+            assert_eq!(commands_of(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_a_word_names_no_program_by_itself() {
+        for (text, expected) in [
+            ("ld.bfd", true),
+            ("gcc-12", true),
+            ("sort", false),
+            ("-x", false),
+            ("a b-c", false),
+            ("lib/x-y", false),
+            ("/usr/bin/sort", true),
+            ("/usr/bin/sort -x", false),
+        ] {
+            assert_eq!(names_file(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn private_folders_lie_below_those_of_libraries() {
+        for (folder, expected) in [
+            ("/usr/lib/gcc", true),
+            ("/usr/libexec/git-core", true),
+            ("/usr/lib", false),
+            ("/usr/bin", false),
+            ("/etc/x", false),
+        ] {
+            assert_eq!(is_private(folder), expected, "{folder}");
+        }
+    }
+}
