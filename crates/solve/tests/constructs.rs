@@ -190,6 +190,7 @@ fixtures! {
     speculation_thunks_tail_call.c
     static_objects.cc
     structure_entered_in_the_middle.c
+    tables_of_one_shape.c
     tail_call.c
     thread_local_objects.cc
     thread_on_own_stack.c
