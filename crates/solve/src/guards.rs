@@ -4,19 +4,24 @@
 //! ([`confine_link::opaque`], [`confine_link::conventions::configured_functions`]). Out: for reachability, which
 //! references to hold back, and when to let them go.
 
-use confine_code::ReferenceKind;
+use confine_code::{Entry, Location, ReferenceKind, Value};
+use confine_isa::Register;
 use confine_link::opaque::OpaqueState;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::program::{AddressTaken, Designation, Input, Node, Program};
+use crate::reach::Reach;
+
+/// How many stubs may lead to each other before a function that sets a state.
+const STUBS: usize = 3;
 
 /// What is held back.
 #[derive(Debug, Default)]
 pub(crate) struct Guards {
     /// Calls from a helper to what it calls only where a state is set: by (caller, callee), the state.
     calls: FxHashMap<(Node, Node), usize>,
-    /// For each state, the functions that set it.
-    setters: Vec<Vec<Node>>,
+    /// For each state, the functions that set it, and the bits of their second argument that do, if not any call does.
+    setters: Vec<(Vec<Node>, Option<u64>)>,
     /// Functions whose address in code of their own object does not count.
     configured: FxHashSet<Node>,
 }
@@ -45,7 +50,7 @@ impl Guards {
                     guards.calls.insert((helper, callee), index);
                 }
             }
-            guards.setters.push(setters.into_iter().collect());
+            guards.setters.push((setters.into_iter().collect(), state.bits));
         }
         guards
     }
@@ -55,15 +60,49 @@ impl Guards {
         self.calls.get(&(caller, callee)).copied()
     }
 
-    /// The functions that set a state.
-    pub(crate) fn setters(&self, state: usize) -> &[Node] {
-        self.setters.get(state).map_or(&[], Vec::as_slice)
+    /// Whether something that was reached sets a state.
+    pub(crate) fn is_set(&self, state: usize, program: &Program<'_>, reach: &Reach) -> bool {
+        let Some((setters, bits)) = self.setters.get(state) else {
+            return false;
+        };
+        let mut reached = setters.iter().filter(|setter| reach.is_reached(**setter));
+        match bits {
+            Some(bits) => reached.any(|setter| may_pass(*bits, *setter, program, reach, STUBS)),
+            None => reached.next().is_some(),
+        }
     }
 
     /// Whether naming a function in `object` says nothing.
     pub(crate) fn is_configured(&self, program: &Program<'_>, object: usize, function: Node) -> bool {
         self.configured.contains(&function) && program.locate(function).0 == object
     }
+}
+
+/// Whether a function may be given any of these bits in its second argument, as the System V psABI passes it. Stubs of the
+/// linker pass on what they are given.
+fn may_pass(bits: u64, node: Node, program: &Program<'_>, reach: &Reach, stubs: usize) -> bool {
+    const ARGUMENT: Location = Location::Register(Register::RSI);
+    if reach.is_known_elsewhere(node) {
+        return true;
+    }
+    reach.callers(node).iter().any(|caller| {
+        let (object, index) = program.locate(caller.node);
+        let Some(evaluation) = program.facts[object].evaluation(program.elf(object), index) else {
+            return true;
+        };
+        // A call that the evaluation never comes to is never made.
+        let Some(call) = evaluation.calls.get(&(caller.at, caller.target)) else {
+            return false;
+        };
+        let value = call.value(ARGUMENT);
+        match value.constants() {
+            Some(constants) => constants.iter().any(|constant| constant & bits != 0),
+            None if value == Value::Entry(Entry::unchanged(ARGUMENT)) && stubs > 0 => {
+                may_pass(bits, caller.node, program, reach, stubs - 1)
+            }
+            None => true,
+        }
+    })
 }
 
 fn symbol_node(program: &Program<'_>, object: usize, symbol: u32) -> Option<Node> {

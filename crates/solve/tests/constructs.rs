@@ -129,6 +129,8 @@ fixtures! {
     libc_robust_and_shared_locks.c
     libc_signal_handler.c
     libc_spawn.c
+    libc_spawn_by_the_library.c
+    libc_spawn_in_a_session.c
     libc_streams_and_folders.c
     libc_syscall_function.c
     libc_syscall_function_by_pointer.c
