@@ -4,6 +4,8 @@
 //! ([`confine_link::opaque`], [`confine_link::conventions::configured_functions`]). Out: for reachability, which
 //! references to hold back, and when to let them go.
 
+use std::collections::BTreeSet;
+
 use confine_code::{Entry, Location, ReferenceKind, Value};
 use confine_isa::Register;
 use confine_link::opaque::OpaqueState;
@@ -36,21 +38,24 @@ impl Guards {
         guards.configured = configured
             .filter_map(|(object, symbol)| symbol_node(program, *object, *symbol))
             .collect();
-        for (index, state) in input.opaque.iter().enumerate() {
-            let nodes = |symbols: &[u32]| -> FxHashSet<Node> {
-                let symbols = symbols.iter();
-                symbols
-                    .filter_map(|symbol| symbol_node(program, state.object, *symbol))
-                    .collect()
-            };
-            let (guarded, setters) = (nodes(&state.guarded), nodes(&state.setters));
-            for helper in helpers(program, state, &nodes(&state.carriers), &setters) {
-                for callee in callees(program, state.object, helper).filter(|callee| guarded.contains(callee))
-                {
+        let mut exported: FxHashMap<usize, FxHashSet<Node>> = FxHashMap::default();
+        let mut rows = Vec::new();
+        for state in input.opaque {
+            let exported = exported
+                .entry(state.object)
+                .or_insert_with(|| self::exported(program, state.object));
+            rows.push(Row::of(program, state, exported));
+        }
+        let entering = entering(program, &rows);
+        for (index, row) in rows.into_iter().enumerate() {
+            let object = row.state.object;
+            for helper in row.helpers(&entering) {
+                for callee in callees(program, object, helper).filter(|callee| row.guarded.contains(callee)) {
                     guards.calls.insert((helper, callee), index);
                 }
             }
-            guards.setters.push((setters.into_iter().collect(), state.bits));
+            let setters = row.setters.into_iter().collect();
+            guards.setters.push((setters, row.state.bits));
         }
         guards
     }
@@ -113,6 +118,14 @@ fn symbol_node(program: &Program<'_>, object: usize, symbol: u32) -> Option<Node
     }
 }
 
+fn exported(program: &Program<'_>, object: usize) -> FxHashSet<Node> {
+    let symbols = program.elf(object).dynamic_symbols.iter();
+    symbols
+        .filter(|symbol| symbol.defined)
+        .filter_map(|symbol| program.node_at(object, symbol.address))
+        .collect()
+}
+
 /// The functions of the same object that a function calls or names: a handler that a carrier registers acts on the
 /// carrier's behalf.
 fn callees<'p>(program: &'p Program<'_>, object: usize, node: Node) -> impl Iterator<Item = Node> + 'p {
@@ -127,55 +140,106 @@ fn callees<'p>(program: &'p Program<'_>, object: usize, node: Node) -> impl Iter
         .filter_map(move |reference| program.target(object, reference))
 }
 
-/// Functions without a symbol that the carriers lead to, and that nothing but the carriers, the setters and each other
-/// enters or names, where that matters: neither data nor other code.
-fn helpers(
-    program: &Program<'_>,
-    state: &OpaqueState,
-    carriers: &FxHashSet<Node>,
-    setters: &FxHashSet<Node>,
-) -> FxHashSet<Node> {
-    let object = state.object;
-    let facts = &program.facts[object];
-    let symbols = &program.elf(object).dynamic_symbols;
-    let exported: FxHashSet<Node> = symbols
-        .iter()
-        .filter(|symbol| symbol.defined)
-        .filter_map(|symbol| program.node_at(object, symbol.address))
-        .collect();
-    let mut helpers = FxHashSet::default();
-    let mut pending: Vec<Node> = carriers.iter().copied().collect();
-    while let Some(node) = pending.pop() {
-        for callee in callees(program, object, node) {
-            if !exported.contains(&callee) && helpers.insert(callee) {
-                pending.push(callee);
+/// A state in terms of functions.
+struct Row<'a> {
+    state: &'a OpaqueState,
+    carriers: FxHashSet<Node>,
+    guarded: FxHashSet<Node>,
+    setters: FxHashSet<Node>,
+    /// Functions without a symbol that the carriers lead to.
+    candidates: FxHashSet<Node>,
+}
+
+impl<'a> Row<'a> {
+    fn of(program: &Program<'_>, state: &'a OpaqueState, exported: &FxHashSet<Node>) -> Self {
+        let object = state.object;
+        let nodes = |symbols: &[u32]| -> FxHashSet<Node> {
+            let symbols = symbols.iter();
+            symbols
+                .filter_map(|symbol| symbol_node(program, object, *symbol))
+                .collect()
+        };
+        let carriers = nodes(&state.carriers);
+        let mut candidates = FxHashSet::default();
+        let mut pending: Vec<Node> = carriers.iter().copied().collect();
+        while let Some(node) = pending.pop() {
+            for callee in callees(program, object, node) {
+                if !exported.contains(&callee) && candidates.insert(callee) {
+                    pending.push(callee);
+                }
             }
         }
+        Self {
+            state,
+            carriers,
+            guarded: nodes(&state.guarded),
+            setters: nodes(&state.setters),
+            candidates,
+        }
     }
-    if state.helpers_look {
-        return helpers;
-    }
-    for pointer in &facts.pointers {
-        for designation in program.designate_stored(object, pointer.value) {
-            if let Designation::Function(node) = designation {
+
+    /// The candidates that nothing but the carriers, the setters and each other enters or names, where that matters: neither
+    /// data nor other code.
+    fn helpers(&self, entering: &FxHashMap<Node, Vec<Entrance>>) -> FxHashSet<Node> {
+        let mut helpers = self.candidates.clone();
+        if self.state.helpers_look {
+            return helpers;
+        }
+        loop {
+            let is_ours = |from: &Entrance| match from {
+                Entrance::Data => false,
+                Entrance::Code(from) => {
+                    self.carriers.contains(from) || self.setters.contains(from) || helpers.contains(from)
+                }
+            };
+            let entered = |helper: &&Node| {
+                let mut from = entering.get(*helper).into_iter().flatten();
+                !from.all(is_ours)
+            };
+            let entered: Vec<Node> = helpers.iter().filter(entered).copied().collect();
+            if entered.is_empty() {
+                return helpers;
+            }
+            for node in entered {
                 helpers.remove(&node);
             }
         }
     }
-    loop {
-        let before = helpers.len();
-        for (from, function) in program.functions(object) {
-            if carriers.contains(&from) || setters.contains(&from) || helpers.contains(&from) {
-                continue;
-            }
-            for reference in &function.references {
-                if let Some(target) = program.target(object, reference).filter(|target| *target != from) {
-                    helpers.remove(&target);
+}
+
+/// What leads into a function.
+#[derive(Debug, Clone, Copy)]
+enum Entrance {
+    Data,
+    /// Other code than the function's own.
+    Code(Node),
+}
+
+/// What leads to each candidate of each row: one pass over the object, for all of them.
+fn entering(program: &Program<'_>, rows: &[Row<'_>]) -> FxHashMap<Node, Vec<Entrance>> {
+    let candidates = rows.iter().flat_map(|row| &row.candidates);
+    let mut entering: FxHashMap<Node, Vec<Entrance>> = candidates.map(|node| (*node, Vec::new())).collect();
+    let objects: BTreeSet<usize> = rows.iter().map(|row| row.state.object).collect();
+    for object in objects {
+        for pointer in &program.facts[object].pointers {
+            for designation in program.designate_stored(object, pointer.value) {
+                if let Designation::Function(node) = designation
+                    && let Some(known) = entering.get_mut(&node)
+                {
+                    known.push(Entrance::Data);
                 }
             }
         }
-        if helpers.len() == before {
-            return helpers;
+        for (from, function) in program.functions(object) {
+            for reference in &function.references {
+                if let Some(target) = program.target(object, reference)
+                    && target != from
+                    && let Some(known) = entering.get_mut(&target)
+                {
+                    known.push(Entrance::Code(from));
+                }
+            }
         }
     }
+    entering
 }
