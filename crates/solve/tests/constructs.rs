@@ -84,6 +84,7 @@ fixtures! {
     assembly_pointers.S
     assembly_slot_overwritten.S
     assembly_stops_at_halt.S
+    assembly_table_that_goes_on.S
     call_never_left.c
     callback_argument.c
     cold_part.c

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::pattern::{ANY, REST};
+use crate::pattern::{self, ANY, REST};
 
 const MAX_VALUES: usize = 48;
 const MAX_LISTS: usize = 24;
@@ -40,6 +40,13 @@ impl Values {
         for text in texts {
             values.add(text);
         }
+        values
+    }
+
+    /// These texts, which a command prints: where one is not known, that is given from outside.
+    pub fn printed(texts: impl IntoIterator<Item = String>) -> Self {
+        let mut values = Self::of(texts);
+        values.outside = values.texts.iter().any(|text| pattern::is_open(text));
         values
     }
 
