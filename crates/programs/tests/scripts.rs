@@ -151,6 +151,12 @@ fn values() {
     check("trap 'one' EXIT; trap - INT", "one");
     check("eval 'one && two'", "one two");
     check("x=one; eval \"$x y\"", "one");
+    // What is not known of the text may give any value to any variable.
+    check(
+        "x=0; eval \"$(two)\"; if [ \"$x\" -gt 0 ]; then one; else three; fi",
+        "one three two",
+    );
+    check("x=0; eval y=1; if [ \"$x\" -gt 0 ]; then one; fi", "");
     check("f() { return 0; one; }; f; two", "two");
     check("unused() { one; }", "one");
     check(
