@@ -361,7 +361,12 @@ fn what_stays_open_is_said() {
     check(". /nothing-there", Kind::MissingProgram, Effect::NotCovered, "");
     check("eval \"$(one)\"", Kind::OpenCommand, Effect::NotCovered, "one");
     check("one | sh", Kind::OpenCommand, Effect::NotCovered, "one");
-    check("perl -e x", Kind::OpenCommand, Effect::NotCovered, "perl");
+    check(
+        "perl -e 'system($x)'",
+        Kind::OpenCommand,
+        Effect::NotCovered,
+        "perl",
+    );
     check(
         "awk '{ system($1) }'",
         Kind::OpenCommand,
@@ -401,6 +406,7 @@ fn what_is_plain_is_not_an_assumption() {
     for text in [
         "awk '{ print $1 }' x",
         "sed -i s/a/b/ x",
+        "perl -e 'print 1'",
         "exec \"$@\"",
         "x=one; $x",
         "if [ -z \"$UNSET\" ]; then one; fi",
