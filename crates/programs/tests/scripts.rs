@@ -151,6 +151,12 @@ fn values() {
     check("trap 'one' EXIT; trap - INT", "one");
     check("eval 'one && two'", "one two");
     check("x=one; eval \"$x y\"", "one");
+    // What is not known of the text may give any value to any variable.
+    check(
+        "x=0; eval \"$(two)\"; if [ \"$x\" -gt 0 ]; then one; else three; fi",
+        "one three two",
+    );
+    check("x=0; eval y=1; if [ \"$x\" -gt 0 ]; then one; fi", "");
     check("f() { return 0; one; }; f; two", "two");
     check("unused() { one; }", "one");
     check(
@@ -398,7 +404,12 @@ fn what_stays_open_is_said() {
     );
     check("eval exec $UNKNOWN -x", Kind::OpenCommand, Effect::NotCovered, "");
     check("one | sh", Kind::OpenCommand, Effect::NotCovered, "one");
-    check("perl -e x", Kind::OpenCommand, Effect::NotCovered, "perl");
+    check(
+        "perl -e 'system($x)'",
+        Kind::OpenCommand,
+        Effect::NotCovered,
+        "perl",
+    );
     check(
         "awk '{ system($1) }'",
         Kind::OpenCommand,
@@ -438,6 +449,7 @@ fn what_is_plain_is_not_an_assumption() {
     for text in [
         "awk '{ print $1 }' x",
         "sed -i s/a/b/ x",
+        "perl -e 'print 1'",
         "exec \"$@\"",
         "x=one; $x",
         "if [ -z \"$UNSET\" ]; then one; fi",

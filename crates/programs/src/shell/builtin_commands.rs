@@ -57,19 +57,7 @@ impl Walker<'_, '_> {
                     return self.builtin(name, rest, temporary, line, state);
                 }
             }
-            "eval" => {
-                let text = arguments.join(" ");
-                if pattern::is_open(&text) || text.contains(REST) {
-                    let context = self.context(line);
-                    self.discovery.assume(
-                        Kind::OpenCommand,
-                        &context,
-                        "eval of a text that is not known as a whole".to_owned(),
-                    );
-                    scan::try_words(self.discovery, self.unit.dialect, &text, &context);
-                }
-                return both(self.nested_text(&with_plain_names(&text), line.saturating_sub(1), state));
-            }
+            "eval" => return both(self.eval(&arguments.join(" "), line, state)),
             "." | "source" => return both(self.source(arguments, line, state)),
             "trap" => {
                 if let Some(text) = skip_options(arguments, &[]).first()
@@ -148,6 +136,29 @@ impl Walker<'_, '_> {
             _ => {}
         }
         both(state)
+    }
+
+    /// Runs a text in this shell; what is not known of it may give any value to any variable.
+    fn eval(&mut self, text: &str, line: usize, mut state: State) -> State {
+        let open = pattern::is_open(text) || text.contains(REST);
+        if open {
+            let context = self.context(line);
+            self.discovery.assume(
+                Kind::OpenCommand,
+                &context,
+                "eval of a text that is not known as a whole".to_owned(),
+            );
+            scan::try_words(self.discovery, self.unit.dialect, text, &context);
+            state.loosen();
+        }
+        let known = with_plain_names(text);
+        if known.chars().any(char::is_alphanumeric) {
+            state = self.nested_text(&known, line.saturating_sub(1), state);
+        }
+        if open {
+            state.loosen();
+        }
+        state
     }
 
     fn test(&mut self, name: &str, arguments: &[String], state: State) -> Ways {

@@ -188,6 +188,21 @@ impl State {
         }
     }
 
+    /// Lets every variable, array and the positional parameters be anything besides what they may be already.
+    pub fn loosen(&mut self) {
+        if !self.is_reachable() {
+            return;
+        }
+        let unknown = Values::unknown();
+        for values in Rc::make_mut(&mut self.variables).values_mut() {
+            Rc::make_mut(values).join(&unknown);
+        }
+        for lists in self.arrays.values_mut() {
+            lists.insert(unknown_list());
+        }
+        self.positional.insert(unknown_list());
+    }
+
     /// Whether the walk can get here.
     pub fn is_reachable(&self) -> bool {
         !self.positional.is_empty()
