@@ -107,6 +107,6 @@ fn analyse(arguments: &AnalysisArguments, bar: &Bar) -> anyhow::Result<Analysed>
         cache,
         compare: arguments.stats.is_some(),
     };
-    let report = pipeline::analyse(&image, &config, &options, bar, &mut statistics)?;
+    let report = pipeline::report(&image, &config, &options, bar, &mut statistics)?;
     Ok((image, report, problems, statistics))
 }

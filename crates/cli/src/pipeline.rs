@@ -9,6 +9,7 @@ mod assemble;
 mod commands;
 mod comparison;
 mod executions;
+mod kept;
 mod languages;
 mod later;
 mod objects;
@@ -29,6 +30,7 @@ use confine_report::Report;
 use confine_solve::{CodeSize, Input, Interface, LateRoot, Solution, solve};
 use rayon::prelude::*;
 
+use self::kept::Kept;
 use self::later::{Execution, ExecutionKey};
 use self::objects::{Hits, Objects};
 use crate::options::{AddressTaken, Exec, Options};
@@ -39,8 +41,30 @@ use crate::statistics::Statistics;
 /// which an image has finitely many; real programs settle in three or four.
 const ROUNDS: usize = 32;
 
-/// Analyses an image with the configuration that it would run with.
-pub fn analyse(
+/// The report of an image with the configuration that it would run with: the one that was made before, if there is one.
+pub fn report(
+    image: &Image,
+    config: &Config,
+    options: &Options,
+    progress: &dyn Progress,
+    statistics: &mut Statistics,
+) -> anyhow::Result<Report> {
+    let kept = Kept::place(image, config, options);
+    if let Some(kept) = &kept
+        && let Some(report) = statistics.time("recall the report", || kept.report())
+    {
+        statistics.count("reports from the cache", 1);
+        statistics.end();
+        return Ok(report);
+    }
+    let report = analyse(image, config, options, progress, statistics)?;
+    if let Some(kept) = kept {
+        kept.keep(&report);
+    }
+    Ok(report)
+}
+
+fn analyse(
     image: &Image,
     config: &Config,
     options: &Options,

@@ -7,7 +7,8 @@
 //! - where a symbol begins that no other symbol covers, or
 //! - where an address begins that code takes or data holds, if it is a multiple of [`ALIGNMENT`], and no function
 //!   mentions both of the pieces that it would separate, and what lies before it does not look like an element of
-//!   an array that goes on behind it.
+//!   an array that goes on behind it. What looks just like an object that a symbol shows to be smaller than its
+//!   distance to the next one is no element: the rest is padding, which elements of an array do not have.
 //!
 //! Compilers lay large tables and structures out at such multiples (GCC's `DATA_ALIGNMENT` for x86-64 aligns
 //! aggregates of 32 bytes and more to 32). An address in the middle of a structure is not cut at unless it
@@ -51,8 +52,9 @@ pub(crate) fn cuts(object: &Object, functions: &[Function], pointers: &[Pointer]
             .filter(|address| address.is_multiple_of(ALIGNMENT) && is_initialised(*address)),
     );
     let mut doubtful = mentioned_on_both_sides(functions, &cuts, is_initialised);
+    let padded = padded(object);
     for section in &sections {
-        doubtful.extend(Slots::of(object, section, pointers).inside_arrays(&cuts));
+        doubtful.extend(Slots::of(object, section, pointers).inside_arrays(&cuts, &padded));
     }
     cuts.retain(|cut| certain.contains(cut) || !doubtful.contains(cut));
     cuts.into_iter().collect()
@@ -75,6 +77,16 @@ fn symbol_starts(object: &Object) -> BTreeSet<Address> {
         end = end.max(symbol_end);
     }
     starts
+}
+
+/// Objects with a symbol that says that they end before the next multiple of the alignment.
+fn padded(object: &Object) -> Vec<Range<Address>> {
+    let symbols = object.dynamic_symbols.iter().chain(&object.symbols);
+    let symbols = symbols.filter(|symbol| symbol.defined && symbol.kind == SymbolKind::Data);
+    let ranges = symbols.map(|symbol| symbol.address..symbol.address.saturating_add(symbol.size));
+    ranges
+        .filter(|range| range.start.is_multiple_of(ALIGNMENT) && !range.end.is_multiple_of(ALIGNMENT))
+        .collect()
 }
 
 /// Cuts between two pieces that one function mentions both of.
@@ -122,7 +134,7 @@ struct Slots {
     kinds: Vec<Kind>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     /// No pointer: a number, or a pointer that is null.
     None,
@@ -163,19 +175,47 @@ impl Slots {
         }
     }
 
-    /// The cuts that may lie between two elements of one array.
-    fn inside_arrays(&self, cuts: &BTreeSet<Address>) -> Vec<Address> {
+    /// The cuts that may lie between two elements of one array, given objects that stand alone and are padded.
+    fn inside_arrays(&self, cuts: &BTreeSet<Address>, padded: &[Range<Address>]) -> Vec<Address> {
         let own = cuts.range(self.section.clone());
         let slot =
             |address: Address| usize::try_from((address - self.section.start) / 8).unwrap_or(usize::MAX);
+        let inside = padded
+            .iter()
+            .filter(|range| range.start >= self.section.start && range.end <= self.section.end);
+        let outlines: BTreeSet<&[Kind]> = inside
+            .filter_map(|range| {
+                let next = slot(range.end.checked_next_multiple_of(ALIGNMENT)?);
+                let end = slot(range.end.checked_next_multiple_of(8)?);
+                let is_padding = self.is_empty(end, next.saturating_sub(end));
+                self.outline(slot(range.start), next).filter(|_| is_padding)
+            })
+            .collect();
+        let stands_alone = |from: usize, to: usize| {
+            self.outline(from, to)
+                .is_some_and(|outline| outlines.contains(outline))
+        };
         let mut bounds: Vec<usize> = vec![0];
         bounds.extend(own.clone().map(|cut| slot(*cut)));
         bounds.push(slot(self.section.end));
         let between = bounds.windows(3).zip(own);
         between
-            .filter(|(bounds, _)| self.may_go_on(bounds[0], bounds[1], bounds[2]))
+            .filter(|(bounds, _)| {
+                let is_known = stands_alone(bounds[0], bounds[1]) || stands_alone(bounds[1], bounds[2]);
+                !is_known && self.may_go_on(bounds[0], bounds[1], bounds[2])
+            })
             .map(|(_, cut)| *cut)
             .collect()
+    }
+
+    /// What the slots hold, if they hold so many pointers that no two different things would have them at the same
+    /// places by chance.
+    fn outline(&self, from: usize, to: usize) -> Option<&[Kind]> {
+        /// In slots.
+        const TELLING: usize = 8;
+        let kinds = self.kinds.get(from..to)?;
+        let pointers = kinds.iter().filter(|kind| **kind != Kind::None);
+        (pointers.count() >= TELLING).then_some(kinds)
     }
 
     /// Whether there is a size for which the element before `cut` looks like the one behind it, or holds nothing

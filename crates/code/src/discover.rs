@@ -23,6 +23,7 @@ use crate::pointers::Pointer;
 use crate::starts;
 use crate::tables::{self, Mentions};
 
+mod doubts;
 mod labels;
 
 /// Decodes `object`, whose data holds `pointers`.
@@ -44,7 +45,9 @@ pub(crate) fn facts(object: &Object, pointers: Vec<Pointer>) -> Facts {
         let revealed = discovery.decode_changed() && object.placement == Placement::Fixed;
         // Both, each time: a function that jumps by returning may use tables.
         let jumping = discovery.add_jumps_by_return();
-        if !discovery.add_tables() && !jumping && !revealed {
+        let tables = discovery.add_tables();
+        let distant = discovery.add_unreached();
+        if !tables && !distant && !jumping && !revealed {
             break;
         }
         discovery.decode_changed();
@@ -63,8 +66,8 @@ struct Discovery<'a> {
     object: &'a Object,
     code: Vec<Range<Address>>,
     pieces: BTreeMap<Address, State>,
-    /// Mentioned addresses in the middle of functions that no decoded instruction begins at, where numbers may look like
-    /// addresses.
+    /// Addresses in the middle of functions that no decoded instruction begins at, and that are mentioned where numbers may
+    /// look like addresses, or lie in what may be a table.
     doubtful: BTreeSet<Address>,
 }
 
@@ -335,24 +338,6 @@ impl Discovery<'_> {
         }
     }
 
-    /// Makes starts of the doubtful addresses at which, now that everything is decoded, no instruction goes on: what looks
-    /// like an address by accident mostly hits the middle of one.
-    fn add_unreached(&mut self) {
-        let object = self.object;
-        for address in std::mem::take(&mut self.doubtful) {
-            let around = self.pieces.range(..=address).next_back();
-            match around.and_then(|(_, state)| Some((state.jumps, state.decoded.as_ref()?))) {
-                Some((_, decoded)) if decoded.covers(object, address) => {}
-                Some((true, _)) => self.add_entry(address),
-                Some((false, _)) => self.add_start(address),
-                // Another of them lies in the same piece.
-                None => {
-                    self.doubtful.insert(address);
-                }
-            }
-        }
-    }
-
     /// Gives pieces that use tables the targets of their tables; whether anything changed.
     fn add_tables(&mut self) -> bool {
         let mentions = self.mentions();
@@ -399,7 +384,7 @@ impl Discovery<'_> {
                 .into_iter()
                 .filter(|target| !(start..end).contains(target))
             {
-                self.add_mentioned(target, false);
+                self.add_distant(target);
             }
         }
         changed
@@ -418,12 +403,18 @@ impl Discovery<'_> {
     fn finish(self, pointers: Vec<Pointer>) -> Facts {
         let object = self.object;
         let mut code_bytes = 0;
+        let targets = self.pieces.values().flat_map(|state| &state.table_targets);
+        let ruled_out: FxHashSet<Address> = targets
+            .copied()
+            .filter(|target| self.is_ruled_out(*target))
+            .collect();
         let functions: Vec<Function> = self
             .pieces
             .into_values()
             .filter_map(|mut state| {
                 let decoded = state.decoded.take()?;
                 code_bytes += decoded.bytes;
+                state.table_targets.retain(|target| !ruled_out.contains(target));
                 let mut function = decoded.function;
                 function.unknown_entries.extend_from_slice(&state.entries);
                 if state.jumps_by_return {

@@ -2,11 +2,12 @@
 //!
 //! Which classes are loaded is not looked at. Over-reports: every library in the virtual machine's folder and in the
 //! folders that its native interface searches by default; of every class that can start programs, each constant that is
-//! an executable of the image. Misses, as assumptions: libraries that classes unpack from their archives, commands that
-//! are put together.
+//! an executable of the image; of packages that call functions of libraries by their names, each name. Misses, as
+//! assumptions: libraries that classes unpack from their archives, commands that are put together, numbers of system calls
+//! that classes make by themselves.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Effect, Kind as Open};
 
@@ -44,6 +45,25 @@ const STARTS: &[&[u8]] = &[
 /// What a class names that loads libraries.
 const LOADS: &[u8] = b"loadLibrary";
 
+/// What names the interfaces by which classes call functions of the C library and of others by their names: JNR, its JFFI,
+/// JNA, Java's own, and JRuby's for sources in Ruby.
+const FOREIGN: &[&[u8]] = &[
+    b"jnr/ffi",
+    b"com/kenai/jffi",
+    b"com/sun/jna",
+    b"java/lang/foreign",
+    b"attach_function",
+];
+
+/// No function that is called so has a longer name, in bytes.
+const LONGEST_FUNCTION: usize = 64;
+
+/// The C library's function that makes any system call.
+const BY_NUMBER: &str = "syscall";
+
+/// Endings of what is looked at in folders and archives of applications.
+const SOURCES: &[&str] = &[".class", ".jsp", ".jspx", ".rb"];
+
 /// Where applications lie beside what the command line and the environment name.
 const APPLICATIONS: &[&str] = &["/app", "/opt", "/usr/share/java"];
 
@@ -53,9 +73,11 @@ pub fn follow(start: &Start<'_>) -> Reached {
         start: *start,
         walk: Walk::new(start.files),
         named: BTreeSet::new(),
+        packages: BTreeMap::new(),
     };
     java.machine();
     java.applications();
+    java.foreign_functions();
     java.libraries();
     java.walk.reached
 }
@@ -79,6 +101,17 @@ struct Java<'a> {
     walk: Walk<'a>,
     /// The names of libraries that classes may load.
     named: BTreeSet<String>,
+    /// The packages of what was looked at last.
+    packages: BTreeMap<String, Package>,
+}
+
+/// Classes that know each other: of one folder.
+#[derive(Default)]
+struct Package {
+    /// One that calls functions by their names.
+    foreign: Option<String>,
+    /// What functions may be called like.
+    names: BTreeSet<String>,
 }
 
 impl Java<'_> {
@@ -156,9 +189,8 @@ impl Java<'_> {
         }
         let home = self.home().unwrap_or_default();
         let wanted = |name: &str| {
-            [".jar", ".war", ".class", ".jsp", ".jspx"]
-                .iter()
-                .any(|ending| name.ends_with(ending))
+            let mut endings = [".jar", ".war"].iter().chain(SOURCES);
+            endings.any(|ending| name.ends_with(ending))
         };
         let mut files: BTreeSet<String> = BTreeSet::new();
         for place in places {
@@ -199,7 +231,7 @@ impl Java<'_> {
         let mut whole_inner = true;
         let whole = zip::each(
             bytes,
-            |name| wanted(name, &[".class", ".jsp", ".jspx", ".jar"]),
+            |name| wanted(name, &[".jar"]) || wanted(name, SOURCES),
             |name, content| {
                 if !name.ends_with(".jar") {
                     self.class(&format!("{file}!{name}"), content);
@@ -213,6 +245,7 @@ impl Java<'_> {
                 );
             },
         );
+        self.foreign_functions();
         let mut assume = |detail: &str| {
             self.walk
                 .assume(Open::OpenLibrary, file.to_owned(), detail, Effect::NotCovered);
@@ -226,6 +259,7 @@ impl Java<'_> {
     }
 
     fn class(&mut self, place: &str, bytes: &[u8]) {
+        self.note_names(place, bytes);
         if executables::mentions(bytes, LOADS) {
             // A name may be any constant of the class, preceded by its length.
             for text in executables::texts(bytes).flat_map(|text| text.split('"')) {
@@ -250,6 +284,52 @@ impl Java<'_> {
                     let words = command.split_whitespace().map(str::to_owned).collect();
                     self.walk.command(words, false, place, 1);
                 }
+            }
+        }
+    }
+
+    /// What functions a class may call by their names: an interface that stands for a library's functions need not
+    /// mention how they are called, but its neighbours do.
+    fn note_names(&mut self, place: &str, bytes: &[u8]) {
+        let is_source = place.ends_with(".rb");
+        let key = match is_source {
+            true => place,
+            false => place.rsplit_once('/').map_or(place, |(folder, _)| folder),
+        };
+        let foreign = FOREIGN.iter().any(|name| executables::mentions(bytes, name));
+        if is_source && !foreign {
+            return;
+        }
+        let package = self.packages.entry(key.to_owned()).or_default();
+        if foreign {
+            package.foreign.get_or_insert_with(|| place.to_owned());
+        }
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let texts = executables::texts(bytes).map(without_length);
+        // A name in a class is a constant of its own.
+        let words = texts.flat_map(|text| text.split(move |letter| is_source && !is_part(letter)));
+        let names =
+            words.filter(|word| (2..LONGEST_FUNCTION).contains(&word.len()) && word.chars().all(is_part));
+        for name in names {
+            if !package.names.contains(name) {
+                package.names.insert(name.to_owned());
+            }
+        }
+    }
+
+    /// Takes in the functions that packages may call by their names.
+    fn foreign_functions(&mut self) {
+        for package in std::mem::take(&mut self.packages).into_values() {
+            let Some(place) = package.foreign else { continue };
+            for name in package.names {
+                if name == BY_NUMBER {
+                    let detail = "may make system calls by numbers of its own with the C library's `syscall`: which is not looked at";
+                    self.walk
+                        .assume(Open::OpenCallNumber, place.clone(), detail, Effect::NotCovered);
+                    continue;
+                }
+                let functions = &mut self.walk.reached.functions;
+                functions.entry(name).or_insert_with(|| place.clone());
             }
         }
     }
@@ -307,12 +387,19 @@ impl Java<'_> {
     }
 }
 
+/// A constant of a class without its length, which is a printable byte before a long one.
+fn without_length(text: &str) -> &str {
+    match text.bytes().next() {
+        Some(length) if usize::from(length) + 1 == text.len() => text.get(1..).unwrap_or_default(),
+        _ => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::zip::tests::archive;
     use confine_image::MemoryFiles;
-    use std::collections::BTreeMap;
 
     /// The commands of an archive in the working folder, and what is said of it.
     fn check(bytes: Vec<u8>, expected: &[&str], said: &[&str]) {
@@ -348,6 +435,49 @@ mod tests {
         check(archive("x.jsp", page), &["ls"], &[]);
         check(archive("x.jspx", page), &["ls"], &[]);
         check(archive("y.jar", &archive("X.class", class)), &["/bin/ls"], &[]);
+    }
+
+    /// The functions that classes of a folder may call by their names.
+    fn check_functions(classes: &[(&str, &[u8])], expected: &[&str], by_number: bool) {
+        let mut files = MemoryFiles::new();
+        for (path, bytes) in classes {
+            files = files.file(&format!("/srv/{path}"), bytes.to_vec());
+        }
+        let reached = follow(&Start {
+            files: &files,
+            named: "/usr/bin/java",
+            path: "/usr/bin/java",
+            arguments: &[],
+            workdir: "/srv",
+            variables: &BTreeMap::new(),
+            input: None,
+            place: "Cmd",
+        });
+        let functions: Vec<&str> = reached.functions.keys().map(String::as_str).collect();
+        assert_eq!(functions, expected);
+        let open = reached
+            .assumptions
+            .iter()
+            .any(|one| one.kind == Open::OpenCallNumber);
+        assert_eq!(open, by_number);
+    }
+
+    #[test]
+    fn packages_that_call_functions_by_name() {
+        let names = &b"\x01\0\x07__xstat\x01\0\x05mkdir\x01\0\x06not it"[..];
+        let calls = &b"\x01\0\x0cLjnr/ffi/Out;\x01\0\x07syscall"[..];
+        check_functions(&[("a/Names.class", names)], &[], false);
+        check_functions(&[("a/Names.class", names), ("b/Calls.class", calls)], &[], true);
+        check_functions(
+            &[("a/Names.class", names), ("a/Calls.class", calls)],
+            &["__xstat", "mkdir"],
+            true,
+        );
+        check_functions(
+            &[("x.rb", b"attach_function :getpid, []"), ("y.rb", b"getppid")],
+            &["attach_function", "getpid"],
+            false,
+        );
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod executables;
 mod folders;
 mod java;
 mod node;
+mod perl;
 mod php;
 mod python;
 mod reached;
@@ -109,6 +110,15 @@ pub const LANGUAGES: &[Language] = &[
         export: Some("ruby_init"),
         follow: ruby::follow,
         everything: ruby::everything,
+    },
+    Language {
+        name: "Perl",
+        interpreters: &["perl"],
+        // What a program's own interpreter is given comes from its clients and its configuration, not from sources of the
+        // image.
+        export: None,
+        follow: perl::follow,
+        everything: perl::everything,
     },
     Language {
         name: "Erlang",

@@ -2,16 +2,17 @@
 //! every one of the folders in which modules are looked for, whatever is required.
 //!
 //! Import statements count wherever they stand, in comments and texts, too. Misses, as assumptions: sources whose names
-//! are not constants and are no part of the own package; add-ons in other folders.
+//! are not constants, add-ons in other folders.
 
 use std::collections::BTreeSet;
 
 use confine_assumption::{Effect, Kind as Open};
 
 use crate::reached::Reached;
-use crate::script::{self, Function, Grammar, Shape};
+use crate::script::{self, Candidates, Constants, Function, Grammar, Shape};
+use crate::tokens::{Token, list};
 use crate::walk::{Source, Walk};
-use crate::{Roots, Start, executables, folders};
+use crate::{HOLE, Roots, Start, executables, folders};
 
 const GRAMMAR: Grammar = Grammar {
     line_comments: &["//"],
@@ -19,6 +20,7 @@ const GRAMMAR: Grammar = Grammar {
     interpolation: "${",
     backticks_execute: false,
     more_letters: "$",
+    dot_joins: false,
 };
 
 /// What executes programs (Node's documentation of child_process), on whatever object: sources that do not name that
@@ -66,6 +68,9 @@ const ENDINGS: &[&str] = &[
     "/index.json",
     "/index.node",
 ];
+
+/// What sources are called.
+const SOURCES: &[&str] = &[".js", ".mjs", ".cjs", ".ts"];
 
 /// Options that take the next word as their value.
 const VALUED: &[&str] = &[
@@ -249,10 +254,15 @@ impl<'a> Node<'a> {
     }
 
     fn finish(mut self) -> Reached {
+        let mut candidates = Candidates::default();
         // Bounded: the walk is.
         while let Some(source) = self.walk.next() {
-            self.source(&source);
+            self.source(&source, &mut candidates);
         }
+        candidates.take_in(&mut self.walk);
+        let what = "what these are and execute is not known";
+        self.walk
+            .tell_open_sources(self.start.path, what, Effect::NotCovered);
         let sources = self.walk.reached.sources.iter();
         let own = sources.map(|source| folders::parent(source));
         let mut below: BTreeSet<&str> = own.chain([self.start.workdir]).collect();
@@ -275,7 +285,7 @@ impl<'a> Node<'a> {
         self.walk.reached
     }
 
-    fn source(&mut self, source: &Source) {
+    fn source(&mut self, source: &Source, candidates: &mut Candidates) {
         let folder = folders::parent(&source.path).to_owned();
         for name in imports(&source.text) {
             self.resolve(&name, &folder);
@@ -295,8 +305,39 @@ impl<'a> Node<'a> {
         for name in sources {
             self.walk.add_file(&folders::absolute(&name, &folder));
         }
+        let path = self.start.variables.get("PATH").map(String::as_str);
+        candidates.collect(&mut self.walk, source, &tokens, &GRAMMAR, path, SOURCES);
+        let constants = Constants::of(&GRAMMAR, &source.path, &tokens);
+        self.open_imports(source, &tokens, &constants);
         if executables::mentions(&source.text, b"child_process") {
-            script::executions(&mut self.walk, source, &tokens, FUNCTIONS, self.start.named);
+            script::executions(
+                &mut self.walk,
+                source,
+                &tokens,
+                FUNCTIONS,
+                &constants,
+                self.start.named,
+            );
+        }
+    }
+
+    /// `require(x)` and `import(x)` of what is not a constant.
+    fn open_imports(&mut self, source: &Source, tokens: &[Token], constants: &Constants<'_>) {
+        for (index, token) in tokens.iter().enumerate() {
+            let imports = token.is_word("require") || token.is_word("import");
+            let before = index.checked_sub(1).and_then(|before| tokens.get(before));
+            let is_other = before.is_some_and(|before| before.is('.') || before.is_word("function"));
+            if !imports || is_other || !tokens.get(index + 1).is_some_and(|next| next.is('(')) {
+                continue;
+            }
+            let (arguments, end) = list(tokens, index + 1);
+            // The body of a method of that name follows.
+            let defines = tokens.get(end + 1).is_some_and(|after| after.is('{'));
+            let name = arguments.first().filter(|_| !defines);
+            let mut texts = name.map(|name| constants.texts(name)).into_iter().flatten();
+            if texts.any(|text| text.contains(HOLE)) {
+                self.walk.open_source(&source.path, token.line);
+            }
         }
     }
 }

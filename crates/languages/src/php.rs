@@ -1,18 +1,19 @@
 //! PHP: what the scripts that a server or a command line comes to execute. Compiled extensions are named by
 //! configuration, which the linking room reads, and not by scripts.
 //!
-//! Which scripts of a document root clients ask for is not known: every one counts. Misses, as assumptions: roots that
-//! are configured in other words, scripts that are included by names that are not constants and lie elsewhere.
+//! Which scripts of a document root clients ask for is not known: every one counts. Where a script is included by a name
+//! that is not a constant, as autoloaders do, every script counts that lies below the folder of one that is known. Misses,
+//! as assumptions: roots that are configured in other words, scripts that are included so and lie elsewhere.
 
 use std::collections::BTreeSet;
 
 use confine_assumption::{Effect, Kind as Open};
 
 use crate::reached::Reached;
-use crate::script::{self, Function, Grammar, Shape};
-use crate::tokens::Token;
-use crate::walk::Walk;
-use crate::{Start, folders};
+use crate::script::{self, Candidates, Constants, Function, Grammar, Shape};
+use crate::tokens::{Token, list};
+use crate::walk::{Source, Walk};
+use crate::{HOLE, Start, folders};
 
 const GRAMMAR: Grammar = Grammar {
     line_comments: &["//", "#"],
@@ -20,6 +21,7 @@ const GRAMMAR: Grammar = Grammar {
     interpolation: "$",
     backticks_execute: true,
     more_letters: "$",
+    dot_joins: true,
 };
 
 /// What executes programs (PHP's manual, "Program execution" and pcntl).
@@ -60,6 +62,15 @@ const ROOT_WORDS: &[&str] = &[
 
 /// Where distributions and images put what is served.
 const ROOTS: &[&str] = &["/var/www", "/usr/share/nginx/html", "/usr/local/apache2/htdocs"];
+
+/// What scripts are called.
+const ENDINGS: &[&str] = &[".php", ".phtml", ".inc"];
+
+/// Statements that include a script.
+const INCLUDES: &[&str] = &["include", "include_once", "require", "require_once"];
+
+/// Where scripts are looked for that are included by a relative name (PHP's manual, `include_path`; Debian's folder).
+const INCLUDE_PATH: &[&str] = &["/usr/share/php", "/usr/local/lib/php"];
 
 /// Options that take the next word as their value.
 const VALUED: &[&str] = &["-c", "-d", "-z", "-t", "-y", "-p", "-g"];
@@ -164,11 +175,7 @@ impl<'a> Php<'a> {
         }
         let mut served: Vec<String> = Vec::new();
         for root in &roots {
-            let scripts = self.walk.below(root, |name| {
-                [".php", ".phtml", ".inc"]
-                    .iter()
-                    .any(|ending| name.ends_with(ending))
-            });
+            let scripts = self.walk.below(root, is_script);
             if !scripts.is_empty() {
                 served.push(root.clone());
             }
@@ -191,33 +198,137 @@ impl<'a> Php<'a> {
     }
 
     fn finish(mut self) -> Reached {
-        // Bounded: the walk is.
-        while let Some(source) = self.walk.next() {
-            let tokens = script::tokens(&GRAMMAR, &source.text);
-            let folder = folders::parent(&source.path).to_owned();
-            for name in tokens
-                .iter()
-                .filter_map(Token::text)
-                .filter(|text| text.ends_with(".php"))
-            {
-                // `__DIR__ . '/x.php'` and names that are relative to the script.
-                for path in [
-                    folders::absolute(name, &folder),
-                    format!("{folder}/{}", name.trim_start_matches('/')),
-                ] {
-                    self.walk.add_file(&path);
-                }
+        let mut candidates = Candidates::default();
+        let mut taken: BTreeSet<String> = BTreeSet::new();
+        // Bounded: the walk is, and each turn takes in a folder.
+        loop {
+            while let Some(source) = self.walk.next() {
+                self.source(&source, &mut candidates);
             }
-            script::executions(&mut self.walk, &source, &tokens, FUNCTIONS, self.start.named);
-            let mails = tokens.windows(2).find(|pair| match pair {
-                [name, open] => name.is_word("mail") && open.is('('),
-                _ => false,
-            });
-            if let Some([name, ..]) = mails {
-                self.walk
-                    .command(vec![SENDMAIL.to_owned()], true, &source.path, name.line);
+            if !self.walk.names_openly() {
+                break;
+            }
+            let parents = self.walk.reached.sources.iter();
+            let parents: BTreeSet<String> =
+                parents.map(|source| folders::parent(source).to_owned()).collect();
+            let is_below = |folder: &str, above: &BTreeSet<String>| {
+                folders::above(&format!("{folder}/x"), |folder| above.contains(folder)).is_some()
+            };
+            let new: Vec<String> = parents
+                .into_iter()
+                .filter(|folder| folder.len() > 1 && !is_below(folder, &taken))
+                .collect();
+            if new.is_empty() {
+                break;
+            }
+            for folder in new {
+                if is_below(&folder, &taken) {
+                    continue;
+                }
+                let scripts = self.walk.below(&folder, is_script);
+                scripts.into_iter().for_each(|script| self.walk.add(script));
+                taken.insert(folder);
             }
         }
+        let place = self.start.path;
+        let what = "every script below the folder of one that is known is taken in";
+        self.walk
+            .tell_open_sources(place, what, Effect::WidenedToCandidates);
+        candidates.take_in(&mut self.walk);
         self.walk.reached
     }
+
+    fn source(&mut self, source: &Source, candidates: &mut Candidates) {
+        let tokens = script::tokens(&GRAMMAR, &source.text);
+        let constants = Constants::of(&GRAMMAR, &source.path, &tokens);
+        let folder = folders::parent(&source.path).to_owned();
+        for name in tokens
+            .iter()
+            .filter_map(Token::text)
+            .filter(|text| text.ends_with(".php"))
+        {
+            // `__DIR__ . '/x.php'` and names that are relative to the script.
+            for path in [
+                folders::absolute(name, &folder),
+                format!("{folder}/{}", name.trim_start_matches('/')),
+            ] {
+                self.walk.add_file(&path);
+            }
+        }
+        self.includes(source, &tokens, &constants);
+        script::executions(
+            &mut self.walk,
+            source,
+            &tokens,
+            FUNCTIONS,
+            &constants,
+            self.start.named,
+        );
+        let path = self.start.variables.get("PATH").map(String::as_str);
+        candidates.collect(&mut self.walk, source, &tokens, &GRAMMAR, path, ENDINGS);
+        let mails = tokens.windows(2).find(|pair| match pair {
+            [name, open] => name.is_word("mail") && open.is('('),
+            _ => false,
+        });
+        if let Some([name, ..]) = mails {
+            self.walk
+                .command(vec![SENDMAIL.to_owned()], true, &source.path, name.line);
+        }
+    }
+
+    /// The scripts that a source includes.
+    fn includes(&mut self, source: &Source, tokens: &[Token], constants: &Constants<'_>) {
+        let folder = folders::parent(&source.path);
+        for (index, token) in tokens.iter().enumerate() {
+            let is_statement = token.word().is_some_and(|word| INCLUDES.contains(&word));
+            let before = index.checked_sub(1).and_then(|before| tokens.get(before));
+            let is_other = before.is_some_and(|before| {
+                before.is('>') || before.is(':') || before.is_word("function") || before.is_word("const")
+            });
+            let next = tokens.get(index + 1);
+            let calls = tokens
+                .get(index + 2)
+                .is_some_and(|after| after.is('(') || after.is(':'));
+            let names = next.is_some_and(|next| {
+                let may_be = |word: &str| calls || is_expression(word);
+                next.text().is_some() || next.is('(') || next.word().is_some_and(may_be)
+            });
+            if !is_statement || is_other || !names {
+                continue;
+            }
+            let (parts, end) = list(tokens, index + 1);
+            let ends = tokens
+                .get(end + 1)
+                .is_none_or(|after| after.is(';') || after.is(')'));
+            let texts = match parts.first() {
+                // In brackets as a whole.
+                Some(inner) if next.is_some_and(|next| next.is('(')) && ends => constants.texts(inner),
+                _ => constants.texts(&script::statement(tokens, index + 1)),
+            };
+            for text in texts {
+                if text.contains(HOLE) {
+                    self.walk.open_source(&source.path, token.line);
+                } else {
+                    let mut places = vec![folders::absolute(&text, folder)];
+                    let elsewhere = INCLUDE_PATH.iter().copied().chain([self.start.workdir]);
+                    places.extend(elsewhere.map(|place| folders::absolute(&text, place)));
+                    places.iter().for_each(|place| {
+                        self.walk.add_file(place);
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn is_script(name: &str) -> bool {
+    ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Whether an expression may begin with a word that nothing is called on: a variable or a constant, and not prose.
+fn is_expression(word: &str) -> bool {
+    word.starts_with(['$', '_'])
+        || word
+            .chars()
+            .all(|letter| letter.is_ascii_uppercase() || letter == '_')
 }

@@ -7,7 +7,7 @@ use confine_assumption::{Effect, Kind as Open};
 use confine_image::Files;
 
 use crate::reached::Reached;
-use crate::script::{self, Function, Grammar, Shape};
+use crate::script::{self, Candidates, Constants, Function, Grammar, Shape};
 use crate::tokens::{Kind, Token};
 use crate::walk::{Source, Walk};
 use crate::{HOLE, Roots, Start, folders};
@@ -18,6 +18,7 @@ const GRAMMAR: Grammar = Grammar {
     interpolation: "#{",
     backticks_execute: true,
     more_letters: "?!",
+    dot_joins: false,
 };
 
 /// What executes programs (Ruby's documentation of Kernel, Process, IO and Open3).
@@ -59,6 +60,9 @@ const FOLDERS: &[&str] = &[
 /// How many folders of libraries are looked at, and how deep.
 const MOST_FOLDERS: usize = 4096;
 const DEEPEST: usize = 16;
+
+/// What sources are called.
+const SOURCES: &[&str] = &[".rb", ".ru"];
 
 /// Options that take the next word as their value.
 const VALUED: &[&str] = &["-C", "-E", "-F", "-I", "-K", "-T", "-W", "-x", "--encoding"];
@@ -198,13 +202,28 @@ impl<'a> Ruby<'a> {
     }
 
     fn finish(mut self) -> Reached {
+        let mut candidates = Candidates::default();
+        let path = self.start.variables.get("PATH").map(String::as_str);
         // Bounded: the walk is.
         while let Some(source) = self.walk.next() {
             let tokens = script::tokens(&GRAMMAR, &source.text);
+            let constants = Constants::of(&GRAMMAR, &source.path, &tokens);
             self.imports(&source, &tokens);
             self.calls(&source, &tokens);
-            script::executions(&mut self.walk, &source, &tokens, FUNCTIONS, self.start.named);
+            script::executions(
+                &mut self.walk,
+                &source,
+                &tokens,
+                FUNCTIONS,
+                &constants,
+                self.start.named,
+            );
+            candidates.collect(&mut self.walk, &source, &tokens, &GRAMMAR, path, SOURCES);
         }
+        candidates.take_in(&mut self.walk);
+        let what = "what these are and execute is not known";
+        self.walk
+            .tell_open_sources(self.start.path, what, Effect::NotCovered);
         if self.walk.open {
             self.may_call_by_number();
         }
@@ -239,14 +258,21 @@ impl<'a> Ruby<'a> {
                 "require" | "load" | "autoload" => false,
                 _ => continue,
             };
+            let before = index.checked_sub(1).and_then(|before| tokens.get(before));
+            let is_other =
+                before.is_some_and(|before| before.is('.') || before.is(':') || before.is_word("def"));
+            let next = tokens.get(index + 1);
+            let names =
+                next.is_some_and(|next| next.word().is_some() || next.text().is_some() || next.is('('));
             let arguments = tokens.get(index + 1..).unwrap_or_default().iter().take(6);
             let name = arguments
                 .take_while(|token| !matches!(token.kind, Kind::Break | Kind::Mark(';')))
                 .find_map(Token::text);
             match name {
-                Some(name) if name.contains(HOLE) => {}
+                Some(name) if name.contains(HOLE) => self.walk.open_source(&source.path, token.line),
                 Some(name) if relative => self.in_folder(&folder, name),
                 Some(name) => self.require(name),
+                None if names && !is_other => self.walk.open_source(&source.path, token.line),
                 None => {}
             }
         }

@@ -2,11 +2,15 @@
 //!
 //! Misses: functions that are fetched by a text.
 
+mod candidates;
+mod constants;
 mod scanner;
 
+pub use candidates::Candidates;
+pub use constants::{Constants, statement};
 pub use scanner::{Grammar, tokens};
 
-use crate::tokens::{Kind, Token, Values, list, whole_list};
+use crate::tokens::{Kind, Token, list};
 use crate::walk::{Source, Walk};
 use crate::{HOLE, MORE};
 
@@ -40,6 +44,7 @@ pub fn executions(
     source: &Source,
     tokens: &[Token],
     functions: &[Function],
+    constants: &Constants<'_>,
     interpreter: &str,
 ) {
     for (index, token) in tokens.iter().enumerate() {
@@ -48,7 +53,7 @@ pub fn executions(
             continue;
         }
         let Some(word) = token.word() else { continue };
-        let Some(function) = function(tokens, index, word, functions) else {
+        let Some(function) = function(tokens, index, word, functions, constants.dot_joins()) else {
             continue;
         };
         let arguments = match tokens.get(index + 1) {
@@ -65,7 +70,11 @@ pub fn executions(
                 continue;
             }
         };
-        for (words, shell) in commands(function.shape, &arguments, interpreter) {
+        let expressions = Expressions {
+            constants,
+            interpreter,
+        };
+        for (words, shell) in expressions.commands(function.shape, &arguments) {
             walk.command(words, shell, &source.path, token.line);
         }
     }
@@ -76,9 +85,19 @@ fn function<'f>(
     index: usize,
     word: &str,
     functions: &'f [Function],
+    dot_joins: bool,
 ) -> Option<&'f Function> {
     let before = |back: usize| index.checked_sub(back).and_then(|at| tokens.get(at));
-    let is_member = before(1).is_some_and(|mark| mark.is('.') || mark.is('>') || mark.is(':'));
+    let is_behind = |mark: char, other: char| {
+        before(1).is_some_and(|before| before.is(mark)) && before(2).is_some_and(|before| before.is(other))
+    };
+    // A value of a table (`=>`, `:`) and the last part of a text that is joined are none.
+    let is_member = before(1).is_some_and(|mark| mark.is('.') && !dot_joins)
+        || is_behind('>', '-')
+        || is_behind('>', '?')
+        || is_behind(':', ':')
+        || is_behind('.', '?')
+        || is_behind('.', '&');
     let defines =
         before(1).is_some_and(|word| word.is_word("def") || word.is_word("function") || word.is_word("sub"));
     let of = || {
@@ -116,7 +135,8 @@ fn is_bound(tokens: &[Token], index: usize) -> bool {
     false
 }
 
-fn without_brackets(tokens: &[Token], from: usize) -> Vec<Vec<&Token>> {
+/// The arguments of a call that are not in brackets.
+pub fn without_brackets(tokens: &[Token], from: usize) -> Vec<Vec<&Token>> {
     let mut parts = vec![Vec::new()];
     let mut depth = 0_usize;
     for token in tokens.get(from..).unwrap_or_default().iter().take(MOST_TOKENS) {
@@ -147,75 +167,118 @@ fn without_brackets(tokens: &[Token], from: usize) -> Vec<Vec<&Token>> {
     parts
 }
 
-fn commands(shape: Shape, arguments: &[Vec<&Token>], interpreter: &str) -> Vec<(Vec<String>, bool)> {
-    let arguments: Vec<&Vec<&Token>> = match shape {
-        Shape::ShellOrWords => arguments
-            .iter()
-            .skip_while(|argument| argument.first().is_some_and(|first| first.is('{')))
-            .collect(),
-        _ => arguments.iter().collect(),
+/// What arguments that are words, or one text for a shell, execute.
+pub fn words_or_shell(
+    constants: &Constants<'_>,
+    arguments: &[Vec<&Token>],
+    interpreter: &str,
+) -> Vec<(Vec<String>, bool)> {
+    let expressions = Expressions {
+        constants,
+        interpreter,
     };
-    let Some(first) = arguments.first() else {
-        return vec![(Vec::new(), false)];
-    };
-    let one = |argument: &[&Token]| text(argument, interpreter);
-    let words = |list: &[Vec<&Token>]| -> Vec<String> { list.iter().map(|part| one(part)).collect() };
-    let found = match shape {
-        Shape::Shell => (vec![one(first)], true),
-        Shape::ListOrShell => match whole_list(first) {
-            Some(list) => (words(&list), false),
-            None => (vec![one(first)], true),
-        },
-        Shape::ProgramAndList => {
-            let mut command = vec![one(first)];
-            match arguments.get(1).and_then(|second| whole_list(second)) {
-                Some(list) => command.extend(words(&list)),
-                None => command.push(MORE.to_owned()),
-            }
-            (command, false)
-        }
-        Shape::ShellOrWords => {
-            // Options follow the words as names with values.
-            let plain = arguments.iter().take_while(|argument| {
-                !argument
-                    .iter()
-                    .skip(1)
-                    .any(|token| token.is(':') || token.is('>'))
-            });
-            let command: Vec<String> = plain.map(|argument| one(argument)).collect();
-            let shell = command.len() < 2;
-            (
-                if command.is_empty() {
-                    vec![HOLE.to_string()]
-                } else {
-                    command
-                },
-                shell,
-            )
-        }
-    };
-    vec![found]
+    expressions.commands(Shape::ShellOrWords, arguments)
 }
 
-/// What an expression comes to, unknown parts as holes.
-fn text(expression: &[&Token], interpreter: &str) -> String {
-    let own = expression
-        .iter()
-        .any(|token| token.is_word("execPath") || token.is_word("PHP_BINARY"));
-    if own {
-        return interpreter.to_owned();
+/// What the arguments of calls come to.
+struct Expressions<'c> {
+    constants: &'c Constants<'c>,
+    /// What a source names that starts its own interpreter.
+    interpreter: &'c str,
+}
+
+impl Expressions<'_> {
+    fn commands(&self, shape: Shape, arguments: &[Vec<&Token>]) -> Vec<(Vec<String>, bool)> {
+        let arguments: Vec<&[&Token]> = match shape {
+            Shape::ShellOrWords => arguments
+                .iter()
+                .skip_while(|argument| argument.first().is_some_and(|first| first.is('{')))
+                .map(Vec::as_slice)
+                .collect(),
+            _ => arguments.iter().map(Vec::as_slice).collect(),
+        };
+        let Some(first) = arguments.first() else {
+            return vec![(Vec::new(), false)];
+        };
+        let texts = || self.texts(first).into_iter();
+        match shape {
+            Shape::Shell => texts().map(|text| (vec![text], true)).collect(),
+            Shape::ListOrShell => {
+                let lists = self.lists(first);
+                // A name may be given lists and texts.
+                let is_list = lists.len() == 1 && first.len() > 1;
+                let texts = texts().filter(|_| !is_list).map(|text| (vec![text], true));
+                lists.into_iter().map(|list| (list, false)).chain(texts).collect()
+            }
+            Shape::ProgramAndList => {
+                let lists = arguments.get(1).map(|second| self.lists(second));
+                let rest = match lists.as_deref() {
+                    Some([one]) => one.clone(),
+                    _ => vec![MORE.to_owned()],
+                };
+                let command = |name: String| std::iter::once(name).chain(rest.iter().cloned()).collect();
+                texts().map(|name| (command(name), false)).collect()
+            }
+            Shape::ShellOrWords => {
+                // Options follow the words as names with values.
+                let plain = arguments.iter().take_while(|argument| {
+                    !argument
+                        .iter()
+                        .skip(1)
+                        .any(|token| token.is(':') || token.is('>'))
+                });
+                let plain: Vec<&&[&Token]> = plain.collect();
+                let shell = plain.len() < 2;
+                let rest: Vec<String> = plain.iter().skip(1).map(|argument| self.one(argument)).collect();
+                let command = |name: String| std::iter::once(name).chain(rest.iter().cloned()).collect();
+                let lists = self.lists(first).into_iter();
+                let lists = lists.map(|list| (list.into_iter().chain(rest.iter().cloned()).collect(), false));
+                match plain.is_empty() {
+                    true => vec![(vec![HOLE.to_string()], true)],
+                    false => lists.chain(texts().map(|name| (command(name), shell))).collect(),
+                }
+            }
+        }
     }
-    // A list whose elements are taken one by one.
-    if expression
-        .first()
-        .is_some_and(|first| first.is('*') || first.is('.') || first.is('@'))
-    {
-        return MORE.to_owned();
+
+    /// What an expression comes to if that is no list whose elements are taken one by one, and not the interpreter.
+    fn special(&self, expression: &[&Token]) -> Option<String> {
+        let own = expression
+            .iter()
+            .any(|token| token.is_word("execPath") || token.is_word("PHP_BINARY"));
+        if own {
+            return Some(self.interpreter.to_owned());
+        }
+        let spread = expression.first().is_some_and(|first| {
+            let is_list = first.word().is_some_and(|word| word.starts_with('@'));
+            is_list || first.is('*') || first.is('.') || first.is('@')
+        });
+        spread.then(|| MORE.to_owned())
     }
-    let mut texts = Values::default().evaluate(expression);
-    match texts.len() {
-        1 => texts.remove(0),
-        _ => HOLE.to_string(),
+
+    /// The texts that an expression may come to, unknown parts as holes.
+    fn texts(&self, expression: &[&Token]) -> Vec<String> {
+        match self.special(expression) {
+            Some(text) => vec![text],
+            None => self.constants.texts(expression),
+        }
+    }
+
+    fn one(&self, expression: &[&Token]) -> String {
+        self.special(expression)
+            .unwrap_or_else(|| self.constants.one(expression))
+    }
+
+    /// The words of the lists that an expression may be; more may follow where a name is given them.
+    fn lists(&self, expression: &[&Token]) -> Vec<Vec<String>> {
+        let lists = self.constants.lists(expression).into_iter();
+        lists
+            .map(|(list, whole)| {
+                let words = list.iter().map(|part| self.one(part));
+                let more = (!whole).then(|| MORE.to_owned());
+                words.chain(more).collect()
+            })
+            .collect()
     }
 }
 
@@ -229,6 +292,7 @@ mod tests {
         interpolation: "#{",
         backticks_execute: true,
         more_letters: "$",
+        dot_joins: false,
     };
 
     const FUNCTIONS: &[Function] = &[
@@ -251,13 +315,9 @@ mod tests {
             path: "/x".to_owned(),
             text: Vec::new(),
         };
-        executions(
-            &mut walk,
-            &source,
-            &tokens(&GRAMMAR, text.as_bytes()),
-            FUNCTIONS,
-            "/bin/self",
-        );
+        let tokens = tokens(&GRAMMAR, text.as_bytes());
+        let constants = Constants::of(&GRAMMAR, &source.path, &tokens);
+        executions(&mut walk, &source, &tokens, FUNCTIONS, &constants, "/bin/self");
         let open = walk.reached.assumptions.len();
         let mut found: Vec<String> = walk
             .reached
@@ -288,6 +348,13 @@ mod tests {
         check("const { spawn } = child", &[]);
         check("run = spawn;", &["?"]);
         check("spawn(x)", &["?"]);
+    }
+
+    #[test]
+    fn names_that_are_given_commands() {
+        check("x = 'a b'\nsystem(x)", &["$ a b", "?"]);
+        check("TOOL = 'a'\nspawn(TOOL, ['b'])", &["a b"]);
+        check("words = ['b', c]\nspawn('a', words)", &["a b _ …"]);
     }
 
     #[test]

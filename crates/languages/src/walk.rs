@@ -14,6 +14,9 @@ const MOST_SOURCES: usize = 50_000;
 /// What a source may measure to be read, in bytes.
 const LARGEST_SOURCE: u64 = 8 << 20;
 
+/// How many places of one kind are named in an assumption.
+const MOST_TOLD: usize = 5;
+
 /// A source that was read.
 pub struct Source {
     /// Its canonical path, or what people call a text that is in no file.
@@ -30,6 +33,10 @@ pub struct Walk<'a> {
     seen: BTreeSet<String>,
     /// Whether something is loaded by a name that is not known.
     pub open: bool,
+    /// Whether something is executed by a name that is not known.
+    pub executes_openly: bool,
+    /// Where sources are named by values: source and line.
+    open_sources: BTreeSet<(String, usize)>,
     /// What files were found to be, so that each name is looked up once.
     known: BTreeMap<String, Option<String>>,
 }
@@ -44,6 +51,8 @@ impl<'a> Walk<'a> {
             texts: VecDeque::new(),
             seen: BTreeSet::new(),
             open: false,
+            executes_openly: false,
+            open_sources: BTreeSet::new(),
             known: BTreeMap::new(),
         }
     }
@@ -152,7 +161,7 @@ impl<'a> Walk<'a> {
             true => name
                 .split_whitespace()
                 .next()
-                .is_none_or(|word| word.contains(crate::HOLE)),
+                .is_none_or(|word| word.contains(crate::HOLE) || word == crate::MORE),
             false => name.is_empty() || name.contains(crate::HOLE) || name == crate::MORE,
         };
         if words.first().is_none_or(is_open) {
@@ -169,6 +178,7 @@ impl<'a> Walk<'a> {
 
     /// Something that a source executes by a name that is not known.
     pub fn open_command(&mut self, source: &str, line: usize) {
+        self.executes_openly = true;
         let detail = "executes a command that is not a constant";
         self.assume(
             Kind::OpenCommand,
@@ -176,6 +186,36 @@ impl<'a> Walk<'a> {
             detail,
             Effect::NotCovered,
         );
+    }
+
+    /// A place where a source is named by a value.
+    pub fn open_source(&mut self, source: &str, line: usize) {
+        if self.open_sources.len() < MOST_SOURCES {
+            self.open_sources.insert((source.to_owned(), line));
+        }
+    }
+
+    /// Whether some source is named by a value.
+    pub fn names_openly(&self) -> bool {
+        !self.open_sources.is_empty()
+    }
+
+    /// Says once for all places, at the interpreter, that sources are named by values, and what comes of it.
+    pub fn tell_open_sources(&mut self, place: &str, what: &str, effect: Effect) {
+        let told: Vec<String> = self
+            .open_sources
+            .iter()
+            .take(MOST_TOLD)
+            .map(|(source, line)| format!("{source}:{line}"))
+            .collect();
+        let more = match self.open_sources.len() - told.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        if !told.is_empty() {
+            let detail = format!("names sources by values at {}{more}: {what}", told.join(", "));
+            self.assume(Kind::OpenCommand, place.to_owned(), detail, effect);
+        }
     }
 
     pub fn assume(&mut self, kind: Kind, place: String, detail: impl Into<String>, effect: Effect) {

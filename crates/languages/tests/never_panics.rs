@@ -14,6 +14,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("JavaScript", "/srv/x.js"),
     ("Java", "/srv/x.jar"),
     ("Ruby", "/srv/x.rb"),
+    ("Perl", "/srv/x.pl"),
     ("Erlang", "/srv/x.beam"),
 ];
 
@@ -85,6 +86,15 @@ const PIECES: &[&str] = &[
     "execFile(",
     "system ",
     "shell_exec(",
+    "qx{",
+    "}",
+    "@a",
+    "use ",
+    "open(F, ",
+    "\n=pod\n",
+    ".=",
+    "define('A', ",
+    "include ",
     "__import__(",
     "sys.path.insert(0, ",
     "x.py",

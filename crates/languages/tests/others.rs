@@ -134,6 +134,200 @@ fn php_takes_what_is_served() {
     );
 }
 
+/// MediaWiki's way: the command is put together where its script lies, and executed by another source that is given it.
+#[test]
+fn php_takes_constants_that_are_commands_where_one_is_executed_that_is_none() {
+    let open = "<?php proc_open($command, $pipes, $other);";
+    let files = |execute: &str| {
+        MemoryFiles::new()
+            .program("/usr/bin/convert", "\x7fELF")
+            .program("/bin/bash", "\x7fELF")
+            .file(
+                "/var/www/wrapper.php",
+                "<?php $c = '/bin/bash ' . Box::escape(__DIR__ . '/limit.sh') . ' ' . $x; $command->set($c);",
+            )
+            .file("/var/www/limit.sh", "#!/bin/bash\ntimeout 1 \"$1\"\n")
+            .file(
+                "/var/www/settings.php",
+                "<?php return ['tool' => '/usr/bin/convert'];",
+            )
+            .file("/var/www/run.php", execute.to_owned())
+    };
+    let commands = [
+        "/bin/bash \u{FDD0}",
+        "/bin/bash /var/www/limit.sh \u{FDD2}",
+        "/usr/bin/convert \u{FDD2}",
+    ];
+    check(&files(open), "/usr/sbin/php-fpm", &[], &[], &commands);
+    check(
+        &files("<?php exec('id');"),
+        "/usr/sbin/php-fpm",
+        &[],
+        &[],
+        &["id"],
+    );
+}
+
+/// The front script of an application lies below the document root, its classes beside it.
+#[test]
+fn php_takes_scripts_beside_those_that_are_known_where_names_are_no_constants() {
+    let files = MemoryFiles::new()
+        .file("/etc/nginx/site", "root /data/shop/public;\n")
+        .file(
+            "/data/shop/public/index.php",
+            "<?php require dirname(__DIR__) . '/autoload.php'; new Gear();",
+        )
+        .file(
+            "/data/shop/autoload.php",
+            "<?php spl_autoload_register(function ($class) { include __DIR__ . \"/classes/$class.php\"; });",
+        )
+        .file("/data/shop/classes/Gear.php", "<?php exec('gear');")
+        .file("/data/other/Bolt.php", "<?php exec('bolt');");
+    let reached = follow(&files, "/usr/sbin/php-fpm", &[]);
+    let commands: Vec<String> = reached
+        .commands
+        .iter()
+        .map(|command| command.words.join(" "))
+        .collect();
+    assert_eq!(commands, ["gear"]);
+    check_open_sources(&reached, &["/data/shop/autoload.php:1"]);
+}
+
+/// An operator before a function does not make it a method.
+#[test]
+fn php_calls_behind_operators_are_calls() {
+    let files = MemoryFiles::new().file(
+        "/srv/x.php",
+        "<?php echo 'a' . shell_exec('one'); $b = ['c' => shell_exec('two')]; $d = $e ? 1 : exec('three'); $f->exec('no');",
+    );
+    check(&files, "/usr/bin/php", &["x.php"], &[], &["one", "two", "three"]);
+}
+
+#[test]
+fn perl_follows_modules_and_what_they_execute() {
+    let files = MemoryFiles::new()
+        .file(
+            "/srv/bin/tool",
+            "#!/usr/bin/perl -w\nuse strict;\nuse Shop::Store qw(sell);\nuse parent 'Shop::Base';\nrequire \"old.pl\";\n\
+             my $list = `ls @paths`;\nmy $user = qx{id -un};\n\n=head1 NAME\n\nsystem(\"never\");\n\n=cut\n\n\
+             system('tar', '-x', $file);\nmy @command = ('gzip', '-d');\nsystem(@command);\n",
+        )
+        .file(
+            "/usr/share/perl5/Shop/Store.pm",
+            "package Shop::Store;\nopen(my $in, '-|', 'sort', '-u', $x) or die;\nopen(F, \"wc -l $x |\");\n\
+             open(G, '<', $x);\nmy $pid = open3($a, $b, $c, 'bc', '-q');\n1;",
+        )
+        .file("/srv/lib/Shop/Base.pm", "exec { $p } 'true' or die;")
+        .file("/srv/bin/old.pl", "CORE::system 'old'; $x->system('no');");
+    check(
+        &files,
+        "/usr/bin/perl",
+        &["-w", "/srv/bin/tool"],
+        &[],
+        &[
+            "ls \u{FDD0}",
+            "id -un",
+            "tar -x \u{FDD0}",
+            "gzip -d \u{FDD2}",
+            "sort -u \u{FDD0}",
+            "wc -l \u{FDD0}",
+            "bc -q",
+            "old",
+        ],
+    );
+}
+
+#[test]
+fn perl_is_given_its_text_by_options() {
+    let files = MemoryFiles::new().file("/usr/share/perl5/Tool.pm", "system('tool');");
+    for (arguments, expected) in [
+        (&["-e", "system('a')"][..], &["a"][..]),
+        (&["-lne", "system('a')"], &["a"]),
+        (&["-pi.bak", "-e", "`a`"], &["a"]),
+        (&["-MTool=x", "-e", "1"], &["tool"]),
+    ] {
+        check(&files, "/usr/bin/perl5.36.0", arguments, &[], expected);
+    }
+}
+
+#[test]
+fn perl_says_whether_it_calls_by_number() {
+    let calls = |arguments: &[&str]| {
+        follow(&MemoryFiles::new(), "/usr/bin/perl", arguments)
+            .calls_by_number
+            .is_some()
+    };
+    assert!(calls(&["-e", "syscall(39)"]));
+    assert!(!calls(&["-e", "print 'syscall'"]));
+    assert!(calls(&["missing.pl"]));
+}
+
+/// The one assumption that tells where sources are named by values.
+fn check_open_sources(reached: &Reached, expected: &[&str]) {
+    let told = reached.assumptions.iter().filter(|assumption| {
+        let told = assumption.detail.strip_prefix("names sources by values at ");
+        told.is_some_and(|told| told.starts_with(&format!("{}: ", expected.join(", "))))
+    });
+    let about = reached
+        .assumptions
+        .iter()
+        .filter(|assumption| assumption.detail.starts_with("names sources"));
+    let count = usize::from(!expected.is_empty());
+    assert_eq!((told.count(), about.count()), (count, count), "{reached:#?}");
+}
+
+#[test]
+fn sources_that_are_named_by_values_are_told_once() {
+    let check = |path: &str, name: &str, text: &str, expected: &[&str]| {
+        let file = format!("/srv/{name}");
+        let files = MemoryFiles::new().file(&file, text.to_owned());
+        check_open_sources(&follow(&files, path, &[name]), expected);
+    };
+    let node = "/usr/bin/node";
+    check(
+        node,
+        "x.js",
+        "require(x);\nimport(`a${b}`);",
+        &["/srv/x.js:1", "/srv/x.js:2"],
+    );
+    check(
+        node,
+        "x.js",
+        "require('x'); import('y'); class A { require(x) {} }",
+        &[],
+    );
+    let ruby = "/usr/bin/ruby";
+    check(
+        ruby,
+        "x.rb",
+        "require x\nrequire \"a#{b}\"",
+        &["/srv/x.rb:1", "/srv/x.rb:2"],
+    );
+    check(ruby, "x.rb", "require 'x'\nparams.require(:x)\nload: 1", &[]);
+    let perl = "/usr/bin/perl";
+    check(
+        perl,
+        "x.pl",
+        "require $x;\neval \"use $y\";",
+        &["/srv/x.pl:1", "/srv/x.pl:2"],
+    );
+    check(perl, "x.pl", "require X; eval { 1 }; do { 2 };", &[]);
+    let php = "/usr/bin/php";
+    check(php, "x.php", "<?php\nrequire $x;", &["/srv/x.php:2"]);
+    check(
+        php,
+        "x.php",
+        "<?php require('x.php'); include_once __DIR__ . '/y.inc';",
+        &[],
+    );
+    check(
+        php,
+        "x.php",
+        "Files that you include are read.\n$x->include($y);",
+        &[],
+    );
+}
+
 #[test]
 fn java_takes_the_machine_and_constants_that_are_executables() {
     let files = MemoryFiles::new()

@@ -27,12 +27,14 @@ pub struct Row {
     guarded: &'static [&'static str],
     /// The only functions that set it, or do what it asks for without looking at it.
     setters: &'static [&'static str],
+    /// Whether they set it only by these bits of their second argument; by any call, without.
+    bits: Option<u64>,
 }
 
 /// All rows, by glibc's sources: nptl/tpp.c is entered for mutexes of the protocol PTHREAD_PRIO_PROTECT alone;
-/// nptl/pthread_create.c and sysdeps/unix/sysv/linux/spawni.c do what the attributes say; sunrpc/rpc_thread.c tidies up
-/// the variables of a thread that used remote procedure calls.
-pub const TABLE: [Row; 4] = [
+/// nptl/pthread_create.c and sysdeps/unix/sysv/linux/spawni.c do what the attributes and file actions say, the flags
+/// being those of posix/spawn.h; sunrpc/rpc_thread.c tidies up the variables of a thread that used remote procedure calls.
+pub const TABLE: [Row; 11] = [
     Row {
         state: "the protocol of a mutex",
         carriers: &[
@@ -50,6 +52,7 @@ pub const TABLE: [Row; 4] = [
             "pthread_mutexattr_getprioceiling",
             "pthread_mutex_setprioceiling",
         ],
+        bits: None,
     },
     Row {
         state: "the scheduling that a thread's attributes ask for",
@@ -62,14 +65,36 @@ pub const TABLE: [Row; 4] = [
             "pthread_attr_setschedpolicy",
             "pthread_setattr_default_np",
         ],
+        bits: None,
     },
-    Row {
-        state: "what a new process's attributes ask for",
-        carriers: &["posix_spawn", "posix_spawnp", "popen", "system"],
-        helpers_look: false,
-        guarded: &["sched_setparam", "sched_setscheduler", "setpgid", "setsid"],
-        setters: &["posix_spawnattr_setflags"],
-    },
+    spawn_flag("the user of a new process", 0x01, &["getuid", "getgid"]),
+    spawn_flag("the process group of a new process", 0x02, &["setpgid"]),
+    spawn_flag(
+        "the scheduling parameter of a new process",
+        0x10,
+        &["sched_setparam"],
+    ),
+    spawn_flag(
+        "the scheduling policy of a new process",
+        0x20,
+        &["sched_setscheduler"],
+    ),
+    spawn_flag("the session of a new process", 0x80, &["setsid"]),
+    spawn_action(
+        "the folder of a new process by its path",
+        &["chdir"],
+        &["posix_spawn_file_actions_addchdir_np"],
+    ),
+    spawn_action(
+        "the folder of a new process by its descriptor",
+        &["fchdir"],
+        &["posix_spawn_file_actions_addfchdir_np"],
+    ),
+    spawn_action(
+        "the terminal of a new process",
+        &["getpgid", "tcsetpgrp"],
+        &["posix_spawn_file_actions_addtcsetpgrp_np"],
+    ),
     Row {
         state: "a thread's variables for remote procedure calls",
         carriers: &[
@@ -83,8 +108,38 @@ pub const TABLE: [Row; 4] = [
         helpers_look: true,
         guarded: REMOTE_CALLS,
         setters: REMOTE_CALLS,
+        bits: None,
     },
 ];
+
+/// What starts a process by attributes and file actions.
+const SPAWN: &[&str] = &["posix_spawn", "posix_spawnp", "popen", "system"];
+
+const fn spawn_flag(state: &'static str, flag: u64, guarded: &'static [&'static str]) -> Row {
+    Row {
+        state,
+        carriers: SPAWN,
+        helpers_look: false,
+        guarded,
+        setters: &["posix_spawnattr_setflags"],
+        bits: Some(flag),
+    }
+}
+
+const fn spawn_action(
+    state: &'static str,
+    guarded: &'static [&'static str],
+    setters: &'static [&'static str; 1],
+) -> Row {
+    Row {
+        state,
+        carriers: SPAWN,
+        helpers_look: false,
+        guarded,
+        setters,
+        bits: None,
+    }
+}
 
 const SCHEDULING: &[&str] = &[
     "sched_get_priority_max",
@@ -119,6 +174,8 @@ pub struct OpaqueState {
     pub guarded: Vec<u32>,
     /// See [`Row`]; sorted.
     pub setters: Vec<u32>,
+    /// See [`Row`].
+    pub bits: Option<u64>,
 }
 
 /// The rows that apply to a program: none if its C library is not glibc.
@@ -157,6 +214,7 @@ fn states_of(library: &Object) -> Vec<OpaqueState> {
                 helpers_look: row.helpers_look,
                 guarded: symbols(row.guarded),
                 setters: symbols(row.setters),
+                bits: row.bits,
             };
             (row, state)
         })

@@ -2,8 +2,8 @@
 
 /// Names of interpreters, without the version that may follow.
 const INTERPRETERS: &[&str] = &[
-    "perl", "lua", "luajit", "tclsh", "expect", "guile", "fish", "csh", "tcsh", "rc", "make", "Rscript",
-    "groovy", "deno", "bun",
+    "lua", "luajit", "tclsh", "expect", "guile", "fish", "csh", "tcsh", "rc", "make", "Rscript", "groovy",
+    "deno", "bun",
 ];
 
 /// What stays open when a program of this name is executed; `None` if nothing.

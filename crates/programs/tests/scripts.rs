@@ -151,6 +151,12 @@ fn values() {
     check("trap 'one' EXIT; trap - INT", "one");
     check("eval 'one && two'", "one two");
     check("x=one; eval \"$x y\"", "one");
+    // What is not known of the text may give any value to any variable.
+    check(
+        "x=0; eval \"$(two)\"; if [ \"$x\" -gt 0 ]; then one; else three; fi",
+        "one three two",
+    );
+    check("x=0; eval y=1; if [ \"$x\" -gt 0 ]; then one; fi", "");
     check("f() { return 0; one; }; f; two", "two");
     check("unused() { one; }", "one");
     check(
@@ -169,6 +175,42 @@ fn values() {
         "one",
     );
     check_bash("exec 3< <(one); mapfile -t lines <<<\"$(two)\"", "one two");
+}
+
+#[test]
+fn folders_that_are_printed() {
+    check("d=$(cd /usr/bin; pwd); \"$d/one\"", "one");
+    check("d=\"$(cd \"/usr/bin/x/..\" >/dev/null && pwd)\"; $d/one", "one");
+    check("cd /usr/share/x; cd ../../bin; d=`pwd`; \"$d/one\"", "one");
+    check("d=$( (cd /usr/bin && pwd) ); $d/one", "one");
+    check("d=$(cd /bin; pwd -P); $d/one", "");
+    check(
+        "d=$(dirname \"$(readlink -f /usr/bin/alias-of-one)\"); $d/two",
+        "two",
+    );
+    check("$(realpath /usr/bin/alias-of-one)", "one");
+    // What cannot be told of one value is not unknown of the others.
+    check(
+        "p=/usr/bin/one; while [ -h \"$p\" ]; do p=$UNKNOWN; done; d=`dirname \"$p\"`; $d/two",
+        "two",
+    );
+    check("x=$(echo one >/dev/null); $x two", "two");
+}
+
+#[test]
+fn commands_among_many_values() {
+    let values = "for v in a b c d e f; do eval \"$v=1\"; done; a=1 b=1 c=1 d=1 e=1; [ -e /x ] && a=2; \
+                  [ -e /x ] && b=2; [ -e /x ] && c=2; [ -e /x ] && d=2; [ -e /x ] && e=2 j=/usr/bin; [ -e /y ] && j=/bin";
+    check(
+        &format!("{values}; eval exec \"\\\"$j/one\\\"\" \"-$a\" $b $c \"$d\" $e -x $UNKNOWN"),
+        "one",
+    );
+    check(
+        &format!("{values}; exec env -u $a \"$j/one\" $b $c $d $e sh -c two"),
+        "env one",
+    );
+    check("j=/usr/bin/one; eval exec '\"$j\"' $UNKNOWN 'x'", "one");
+    check("eval \"$UNKNOWN=one\"; two", "one two");
 }
 
 #[test]
@@ -354,8 +396,20 @@ fn what_stays_open_is_said() {
     check("nothing-there", Kind::MissingProgram, Effect::NotCovered, "");
     check(". /nothing-there", Kind::MissingProgram, Effect::NotCovered, "");
     check("eval \"$(one)\"", Kind::OpenCommand, Effect::NotCovered, "one");
+    check(
+        "x=$(if [ -e /x ]; then echo two; exit; fi; echo three); $x",
+        Kind::OpenCommand,
+        Effect::NotCovered,
+        "three",
+    );
+    check("eval exec $UNKNOWN -x", Kind::OpenCommand, Effect::NotCovered, "");
     check("one | sh", Kind::OpenCommand, Effect::NotCovered, "one");
-    check("perl -e x", Kind::OpenCommand, Effect::NotCovered, "perl");
+    check(
+        "perl -e 'system($x)'",
+        Kind::OpenCommand,
+        Effect::NotCovered,
+        "perl",
+    );
     check(
         "awk '{ system($1) }'",
         Kind::OpenCommand,
@@ -395,6 +449,7 @@ fn what_is_plain_is_not_an_assumption() {
     for text in [
         "awk '{ print $1 }' x",
         "sed -i s/a/b/ x",
+        "perl -e 'print 1'",
         "exec \"$@\"",
         "x=one; $x",
         "if [ -z \"$UNSET\" ]; then one; fi",

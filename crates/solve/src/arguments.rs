@@ -23,6 +23,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::changes;
 use crate::program::{Node, Program};
 use crate::reach::{Caller, Reach};
+use crate::repeated;
 use crate::variable::Variable;
 
 /// How many callers deep a value is followed.
@@ -101,11 +102,12 @@ impl<'p, 'a> Tracer<'p, 'a> {
         self.reach.callers(node).iter().map(|caller| caller.node)
     }
 
-    /// What each caller that is evaluated passes; nothing is known of one that did not settle, and a call which
+    /// What each caller that is evaluated passes, but for those that only repeat another's call; nothing is known of one that did not settle, and a call which
     /// the evaluation never comes to is never made.
     pub(crate) fn calls_of(&self, node: Node) -> Vec<(Caller, Option<&CallEffect>)> {
-        let callers = self.reach.callers(node).iter();
+        let callers = repeated::first_callers(self.program, self.reach.callers(node));
         callers
+            .into_iter()
             .filter_map(|caller| match self.evaluation(caller.node) {
                 Some(evaluation) => {
                     let call = evaluation.calls.get(&(caller.at, caller.target))?;

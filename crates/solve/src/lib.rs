@@ -18,6 +18,7 @@ mod numbers;
 mod passed;
 mod program;
 mod reach;
+mod repeated;
 mod values;
 mod variable;
 

@@ -23,13 +23,18 @@ pub(crate) fn place(program: &Program<'_>, node: Node, address: Address) -> Stri
     }
 }
 
-fn name_at(object: &Object, address: Address) -> String {
-    let go = object
+/// The name that Go's own table has for the function that begins there.
+pub(crate) fn go_name(object: &Object, address: Address) -> Option<&str> {
+    let found = object
         .go_functions
-        .binary_search_by_key(&address, |function| function.code.start)
-        .ok();
-    if let Some(function) = go.and_then(|index| object.go_functions.get(index)) {
-        return function.name.clone();
+        .binary_search_by_key(&address, |function| function.code.start);
+    let function = object.go_functions.get(found.ok()?)?;
+    Some(&function.name)
+}
+
+fn name_at(object: &Object, address: Address) -> String {
+    if let Some(name) = go_name(object, address) {
+        return name.to_owned();
     }
     object
         .dynamic_symbols

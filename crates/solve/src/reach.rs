@@ -75,6 +75,11 @@ impl Reach {
         self.taken.get(node.index()).copied().unwrap_or(true)
     }
 
+    /// Whether others than its callers may enter a function, as far as what was reached yet says.
+    pub(crate) fn is_known_elsewhere(&self, node: Node) -> bool {
+        self.is_taken(node) || self.callers(node).is_empty() || self.mentions.contains_key(&node)
+    }
+
     /// Whether only data that the loader fills holds the function's address, so that nobody can have it who
     /// does not read that data.
     pub(crate) fn is_only_stored(&self, node: Node) -> bool {
@@ -336,10 +341,12 @@ impl Search<'_, '_> {
     /// Lets those calls go whose state something that is reached sets; whether there were any.
     fn release(&mut self) -> bool {
         let held_back = std::mem::take(&mut self.held_back);
-        let (set, unset): (Vec<_>, Vec<_>) = held_back.into_iter().partition(|(state, ..)| {
-            let mut setters = self.guards.setters(*state).iter();
-            setters.any(|setter| self.reach.is_reached(*setter))
-        });
+        let waiting: BTreeSet<usize> = held_back.iter().map(|(state, ..)| *state).collect();
+        let is_set = |state: &usize| self.guards.is_set(*state, self.program, &self.reach);
+        let states: BTreeSet<usize> = waiting.into_iter().filter(is_set).collect();
+        let (set, unset): (Vec<_>, Vec<_>) = held_back
+            .into_iter()
+            .partition(|(state, ..)| states.contains(state));
         self.held_back = unset;
         for (_, node, caller) in &set {
             self.called(*node, *caller);

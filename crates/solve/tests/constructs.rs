@@ -84,6 +84,7 @@ fixtures! {
     assembly_pointers.S
     assembly_slot_overwritten.S
     assembly_stops_at_halt.S
+    assembly_table_that_goes_on.S
     call_never_left.c
     callback_argument.c
     cold_part.c
@@ -129,6 +130,8 @@ fixtures! {
     libc_robust_and_shared_locks.c
     libc_signal_handler.c
     libc_spawn.c
+    libc_spawn_by_the_library.c
+    libc_spawn_in_a_session.c
     libc_streams_and_folders.c
     libc_syscall_function.c
     libc_syscall_function_by_pointer.c
@@ -190,6 +193,7 @@ fixtures! {
     speculation_thunks_tail_call.c
     static_objects.cc
     structure_entered_in_the_middle.c
+    tables_of_one_shape.c
     tail_call.c
     thread_local_objects.cc
     thread_on_own_stack.c

@@ -2,15 +2,16 @@ api() { curl --silent "http://$HOST:$PORT/api/v1/$1" "${@:2}"; }
 
 value() { api query --data-urlencode "query=$1" | jq -c '[.data.result[].value[1]]'; }
 
-scraped() {
-    [ "$(value 'targets:up:sum')" = '["1"]' ] && ! api targets | jq -r '.data.activeTargets[].health' | grep -q unknown
-}
+health() { api targets | jq -c '[.data.activeTargets[].health] | sort'; }
+
+# What a life before stored is there at once, so that the targets themselves are asked.
+scraped() { [ "$(value 'targets:up:sum')" = '["1"]' ] && [ "$(health)" = '["down","up"]' ]; }
 
 ready() { until_true scraped; }
 
 traffic() {
     value 'sum(up)'
-    api targets | jq -c '[.data.activeTargets[].health] | sort'
+    health
     api rules | jq -c '[.data.groups[].name]'
     api query_range --data-urlencode 'query=up' --data start="$(($(date +%s) - 30))" --data end="$(date +%s)" --data step=5 | jq .status
     api admin/tsdb/snapshot --request POST | jq .status

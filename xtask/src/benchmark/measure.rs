@@ -105,6 +105,8 @@ pub struct Row {
     pub filling: Stats,
     /// With the filled cache: the fastest run.
     pub warm: Stats,
+    /// With the filled cache and another environment in the configuration: the fastest run.
+    pub changed: Stats,
     /// The largest peak of the runs without a cache.
     pub peak_cold: Option<u64>,
     /// The largest peak of the runs with a filled cache.
@@ -121,14 +123,26 @@ impl Row {
     }
 }
 
+/// What confine has from earlier runs.
+#[derive(Debug, Clone, Copy)]
+enum With {
+    Nothing,
+    Cache,
+    /// A cache, but not for this configuration.
+    CacheOfAnother(u8),
+}
+
 /// Measures one case.
 pub fn measure(confine: &Path, interrupt: &Interrupt, case: &Case, runs: u8) -> anyhow::Result<Row> {
     let cache = tempfile::tempdir().context("cannot create a folder for a cache")?;
-    let run = |cached: bool| {
+    let run = |with: With| {
         let invocation = case.invocation(confine, interrupt).arg("--stats=json");
-        let invocation = match cached {
-            true => invocation.env("XDG_CACHE_HOME", cache.path()),
-            false => invocation.arg("--no-cache"),
+        let invocation = match with {
+            With::Nothing => invocation.arg("--no-cache"),
+            With::Cache => invocation.env("XDG_CACHE_HOME", cache.path()),
+            With::CacheOfAnother(run) => invocation
+                .env("XDG_CACHE_HOME", cache.path())
+                .args(["--env", &format!("NOBODY_ASKS={run}")]),
         };
         let finished = invocation.run()?;
         ensure!(
@@ -141,20 +155,27 @@ pub fn measure(confine: &Path, interrupt: &Interrupt, case: &Case, runs: u8) -> 
         stats(&finished.stderr).with_context(|| format!("`{}`", invocation.line()))
     };
     // The first run brings the files into memory, where all others find them.
-    run(false)?;
-    let cold: Vec<(String, Stats)> = (0..runs).map(|_| run(false)).collect::<Result<_, _>>()?;
-    let (_, filling) = run(true)?;
-    let warm: Vec<(String, Stats)> = (0..runs).map(|_| run(true)).collect::<Result<_, _>>()?;
+    run(With::Nothing)?;
+    let all = |with: fn(u8) -> With| -> anyhow::Result<Vec<(String, Stats)>> {
+        (0..runs).map(|turn| run(with(turn))).collect()
+    };
+    let cold = all(|_| With::Nothing)?;
+    let (_, filling) = run(With::Cache)?;
+    let warm = all(|_| With::Cache)?;
+    // Each of these is kept, too, and must not find the one before.
+    let changed = all(With::CacheOfAnother)?;
     let peak = |runs: &[(String, Stats)]| runs.iter().filter_map(|(_, stats)| stats.peak_memory_kib).max();
     let (peak_cold, peak_warm) = (peak(&cold), peak(&warm));
     let (line, cold) = fastest(cold).context("nothing was run")?;
     let (_, warm) = fastest(warm).context("nothing was run")?;
+    let (_, changed) = fastest(changed).context("nothing was run")?;
     Ok(Row {
         name: case.name.clone(),
         cold,
         line,
         filling,
         warm,
+        changed,
         peak_cold,
         peak_warm,
     })

@@ -23,15 +23,20 @@ fn broken_entries_are_computed_anew() {
     let image = Image::with_script(programs);
     let archive = format!("docker-archive:{}", image.archive(None, None).display());
     let cache = tempfile::tempdir().unwrap();
-    let profile = || {
+    let profile = |flags: &[&str]| {
         let mut command = confine(&["profile", &archive, "--stats"]);
-        ends_with(0, command.env("XDG_CACHE_HOME", cache.path()))
+        ends_with(0, command.args(flags).env("XDG_CACHE_HOME", cache.path()))
     };
+    // It is another configuration, for which nothing that was found out of programs has to be found out again.
+    let other: &[&str] = &["--env", "NOBODY=asks"];
     let has = |stderr: &str, line: &str| stderr.lines().any(|found| found.ends_with(line));
-    let (expected, cold) = profile();
+    let (expected, cold) = profile(&[]);
     assert!(has(&cold, " 0  solutions from the cache"), "{cold}");
-    let (again, warm) = profile();
+    let (again, warm) = profile(&[]);
     assert_eq!(again, expected);
+    assert!(has(&warm, " 1  reports from the cache"), "{warm}");
+    let (similar, warm) = profile(other);
+    assert_eq!(similar, expected);
     assert!(has(&warm, " 0  solutions computed"), "{warm}");
     let kept = entries(cache.path());
     assert!(!kept.is_empty());
@@ -44,12 +49,44 @@ fn broken_entries_are_computed_anew() {
         }
         fs::write(path, bytes).unwrap();
     }
-    let (repaired, broken) = profile();
+    let (repaired, broken) = profile(&[]);
     assert_eq!(repaired, expected);
     assert!(has(&broken, " 0  solutions from the cache"), "{broken}");
-    let (after, warm) = profile();
+    let (after, warm) = profile(other);
     assert_eq!(after, expected);
     assert!(has(&warm, " 0  solutions computed"), "{warm}");
+}
+
+#[test]
+fn a_report_that_is_kept_is_the_one_that_is_made() {
+    let Some(programs) = programs() else { return };
+    let image = Image::with_script(programs);
+    let archive = format!("docker-archive:{}", image.archive(None, None).display());
+    let (cache, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let report = |name: &str, flags: &[&str]| {
+        let path = folder.path().join(name);
+        let mut command = confine(&["profile", &archive, "--quiet", "--report"]);
+        command.arg(&path).args(flags);
+        ends_with(0, command.env("XDG_CACHE_HOME", cache.path()));
+        fs::read_to_string(path).unwrap()
+    };
+    let made = report("made", &[]);
+    assert_eq!(report("kept", &[]), made);
+    // Whatever the answer depends on makes it another one.
+    for (index, flags) in [
+        ["--also", "/bin/sh -c true"],
+        ["--env", "A=b"],
+        ["--runtime", "none"],
+        ["--args", "off"],
+        ["--address-taken", "all"],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let with = report(&format!("{index}"), flags);
+        let without_cache = report(&format!("{index}-again"), &[flags[0], flags[1], "--no-cache"]);
+        assert!(with == without_cache, "{flags:?}");
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct Grammar {
     pub backticks_execute: bool,
     /// Characters that names may hold besides letters, digits and `_`.
     pub more_letters: &'static str,
+    /// Whether a dot joins texts; otherwise it names members.
+    pub dot_joins: bool,
 }
 
 /// Cuts a text into tokens.
@@ -243,6 +245,7 @@ mod tests {
         interpolation: "#{",
         backticks_execute: true,
         more_letters: "$",
+        dot_joins: false,
     };
 
     /// Each of these took time in the square of its length.

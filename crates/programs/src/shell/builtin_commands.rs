@@ -6,6 +6,7 @@ use confine_assumption::Kind;
 
 use super::commands::{Ways, both};
 use super::conditions::{self, Outcome};
+use super::output;
 use super::scan;
 use super::state::{Lists, State, Values, unknown_list};
 use super::walk::{Walker, sort_in};
@@ -26,8 +27,12 @@ impl Walker<'_, '_> {
             "[" | "test" | "[[" => return self.test(name, arguments, state),
             "true" | ":" => return (state, State::unreachable()),
             "false" => return (State::unreachable(), state),
-            "exit" | "logout" => return both(State::unreachable()),
+            "exit" | "logout" => {
+                self.left = true;
+                return both(State::unreachable());
+            }
             "break" | "continue" | "return" => {
+                self.left = true;
                 self.leave(&state);
                 return both(State::unreachable());
             }
@@ -42,6 +47,7 @@ impl Walker<'_, '_> {
                     "exec of"
                 };
                 self.execute(rest, temporary, line, &mut state, how);
+                self.left = true;
                 self.remember(&state);
                 return both(State::unreachable());
             }
@@ -51,20 +57,7 @@ impl Walker<'_, '_> {
                     return self.builtin(name, rest, temporary, line, state);
                 }
             }
-            "eval" => {
-                let text = arguments.join(" ");
-                if pattern::is_open(&text) || text.contains(REST) {
-                    let context = self.context(line);
-                    self.discovery.assume(
-                        Kind::OpenCommand,
-                        &context,
-                        "eval of a text that is not known as a whole".to_owned(),
-                    );
-                    scan::try_words(self.discovery, self.unit.dialect, &text, &context);
-                }
-                let readable = text.replace([ANY, pattern::STAR], "_").replace(REST, "_");
-                return both(self.nested_text(&readable, line.saturating_sub(1), state));
-            }
+            "eval" => return both(self.eval(&arguments.join(" "), line, state)),
             "." | "source" => return both(self.source(arguments, line, state)),
             "trap" => {
                 if let Some(text) = skip_options(arguments, &[]).first()
@@ -135,12 +128,37 @@ impl Walker<'_, '_> {
                 {
                     self.folders.insert(folder.clone());
                 }
-                state.set("PWD", Values::unknown());
+                let failed = state.clone();
+                state.set("PWD", output::folder_after(name, arguments, &state));
+                return (state, failed);
             }
             "echo" | "pwd" | "type" => state.output = self.output_of(name, arguments, &state),
             _ => {}
         }
         both(state)
+    }
+
+    /// Runs a text in this shell; what is not known of it may give any value to any variable.
+    fn eval(&mut self, text: &str, line: usize, mut state: State) -> State {
+        let open = pattern::is_open(text) || text.contains(REST);
+        if open {
+            let context = self.context(line);
+            self.discovery.assume(
+                Kind::OpenCommand,
+                &context,
+                "eval of a text that is not known as a whole".to_owned(),
+            );
+            scan::try_words(self.discovery, self.unit.dialect, text, &context);
+            state.loosen();
+        }
+        let known = with_plain_names(text);
+        if known.chars().any(char::is_alphanumeric) {
+            state = self.nested_text(&known, line.saturating_sub(1), state);
+        }
+        if open {
+            state.loosen();
+        }
+        state
     }
 
     fn test(&mut self, name: &str, arguments: &[String], state: State) -> Ways {
@@ -224,6 +242,23 @@ impl Walker<'_, '_> {
     }
 }
 
+/// A text for `eval` with its holes: what they stand for may be several words, which is said. In the name of an
+/// assignment, a hole stands for a name that nobody asks for.
+fn with_plain_names(text: &str) -> String {
+    let text = text.replace(REST, &ANY.to_string());
+    let mut plain = String::with_capacity(text.len());
+    for word in text.split_inclusive([' ', '\t', '\n', ';', '&', '|', '(']) {
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == ANY;
+        match word.split_once('=') {
+            Some((name, value)) if name.chars().all(is_part) => {
+                plain.extend([&name.replace(ANY, "_"), "=", value]);
+            }
+            _ => plain.push_str(word),
+        }
+    }
+    plain
+}
+
 fn set(arguments: &[String], state: &mut State) {
     let mut rest = arguments;
     while let Some((first, more)) = rest.split_first() {
@@ -279,8 +314,7 @@ fn read(arguments: &[String], state: &mut State) {
     match (names.as_slice(), lines) {
         ([name], Some(lines)) => {
             let texts = lines.iter().flat_map(|text| text.split('\n')).map(str::to_owned);
-            let texts = texts.chain([String::new()]);
-            state.set(name, Values::of(texts));
+            state.set(name, Values::printed(texts.chain([String::new()])));
         }
         (names, _) => {
             for name in names {

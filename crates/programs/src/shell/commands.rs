@@ -7,6 +7,8 @@ use brush_parser::ast::{
     Assignment, AssignmentName, CommandPrefixOrSuffixItem, IoRedirect, SimpleCommand, SourceLocation,
 };
 
+use super::output::{self, join_with_output};
+use super::redirects;
 use super::state::{Lists, State};
 use super::walk::Walker;
 use crate::builtins;
@@ -40,7 +42,7 @@ impl Walker<'_, '_> {
                 self.assign(assignment, line, &mut state);
             }
             self.remember(&state);
-            state.output = None;
+            state.output = output::nothing();
             let failed = state.clone();
             return (state, failed);
         };
@@ -88,6 +90,9 @@ impl Walker<'_, '_> {
             }
             end.lines.clone_from(&lines);
             end.input.clone_from(&input);
+            if redirects::to_file(&redirects) {
+                end.output = output::nothing();
+            }
         }
         (held, failed)
     }
@@ -147,8 +152,8 @@ impl Walker<'_, '_> {
                     continue;
                 }
                 let (one_held, one_failed) = self.dispatch(&fields, temporary, line, alone.clone());
-                join_output(&mut held, &one_held);
-                join_output(&mut failed, &one_failed);
+                join_with_output(&mut held, &one_held);
+                join_with_output(&mut failed, &one_failed);
             }
             self.outside = outside;
         }
@@ -181,6 +186,7 @@ impl Walker<'_, '_> {
             return both(state);
         };
         if builtins::is_builtin(self.unit.dialect, name) {
+            state.output = output::nothing().filter(|_| output::is_silent(name, arguments));
             return self.builtin(name, arguments, temporary, line, state);
         }
         self.execute(fields, temporary, line, &mut state, "command");
@@ -278,22 +284,6 @@ fn mentions_parameters(word: &str) -> bool {
 pub(super) fn both(state: State) -> Ways {
     let other = state.clone();
     (state, other)
-}
-
-fn join_output(all: &mut State, one: &State) {
-    if !one.is_reachable() {
-        return;
-    }
-    let output = match (all.is_reachable(), all.output.take(), &one.output) {
-        (false, _, output) => output.clone(),
-        (true, Some(mut texts), Some(more)) => {
-            texts.extend(more.iter().cloned());
-            Some(texts)
-        }
-        _ => None,
-    };
-    all.join(one);
-    all.output = output;
 }
 
 fn redirect(item: &CommandPrefixOrSuffixItem) -> Option<IoRedirect> {

@@ -46,7 +46,7 @@ impl Walker<'_, '_> {
         let end = match command {
             CompoundCommand::BraceGroup(group) => self.list(&group.list, before, state),
             CompoundCommand::Subshell(subshell) => {
-                self.subshell(subshell, before, &state);
+                state.output = self.subshell(subshell, before, &state).output;
                 state
             }
             CompoundCommand::IfClause(clause) => self.if_clause(clause, before, state),

@@ -5,6 +5,20 @@ use brush_parser::ast::{IoFileRedirectKind, IoFileRedirectTarget, IoRedirect};
 use super::state::{State, Values};
 use super::walk::Walker;
 
+/// Whether what a command prints goes into a file.
+pub(super) fn to_file(redirects: &[IoRedirect]) -> bool {
+    redirects.iter().any(|redirect| match redirect {
+        IoRedirect::File(descriptor, kind, IoFileRedirectTarget::Filename(_)) => {
+            let writes = matches!(
+                kind,
+                IoFileRedirectKind::Write | IoFileRedirectKind::Append | IoFileRedirectKind::Clobber
+            );
+            writes && descriptor.is_none_or(|descriptor| descriptor == 1)
+        }
+        _ => false,
+    })
+}
+
 impl Walker<'_, '_> {
     /// What redirections substitute and bring on standard input.
     pub(super) fn redirects(&mut self, redirects: &[IoRedirect], before: usize, state: &mut State) {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::pattern::{ANY, REST};
+use crate::pattern::{self, ANY, REST};
 
 const MAX_VALUES: usize = 48;
 const MAX_LISTS: usize = 24;
@@ -40,6 +40,13 @@ impl Values {
         for text in texts {
             values.add(text);
         }
+        values
+    }
+
+    /// These texts, which a command prints: where one is not known, that is given from outside.
+    pub fn printed(texts: impl IntoIterator<Item = String>) -> Self {
+        let mut values = Self::of(texts);
+        values.outside = values.texts.iter().any(|text| pattern::is_open(text));
         values
     }
 
@@ -179,6 +186,21 @@ impl State {
             let variables = Rc::make_mut(&mut self.variables);
             variables.extend(changed.into_iter().map(|(name, values)| (name, Rc::new(values))));
         }
+    }
+
+    /// Lets every variable, array and the positional parameters be anything besides what they may be already.
+    pub fn loosen(&mut self) {
+        if !self.is_reachable() {
+            return;
+        }
+        let unknown = Values::unknown();
+        for values in Rc::make_mut(&mut self.variables).values_mut() {
+            Rc::make_mut(values).join(&unknown);
+        }
+        for lists in self.arrays.values_mut() {
+            lists.insert(unknown_list());
+        }
+        self.positional.insert(unknown_list());
     }
 
     /// Whether the walk can get here.

@@ -9,6 +9,7 @@ use brush_parser::ast::{
 };
 
 use super::conditions::Outcome;
+use super::output::{self, joined};
 use super::scan;
 use super::state::{Lists, State, Values, unknown_list};
 use super::syntax;
@@ -31,6 +32,8 @@ pub struct Walker<'d, 'a> {
     pub unit: Unit,
     /// Whether a value from outside was read since the flag was last cleared.
     pub outside: bool,
+    /// Whether something was left early, with all that it had printed, since the flag was last cleared.
+    pub left: bool,
     /// Names that were exported.
     pub exported: BTreeSet<String>,
     /// Folders that the script changes to.
@@ -67,6 +70,7 @@ pub fn walk(discovery: &mut Discovery<'_>, unit: Unit) {
         exported: unit.context.variables.keys().cloned().collect(),
         unit,
         outside: false,
+        left: false,
         folders: BTreeSet::new(),
         later: Vec::new(),
         rejected: None,
@@ -157,14 +161,12 @@ impl Walker<'_, '_> {
             return state;
         };
         self.nesting += 1;
+        let mut printed = output::nothing();
         for list in &program.complete_commands {
             state = self.list(list, before, state);
+            printed = output::after(printed, state.output.take());
         }
-        if program.complete_commands.len() != 1
-            || program.complete_commands.iter().any(|list| list.0.len() != 1)
-        {
-            state.output = None;
-        }
+        state.output = printed;
         self.nesting -= 1;
         state
     }
@@ -172,19 +174,20 @@ impl Walker<'_, '_> {
     /// What a command substitution can be.
     pub fn substitution(&mut self, text: &str, line: usize, state: &State) -> Values {
         let escape = std::mem::take(&mut self.escape);
+        let outer = std::mem::take(&mut self.left);
         let inner = State {
             output: None,
             ..state.clone()
         };
         let end = self.nested_text(text, line.saturating_sub(1), inner);
         self.escape = escape;
-        match end.output {
-            Some(texts) => Values::of(texts),
-            None => {
-                self.outside = true;
-                Values::unknown()
-            }
+        let mut printed = end.output.unwrap_or_else(output::anything);
+        if std::mem::replace(&mut self.left, outer) {
+            printed.extend(output::anything());
         }
+        let values = Values::printed(printed);
+        self.outside |= values.outside;
+        values
     }
 
     /// Walks a sourced text: `return` leaves only it.
@@ -324,6 +327,7 @@ impl Walker<'_, '_> {
     }
 
     pub(super) fn list(&mut self, list: &CompoundList, before: usize, mut state: State) -> State {
+        let mut printed = output::nothing();
         for item in &list.0 {
             if !state.is_reachable() {
                 break;
@@ -337,7 +341,9 @@ impl Walker<'_, '_> {
                 let (held, failed) = self.and_or(&item.0, before, state);
                 state = joined(held, &failed);
             }
+            printed = output::after(printed, state.output.take());
         }
+        state.output = printed;
         state
     }
 
@@ -346,16 +352,26 @@ impl Walker<'_, '_> {
         for next in &list.additional {
             match next {
                 AndOr::And(pipeline) => {
-                    let (next_held, next_failed) = self.pipeline(pipeline, before, held);
+                    let (next_held, next_failed) = self.next(pipeline, before, held);
                     held = next_held;
                     failed = joined(failed, &next_failed);
                 }
                 AndOr::Or(pipeline) => {
-                    let (next_held, next_failed) = self.pipeline(pipeline, before, failed);
+                    let (next_held, next_failed) = self.next(pipeline, before, failed);
                     held = joined(held, &next_held);
                     failed = next_failed;
                 }
             }
+        }
+        (held, failed)
+    }
+
+    /// What comes behind `&&` or `||`, with what was printed before.
+    fn next(&mut self, pipeline: &Pipeline, before: usize, mut state: State) -> (State, State) {
+        let printed = state.output.take();
+        let (mut held, mut failed) = self.pipeline(pipeline, before, state);
+        for end in [&mut held, &mut failed] {
+            end.output = output::after(printed.clone(), end.output.take());
         }
         (held, failed)
     }
@@ -437,7 +453,7 @@ impl Walker<'_, '_> {
                     sort_in(list, outcome, &mut held, &mut failed);
                 }
                 self.outside = outside;
-                state.output = None;
+                state.output = output::nothing();
                 (state.with_positional(held), state.with_positional(failed))
             }
         };
@@ -453,17 +469,6 @@ impl Walker<'_, '_> {
             .entry(place)
             .or_insert_with(|| Rc::new(definition.body.clone()));
     }
-}
-
-/// The join of two ways to one point; the output stays known if both know the same.
-fn joined(mut held: State, failed: &State) -> State {
-    let output = held
-        .output
-        .take()
-        .filter(|output| !failed.is_reachable() || failed.output.as_ref() == Some(output));
-    held.join(failed);
-    held.output = output;
-    held
 }
 
 /// What a command before prints, where that is one text and known: the next one may be an interpreter of it.

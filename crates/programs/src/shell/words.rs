@@ -38,31 +38,27 @@ impl Partial {
 impl Walker<'_, '_> {
     /// Every way that some words can expand to fields.
     pub fn expand_all(&mut self, words: &[&str], line: usize, state: &mut State) -> Vec<Vec<String>> {
-        let mut all = vec![Vec::new()];
+        let mut all: Vec<Vec<String>> = vec![Vec::new()];
         for word in words {
-            let expansions = self.expand(word, line, state);
+            let mut expansions = self.expand(word, line, state);
+            // The command's name is worth more than its arguments.
+            let named = all.iter().all(|fields| !fields.is_empty());
+            let most = MAX_ALTERNATIVES * if named { 1 } else { 4 };
+            if all.len().saturating_mul(expansions.len()) > most {
+                expansions = vec![merged(&expansions)];
+            }
             if let [expansion] = expansions.as_slice() {
                 all.iter_mut()
-                    .for_each(|fields: &mut Vec<String>| fields.extend(expansion.iter().cloned()));
+                    .for_each(|fields| fields.extend(expansion.iter().cloned()));
                 continue;
             }
             let mut next = BTreeSet::new();
             for before in &all {
                 for expansion in &expansions {
-                    let mut fields: Vec<String> = before.clone();
-                    fields.extend(expansion.iter().cloned());
-                    next.insert(fields);
+                    next.insert(before.iter().chain(expansion).cloned().collect());
                 }
             }
-            if next.len() > MAX_ALTERNATIVES {
-                // Too many combinations: this word counts as unknown from here on, but a command's name stays.
-                let names: BTreeSet<Vec<String>> = next
-                    .into_iter()
-                    .map(|fields| fields.into_iter().take(1).chain([REST.to_owned()]).collect())
-                    .collect();
-                next = names;
-            }
-            all = next.into_iter().take(MAX_ALTERNATIVES * 4).collect();
+            all = next.into_iter().collect();
         }
         all
     }
@@ -185,6 +181,43 @@ impl Walker<'_, '_> {
             self.piece(piece, true, line, state, partials);
         }
     }
+}
+
+/// What stands for every one of some expansions: their fields with holes where they differ.
+fn merged(expansions: &[Vec<String>]) -> Vec<String> {
+    let Some((first, others)) = expansions.split_first() else {
+        return Vec::new();
+    };
+    let alike = others.iter().all(|other| other.len() == first.len());
+    let rest = expansions.iter().flatten().any(|word| word == REST);
+    if !alike || rest {
+        return vec![REST.to_owned()];
+    }
+    let mut fields = first.clone();
+    for other in others {
+        for (field, text) in fields.iter_mut().zip(other).filter(|(field, text)| field != text) {
+            *field = with_hole(field, text);
+        }
+    }
+    fields
+}
+
+/// Two texts as one: what they begin and end with alike, and a hole between.
+fn with_hole(one: &str, other: &str) -> String {
+    let start: String = one
+        .chars()
+        .zip(other.chars())
+        .take_while(|(one, other)| one == other)
+        .map(|(one, _)| one)
+        .collect();
+    let rests = [one, other].map(|text| text.get(start.len()..).unwrap_or_default());
+    let [one, other] = rests.map(|rest| rest.chars().rev());
+    let end: Vec<char> = one
+        .zip(other)
+        .take_while(|(one, other)| one == other)
+        .map(|(one, _)| one)
+        .collect();
+    start.chars().chain([ANY]).chain(end.into_iter().rev()).collect()
 }
 
 fn push(partials: &mut [Partial], text: &str) {
