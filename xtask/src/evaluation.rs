@@ -91,7 +91,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     }
     let text = table::render(&rows);
     crate::write_page(root, "evaluation.md", include_str!("evaluation/page.md"), &text)?;
-    Ok(rows.iter().all(|row| row.checked.passed))
+    Ok(rows.iter().all(Row::passed))
 }
 
 /// The images of the published table, or those that are named, each on its first base.
@@ -163,7 +163,7 @@ impl Evaluation<'_> {
             .find_map(|line| serde_json::from_str::<Value>(line).ok())
             .context("no statistics were told")?;
         let counts = counts::count(&report::json(&report)?, &target.recipe.main);
-        let checked = self.check(target, &output)?;
+        let (checked, hardened) = self.check(target, &output)?;
         Ok(Row {
             name: target.name.clone(),
             published: target.recipe.published.clone(),
@@ -175,10 +175,11 @@ impl Evaluation<'_> {
             memory_mib: statistics["peak_memory_kib"].as_u64().unwrap_or_default() >> 10,
             decode_ratio: statistics["decode_once"]["ratio"].as_f64(),
             checked,
+            hardened,
         })
     }
 
-    fn check(&self, target: &Target, output: &Path) -> anyhow::Result<Checked> {
+    fn check(&self, target: &Target, output: &Path) -> anyhow::Result<(Checked, Option<Checked>)> {
         let images = self.root.join("tests/images");
         let step = |step: &str| format!("'{}/run-step' {} {step}", images.display(), target.workload());
         let workload = format!(
@@ -188,7 +189,7 @@ impl Evaluation<'_> {
         let path = output.join("check.json");
         let check = self
             .call("check", &format!("docker-daemon:{}", target.reference()), target)
-            .args(["--quiet", "--format", "json", "--output"])
+            .args(["--hardened", "--quiet", "--format", "json", "--output"])
             .arg(&path)
             .arg("--port")
             .arg(target.recipe.port.to_string())
@@ -201,22 +202,22 @@ impl Evaluation<'_> {
                 &step("ready"),
             ])
             .args(["--workload", &workload, "--runs", &self.runs.to_string()])
-            .limit(Duration::from_secs(3600));
+            .limit(Duration::from_secs(7200));
         let finished = check.run()?;
         fs::write(output.join("check.err"), &finished.stderr)?;
         match finished.code {
             Some(0 | 4) => Ok(Checked::read(&report::json(&path)?)),
             // It could not be checked, which is told.
-            Some(_) => Ok(Checked {
-                passed: false,
+            Some(_) => {
                 // Where the tree lies on this machine is nobody's business.
-                problems: vec![
-                    finished
-                        .stderr
-                        .trim()
-                        .replace(&format!("{}/", self.root.display()), ""),
-                ],
-            }),
+                let place = format!("{}/", self.root.display());
+                let problem = finished.stderr.trim().replace(&place, "");
+                let checked = Checked {
+                    passed: false,
+                    problems: vec![problem],
+                };
+                Ok((checked, None))
+            }
             None => bail!("`{}` ended with {}", check.line(), finished.outcome()),
         }
     }

@@ -24,6 +24,8 @@ pub struct Attempt {
     pub site: Option<Site>,
     /// Whether its process was seen to be the container's. One that had ended before may be: it counts.
     pub certain: bool,
+    /// How often it was seen.
+    pub times: usize,
 }
 
 /// A place in the code of an image.
@@ -147,11 +149,12 @@ fn one(call: String, program: &str, attempts: &[&Attempt], report: Option<&Repor
         arguments.truncate(LISTS);
         arguments.push(format!("and {more} more"));
     }
+    let uncertain = attempts.iter().filter(|attempt| !attempt.certain);
     Denied {
         call,
         program: program.to_owned(),
-        times: attempts.len(),
-        uncertain: attempts.iter().filter(|attempt| !attempt.certain).count(),
+        times: attempts.iter().map(|attempt| attempt.times).sum(),
+        uncertain: uncertain.map(|attempt| attempt.times).sum(),
         arguments,
         sites,
         foreseen,
@@ -247,6 +250,7 @@ mod tests {
             arguments,
             site: None,
             certain: true,
+            times: 1,
         }
     }
 
@@ -304,6 +308,7 @@ mod tests {
             name: "rt_sigreturn".to_owned(),
             requester: "kernel".to_owned(),
             reason: "returns from a handler".to_owned(),
+            arguments: Vec::new(),
         });
         for name in ["ptrace", "socket"] {
             report.widened.push(confine_report::Widened {

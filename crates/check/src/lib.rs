@@ -28,5 +28,5 @@ pub use compare::{Baseline, Difference, Kind, Life, Step};
 pub use denied::{Attempt, Denied, Foreseen, Site, denied};
 pub use junit::junit;
 pub use sarif::sarif;
-pub use text::text;
+pub use text::{denied_calls, text};
 pub use verdict::{Checked, Observation, Verdict};

@@ -54,7 +54,24 @@ fn one(verdict: &Verdict) -> String {
     for difference in &verdict.differences {
         let _ = writeln!(text, "  {}", difference_line(difference));
     }
-    for denied in &verdict.denied {
+    text.push_str(&denied_calls(&verdict.denied));
+    match &verdict.observation {
+        Observation::Complete => {}
+        Observation::Without(what) => {
+            let _ = writeln!(text, "  denied calls were seen without {what}");
+        }
+        Observation::Impossible(reason) => {
+            let _ = writeln!(text, "  denied calls could not be seen: {reason}");
+        }
+    }
+    text
+}
+
+/// Denied calls in words, each with its arguments, its places and the way to it as far as they are known.
+#[must_use]
+pub fn denied_calls(calls: &[Denied]) -> String {
+    let mut text = String::new();
+    for denied in calls {
         let _ = writeln!(text, "  {}", denied_line(denied));
         for arguments in &denied.arguments {
             let _ = writeln!(text, "    {}({arguments})", denied.call);
@@ -68,15 +85,6 @@ fn one(verdict: &Verdict) -> String {
         }
         if !denied.chain.is_empty() {
             let _ = writeln!(text, "    by {}", denied.chain.join(" > "));
-        }
-    }
-    match &verdict.observation {
-        Observation::Complete => {}
-        Observation::Without(what) => {
-            let _ = writeln!(text, "  denied calls were seen without {what}");
-        }
-        Observation::Impossible(reason) => {
-            let _ = writeln!(text, "  denied calls could not be seen: {reason}");
         }
     }
     text

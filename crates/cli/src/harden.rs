@@ -27,6 +27,8 @@ pub struct Wishes<'a> {
     pub deny_unknown: bool,
     /// Whether the container runs without new privileges anyway.
     pub no_new_privileges: bool,
+    /// Whether what a policy denies is let through and logged by the kernel.
+    pub logging: bool,
 }
 
 /// Files that install policies, and what is to be said about them.
@@ -43,7 +45,9 @@ pub struct Hardened {
 pub struct Own {
     /// The program's path.
     pub path: String,
-    /// How many calls the policy allows.
+    /// The policy.
+    pub policy: Rc<Policy>,
+    /// How many calls it allows.
     pub calls: usize,
     /// How many of them by argument.
     pub conditional: usize,
@@ -86,7 +90,7 @@ pub fn harden(image: &Image, report: &Report, wishes: &Wishes<'_>) -> anyhow::Re
             .any(|program| is_wanted(program, std::slice::from_ref(name)));
         ensure!(is_there, "--only {name}: expected a program that the image runs");
     }
-    let compiled = compile(&wanted, &mut without, report);
+    let compiled = compile(&wanted, wishes.logging, &mut without, report);
     let policies = compiled
         .iter()
         .map(|(path, compiled)| (path.clone(), compiled.confined.clone()))
@@ -106,6 +110,7 @@ pub fn harden(image: &Image, report: &Report, wishes: &Wishes<'_>) -> anyhow::Re
         let compiled = compiled.get(path).filter(|_| !lost.contains(path))?;
         Some(Own {
             path: path.clone(),
+            policy: policy.clone(),
             calls: policy.calls(ARCHITECTURE).count(),
             conditional: conditional(policy, &compiled.loosened),
             coarser: written::loosened(policy, &compiled.loosened),
@@ -152,6 +157,7 @@ fn privileged(files: &dyn Files, report: &Report, index: usize, members: &BTreeS
 /// The filters of each policy, by the path of its program. Programs with the same policy share its mark.
 fn compile(
     wanted: &BTreeMap<usize, Rc<Policy>>,
+    logging: bool,
     without: &mut Vec<(String, String)>,
     report: &Report,
 ) -> BTreeMap<String, Compiled> {
@@ -163,6 +169,7 @@ fn compile(
         };
         let compiled = match known.iter().find(|(other, _)| *other == policy) {
             Some((_, compiled)) => Ok(compiled.clone()),
+            None if logging => confine_harden::compile_logging(policy, known.len() as u32),
             None => confine_harden::compile(policy, known.len() as u32),
         };
         match compiled {
@@ -188,17 +195,18 @@ pub fn add_loader_calls(report: &mut Report) {
             continue;
         };
         let argument = arguments(needed.number).first();
-        report.runtime_calls.push(RuntimeCall {
-            name: known.to_owned(),
-            requester: "loader".to_owned(),
-            reason: needed.reason.to_owned(),
-        });
         let restriction = Restriction {
             index: 0,
             name: argument.map_or_else(String::new, |argument| argument.name.to_owned()),
             mask: Word(0xffff_ffff),
             values: vec![Word(needed.value)],
         };
+        report.runtime_calls.push(RuntimeCall {
+            name: known.to_owned(),
+            requester: "loader".to_owned(),
+            reason: needed.reason.to_owned(),
+            arguments: vec![vec![restriction.clone()]],
+        });
         match report
             .allowed
             .iter_mut()

@@ -7,6 +7,7 @@
 mod analysis;
 mod arguments;
 mod asked;
+mod audit;
 mod check;
 mod commands;
 mod filter_source;
@@ -21,6 +22,7 @@ mod policy;
 mod progress;
 mod recording;
 mod remembered;
+mod sites;
 mod statistics;
 mod subject;
 mod summary;
@@ -75,6 +77,8 @@ enum Outcome {
     Incomplete,
     /// A check failed.
     Failed,
+    /// A program that was run ended with this code.
+    Ended(u8),
 }
 
 impl From<Outcome> for ExitCode {
@@ -84,6 +88,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Different => Self::from(1),
             Outcome::Incomplete => Self::from(3),
             Outcome::Failed => Self::from(4),
+            Outcome::Ended(code) => Self::from(code),
         }
     }
 }

@@ -75,6 +75,15 @@ pub enum Error {
         /// What was waited for and what came instead.
         why: String,
     },
+    /// The kernel does not hand calls over.
+    #[error("cannot {step}")]
+    HandOver {
+        /// What was attempted.
+        step: &'static str,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// The kernel's log moved on before it was read.
     #[error("the kernel's log lost records while it was being read")]
     AuditLost,

@@ -2,7 +2,7 @@
 //!
 //! In: an image, how to start it ([`StartOptions`]) and a seccomp profile as a file. Out: a running
 //! [`Container`] that can be reached, executed in, signalled, restarted and stopped, and what the kernel logged
-//! about its calls ([`AuditLog`], [`CallTrace`]). Everything started here is removed when its handle is dropped. Must not know:
+//! about its calls ([`AuditLog`], [`CallTrace`]). A command of this host is run under a filter that asks ([`supervise`]). Everything started here is removed when its handle is dropped. Must not know:
 //! how a profile was made, or what a workload expects.
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,7 @@ mod process;
 mod runtime;
 mod session;
 pub mod strace;
+mod supervised;
 mod trace;
 
 pub use audit::{AuditLog, AuditRecord};
@@ -31,4 +32,5 @@ pub use life::{Life, Lived, Taken};
 pub use process::{Mapped, Origin};
 pub use runtime::{Runtime, RuntimeContainer};
 pub use session::{End, Ready, Session, Visit, shell};
+pub use supervised::{Asked, HandedOver, supervise};
 pub use trace::{CallTrace, TracedCall};

@@ -18,4 +18,4 @@ pub use bundle::{Confined, only, write_bundle};
 pub use confine_bundle::{Fingerprint, Kind, REFUSED, probe};
 pub use graft::{GraftError, graft, grafted_filters};
 pub use identity::{Program, identify};
-pub use policy::{Compiled, LoaderCall, compile, loader_calls};
+pub use policy::{Compiled, LoaderCall, compile, compile_logging, loader_calls};

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use confine_bpf::{Error, Options};
+use confine_bpf::{Action, Error, Options};
 use confine_bundle::probe;
 use confine_policy::{ARGUMENTS, Architecture, Conjunction, Masked, Policy, Rule};
 
@@ -71,15 +71,35 @@ pub struct Compiled {
 /// # Errors
 /// When even the calls alone are too many, or the policy names what is no call.
 pub fn compile(policy: &Policy, mark: u32) -> Result<Compiled, Error> {
-    compile_with(policy, mark, &Options::default())
+    compile_with(policy, mark, &with_mark, &Options::default())
 }
 
-fn compile_with(policy: &Policy, mark: u32, options: &Options) -> Result<Compiled, Error> {
+/// As [`compile`], of filters that let through what the policy denies and have the kernel log it.
+///
+/// They leave no mark, as asking for it would be a call that is logged: each program that a program executes installs its
+/// policy once more.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_logging(policy: &Policy, mark: u32) -> Result<Compiled, Error> {
+    let options = Options {
+        denied: Action::Log,
+        ..Options::default()
+    };
+    compile_with(policy, mark, &|policy, _| with_loader(policy), &options)
+}
+
+fn compile_with(
+    policy: &Policy,
+    mark: u32,
+    completed: &dyn Fn(Policy, u32) -> Policy,
+    options: &Options,
+) -> Result<Compiled, Error> {
     let mut policy = policy.clone();
     let mut loosened = BTreeSet::new();
     // Bounded: each turn leaves one call with conditions less.
     loop {
-        let error = match confine_bpf::compile(&with_mark(policy.clone(), mark), options) {
+        let error = match confine_bpf::compile(&completed(policy.clone(), mark), options) {
             Ok(filters) => {
                 // The first one denies what the policy does not name, among it the installation of another filter.
                 let filters = filters.iter().rev().map(confine_bpf::Filter::to_bytes).collect();
@@ -116,21 +136,32 @@ fn most_conditional(policy: &Policy) -> Option<u32> {
     largest.map(|(number, _)| number)
 }
 
-/// The policy with what the loaders of executed programs need, less the mark's bit.
-fn with_mark(policy: Policy, mark: u32) -> Policy {
-    let executes = [EXECVE, EXECVEAT]
+/// Whether what it allows lets programs be executed.
+fn executes(policy: &Policy) -> bool {
+    [EXECVE, EXECVEAT]
         .iter()
-        .any(|number| policy.names(Architecture::X86_64, *number));
-    if !executes {
+        .any(|number| policy.names(Architecture::X86_64, *number))
+}
+
+/// The policy with what the loaders of executed programs need.
+fn with_loader(mut policy: Policy) -> Policy {
+    if executes(&policy) {
+        for call in loader_calls() {
+            let rule = Conjunction::one(0, Masked::new(INTEGER, call.value))
+                .into_iter()
+                .collect();
+            policy.allow(Architecture::X86_64, call.number, &rule);
+        }
+    }
+    policy
+}
+
+/// The same, less the mark's bit.
+fn with_mark(policy: Policy, mark: u32) -> Policy {
+    if !executes(&policy) {
         return policy;
     }
-    let mut with_loader = policy;
-    for call in loader_calls() {
-        let rule = Conjunction::one(0, Masked::new(INTEGER, call.value))
-            .into_iter()
-            .collect();
-        with_loader.allow(Architecture::X86_64, call.number, &rule);
-    }
+    let with_loader = with_loader(policy);
     let (index, bit) = probe::bit(mark);
     let mut arguments = [Masked::default(); ARGUMENTS];
     for (argument, condition) in arguments.iter_mut().enumerate() {
@@ -151,7 +182,7 @@ fn with_mark(policy: Policy, mark: u32) -> Policy {
 
 #[cfg(test)]
 mod tests {
-    use confine_bpf::{Action, CallData, Filter, evaluate};
+    use confine_bpf::{CallData, Filter, evaluate};
 
     use super::*;
 
@@ -231,7 +262,7 @@ mod tests {
             limit: 100,
             ..Options::default()
         };
-        let Compiled { confined, loosened } = compile_with(&policy, 0, &options).unwrap();
+        let Compiled { confined, loosened } = compile_with(&policy, 0, &with_mark, &options).unwrap();
         assert!(confined.filters.len() > 1 && loosened.is_empty());
         // Each one lets the next be installed, though the policy as a whole does not.
         for (index, filter) in confined.filters.iter().enumerate() {
@@ -250,6 +281,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_logged_is_let_through_and_the_loader_is_not_logged() {
+        let policy = policy(&[0, EXECVE]);
+        let confined = compile_logging(&policy, 3).unwrap().confined;
+        let answer = |number, arguments: [u64; 2]| {
+            let [first, second] = arguments;
+            let filter = Filter::from_bytes(&confined.filters[0]).unwrap();
+            evaluate(&[filter], &CallData::new(number, [first, second, 0, 0, 0, 0]))
+                .unwrap()
+                .action
+        };
+        assert_eq!(confined.filters.len(), 1);
+        assert_eq!(answer(1, [0, 0]), Action::Log);
+        assert_eq!(answer(PRCTL, [15, 0]), Action::Log);
+        for (number, arguments) in [
+            (0, [0, 0]),
+            (PRCTL, [PR_SET_NO_NEW_PRIVS, 1]),
+            (PRCTL, [probe::OPTION.into(), u64::MAX]),
+            (SECCOMP, [SECCOMP_SET_MODE_FILTER, 0]),
+        ] {
+            assert_eq!(answer(number, arguments), Action::Allow, "{number}");
+        }
+    }
+
+    #[test]
     fn a_policy_that_is_too_large_loses_conditions() {
         let options = Options {
             limit: 16,
@@ -259,7 +314,7 @@ mod tests {
         let all = Conjunction::new([Masked::new(u64::MAX, 0x1_0000_0001); ARGUMENTS]);
         policy.allow(Architecture::X86_64, 16, &Rule::from(all));
         policy.allow(Architecture::X86_64, 17, &first_is(3));
-        let Compiled { confined, loosened } = compile_with(&policy, 0, &options).unwrap();
+        let Compiled { confined, loosened } = compile_with(&policy, 0, &with_mark, &options).unwrap();
         assert!(allows(&confined, 16, &[0]) && !allows(&confined, 18, &[3]));
         assert!(allows(&confined, 17, &[3]));
         // What fits keeps its own.

@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use crate::{SystemCall, call_named, tsv};
+use crate::{SystemCall, arguments, call_named, tsv};
 
 /// The version of the table of runtime calls; it grows whenever the table changes.
-pub const RUNTIME_TABLE_VERSION: u32 = 1;
+pub const RUNTIME_TABLE_VERSION: u32 = 2;
 
 /// The container runtime that a policy is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -65,12 +65,29 @@ pub struct RuntimeCall {
     pub requester: Requester,
     /// What for.
     pub reason: &'static str,
+    /// The values of one argument that it is made with, as the table has them.
+    values: &'static str,
+}
+
+impl RuntimeCall {
+    /// The index of an argument and the values that it has; `None` if all of them may be anything.
+    #[must_use]
+    pub fn values(&self) -> Option<(u32, Vec<u64>)> {
+        let (name, values) = self.values.split_once('=')?;
+        let mut known = (0..).zip(arguments(self.call.number));
+        let (index, _) = known.find(|(_, argument)| argument.name == name)?;
+        let values = values.split(',').map(|value| {
+            let digits = value.strip_prefix("0x")?;
+            u64::from_str_radix(digits, 16).ok()
+        });
+        Some((index, values.collect::<Option<_>>()?))
+    }
 }
 
 /// What must be allowed for a container to start under `runtime`, be exec'ed into and end; by requester, then
 /// by name. A call that several need is there several times.
 pub fn runtime_calls(runtime: Runtime) -> impl Iterator<Item = RuntimeCall> + Clone {
-    CELLS.iter().filter_map(move |[requester, name, reason]| {
+    CELLS.iter().filter_map(move |[requester, name, values, reason]| {
         let requester = match *requester {
             "runc" => Requester::Runc,
             "crun" => Requester::Crun,
@@ -86,13 +103,14 @@ pub fn runtime_calls(runtime: Runtime) -> impl Iterator<Item = RuntimeCall> + Cl
             call,
             requester,
             reason,
+            values,
         })
     })
 }
 
 const TEXT: &str = include_str!("../data/runtime.tsv");
 const COUNT: usize = tsv::count(TEXT);
-static CELLS: [[&str; 3]; COUNT] = tsv::rows(TEXT);
+static CELLS: [[&str; 4]; COUNT] = tsv::rows(TEXT);
 
 #[cfg(test)]
 mod tests {
@@ -114,9 +132,31 @@ mod tests {
         );
         let keys: BTreeSet<_> = CELLS
             .iter()
-            .map(|[requester, name, _]| (requester, name))
+            .map(|[requester, name, ..]| (requester, name))
             .collect();
         assert_eq!(keys.len(), COUNT);
+    }
+
+    #[test]
+    fn values_are_those_of_an_argument() {
+        for entry in runtime_calls(Runtime::Any) {
+            assert_eq!(
+                entry.values().is_none(),
+                entry.values == "any",
+                "{}",
+                entry.values
+            );
+        }
+        let clone = runtime_calls(Runtime::Runc).find(|entry| entry.call.name == "clone");
+        let (index, values) = clone.and_then(|entry| entry.values()).unwrap();
+        assert_eq!(index, 0);
+        // Threads of the own process, which can be in no name space of their own.
+        let (thread, name_spaces) = (0x0001_0000, 0x7e02_0080);
+        assert!(
+            values
+                .iter()
+                .all(|flags| flags & thread != 0 && flags & name_spaces == 0)
+        );
     }
 
     #[test]

@@ -192,6 +192,7 @@ fn needed(requester: &str, name: &str) -> RuntimeCall {
         name: name.to_owned(),
         requester: requester.to_owned(),
         reason: "measured".to_owned(),
+        arguments: Vec::new(),
     }
 }
 

@@ -220,6 +220,9 @@ pub struct RuntimeCall {
     pub requester: String,
     /// What for.
     pub reason: String,
+    /// The arguments with which it is made, all of a list at once; any if there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<Vec<Restriction>>,
 }
 
 /// A call that is allowed because something could not be resolved.

@@ -102,11 +102,13 @@ pub(crate) fn report() -> Report {
                 name: "exit_group".to_owned(),
                 requester: "kernel".to_owned(),
                 reason: "ends the process".to_owned(),
+                arguments: Vec::new(),
             },
             RuntimeCall {
                 name: "write".to_owned(),
                 requester: "runc".to_owned(),
                 reason: "reports that it is ready".to_owned(),
+                arguments: Vec::new(),
             },
         ],
         coarser: vec![],

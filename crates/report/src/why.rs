@@ -1,7 +1,7 @@
 //! Why a call is allowed, or that it is denied: the read-out of `confine why`.
 
 use crate::text::{count, strong};
-use crate::{Allowed, Call, Program, Report, Step, values};
+use crate::{Allowed, Call, Program, Report, RuntimeCall, Step, values};
 
 /// Everything that the report knows about the call of that name, which the caller has found to be a call; with
 /// `values` about these values of some of its arguments, by index.
@@ -25,11 +25,7 @@ pub fn why(report: &Report, name: &str, values: &[(u32, u64)]) -> String {
         sections.extend(calls.map(|call| chain(report, program, call)));
     }
     for needed in report.runtime_calls.iter().filter(|needed| needed.name == name) {
-        sections.push(format!(
-            "{} needs it: {}\n",
-            strong(&needed.requester),
-            needed.reason
-        ));
+        sections.push(needs(needed));
     }
     for widened in report.widened.iter().filter(|widened| widened.name == name) {
         sections.push(format!(
@@ -40,6 +36,10 @@ pub fn why(report: &Report, name: &str, values: &[(u32, u64)]) -> String {
     }
     sections.extend(observed(report, name, &[]));
     sections.join("\n")
+}
+
+fn needs(needed: &RuntimeCall) -> String {
+    format!("{} needs it: {}\n", strong(&needed.requester), needed.reason)
 }
 
 /// Who was seen to make a call with these values.
@@ -85,6 +85,12 @@ fn why_values(report: &Report, allowed: &Allowed, values: &[(u32, u64)]) -> Stri
             makes + &steps(report, &combination.chain)
         })
         .collect();
+    for needed in report.runtime_calls.iter().filter(|needed| needed.name == *name) {
+        let mut arguments = needed.arguments.iter();
+        if arguments.any(|one| one.iter().all(|restriction| restriction.admits(values))) {
+            sections.push(needs(needed));
+        }
+    }
     sections.extend(observed(report, name, values));
     if sections.is_empty() {
         return format!(

@@ -1,6 +1,7 @@
 //! System calls with types.
 
 use core::arch::asm;
+use core::marker::PhantomData;
 
 use crate::Text;
 
@@ -30,6 +31,8 @@ impl Errno {
     pub const PERM: Self = Self(1);
     /// No such file.
     pub const NOENT: Self = Self(2);
+    /// A signal came in between.
+    pub const INTR: Self = Self(4);
     /// No memory, or one of the kernel's limits.
     pub const NOMEM: Self = Self(12);
     /// Access denied.
@@ -42,9 +45,29 @@ impl Errno {
 
 /// `struct sock_fprog`.
 #[repr(C)]
-struct FilterProgram {
+pub(crate) struct FilterProgram<'a> {
     length: u16,
     instructions: *const u8,
+    borrowed: PhantomData<&'a [u8]>,
+}
+
+impl<'a> FilterProgram<'a> {
+    /// The program of these instructions.
+    pub(crate) fn of(instructions: &'a [u8]) -> Result<Self, Errno> {
+        let count = instructions.len() / INSTRUCTION_BYTES;
+        Ok(Self {
+            length: u16::try_from(count).map_err(|_| Errno::INVAL)?,
+            instructions: instructions.as_ptr(),
+            borrowed: PhantomData,
+        })
+    }
+
+    /// Installs it as a filter, with these flags of the kernel's.
+    pub(crate) fn install(&self, flags: u64) -> Result<u64, Errno> {
+        let address = (&raw const *self).expose_provenance() as u64;
+        // SAFETY: the kernel copies the structure and as many instructions as it says, which are there, and writes nothing.
+        result(unsafe { call(SECCOMP, [SECCOMP_SET_MODE_FILTER, flags, address, 0, 0]) })
+    }
 }
 
 /// A file that is open for reading, closed in the end.
@@ -83,9 +106,14 @@ impl File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        // SAFETY: the descriptor is ours and nobody has it any more.
-        unsafe { call(CLOSE, [self.0, 0, 0, 0, 0]) };
+        close(self.0);
     }
+}
+
+/// Closes a descriptor of ours that nobody has any more.
+pub(crate) fn close(descriptor: u64) {
+    // SAFETY: the call touches no memory.
+    unsafe { call(CLOSE, [descriptor, 0, 0, 0, 0]) };
 }
 
 /// Writes text to the standard error; whoever does not read it does not get it.
@@ -129,21 +157,14 @@ pub fn probe(option: u32, arguments: [u64; 4]) -> Result<(), Errno> {
 /// EINVAL if the kernel has no filters or does not take this one, EACCES without no-new-privileges, ENOMEM when all
 /// filters of the process together would be too long, ENOSYS on a kernel without the call.
 pub fn install_filter(instructions: &[u8]) -> Result<(), Errno> {
-    let count = instructions.len() / INSTRUCTION_BYTES;
-    let program = FilterProgram {
-        length: u16::try_from(count).map_err(|_| Errno::INVAL)?,
-        instructions: instructions.as_ptr(),
-    };
-    let address = (&raw const program).expose_provenance() as u64;
-    // SAFETY: the kernel copies the structure and as many instructions as it says, which are there, and writes nothing.
-    result(unsafe { call(SECCOMP, [SECCOMP_SET_MODE_FILTER, 0, address, 0, 0]) }).map(drop)
+    FilterProgram::of(instructions)?.install(0).map(drop)
 }
 
 /// A system call with up to five arguments.
 ///
 /// # Safety
 /// What the call does to memory must be sound.
-unsafe fn call(number: u64, arguments: [u64; 5]) -> i64 {
+pub(crate) unsafe fn call(number: u64, arguments: [u64; 5]) -> i64 {
     let [first, second, third, fourth, fifth] = arguments;
     let result;
     // SAFETY: by the kernel's convention a call changes rax, rcx, r11 and the memory that its arguments name, which is
@@ -166,7 +187,7 @@ unsafe fn call(number: u64, arguments: [u64; 5]) -> i64 {
 }
 
 /// The kernel returns errors as small negative numbers.
-fn result(returned: i64) -> Result<u64, Errno> {
+pub(crate) fn result(returned: i64) -> Result<u64, Errno> {
     match u64::try_from(returned) {
         Ok(value) => Ok(value),
         Err(_) => Err(Errno(returned.wrapping_neg() as i32)),

@@ -12,7 +12,9 @@
 compile_error!("system calls are those of Linux on x86-64");
 
 mod calls;
+mod listener;
 mod start;
 
 pub use calls::{Errno, File, exit, install_filter, probe, set_no_new_privileges, write_error};
+pub use listener::{Asked, Heard, Listener};
 pub use start::{AUXILIARY_ENTRY, AUXILIARY_EXECUTED, AUXILIARY_HEADERS, Start, Text, copy_memory};

@@ -38,6 +38,9 @@ pub struct Row {
     pub decode_ratio: Option<f64>,
     /// What its check came to.
     pub checked: Checked,
+    /// The same of the image hardened, where that was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardened: Option<Checked>,
 }
 
 /// What a check came to.
@@ -50,14 +53,28 @@ pub struct Checked {
     pub problems: Vec<String>,
 }
 
+/// How `confine check` begins the name of the policies of a hardened image.
+const HARDENED: &str = "hardened";
+
 impl Checked {
-    /// From what `confine check` writes.
-    pub fn read(checked: &Value) -> Self {
+    /// From what `confine check --hardened` writes: of the image as it is, and of the hardened one.
+    pub fn read(checked: &Value) -> (Self, Option<Self>) {
+        let verdicts = checked["verdicts"].as_array().map_or(&[][..], Vec::as_slice);
+        let is_hardened = |verdict: &&Value| {
+            let policy = verdict["policy"].as_str();
+            policy.is_some_and(|policy| policy.starts_with(HARDENED))
+        };
+        let (hardened, own): (Vec<&Value>, Vec<&Value>) = verdicts.iter().partition(is_hardened);
+        let hardened = (!hardened.is_empty()).then(|| Self::of(&hardened));
+        (Self::of(&own), hardened)
+    }
+
+    fn of(verdicts: &[&Value]) -> Self {
         let list = |owner: &Value, field: &str| owner[field].as_array().cloned().unwrap_or_default();
         let text = |owner: &Value, field: &str| owner[field].as_str().unwrap_or("nothing").to_owned();
         let mut problems = Vec::new();
-        for verdict in list(checked, "verdicts") {
-            problems.extend(list(&verdict, "differences").iter().map(|difference| {
+        for verdict in verdicts {
+            problems.extend(list(verdict, "differences").iter().map(|difference| {
                 format!(
                     "{}: `{}` in place of `{}`",
                     text(difference, "step"),
@@ -65,7 +82,7 @@ impl Checked {
                     text(difference, "expected")
                 )
             }));
-            problems.extend(list(&verdict, "denied").iter().map(|denied| {
+            problems.extend(list(verdict, "denied").iter().map(|denied| {
                 let arguments: Vec<String> = list(denied, "arguments")
                     .iter()
                     .filter_map(Value::as_str)
@@ -92,14 +109,20 @@ impl Checked {
 }
 
 impl Row {
+    /// Whether every check passed that was made.
+    pub fn passed(&self) -> bool {
+        self.checked.passed && self.hardened.as_ref().is_none_or(|checked| checked.passed)
+    }
+
     /// The row in one line, for whoever waits.
     pub fn line(&self) -> String {
-        let word = if self.checked.passed { "pass" } else { "FAIL" };
+        let word = if self.passed() { "pass" } else { "FAIL" };
         let mut line = format!(
             "{word}  {}: {} of 335 denied, {} for the main program",
             self.name, self.counts.denied, self.counts.main_denied
         );
-        for problem in &self.checked.problems {
+        let hardened = self.hardened.iter().flat_map(|checked| &checked.problems);
+        for problem in self.checked.problems.iter().chain(hardened) {
             line.push_str("\n      ");
             line.push_str(&problem.replace('\n', "\n      "));
         }
@@ -152,11 +175,14 @@ mod tests {
     #[test]
     fn what_a_check_finds_is_kept_in_words() {
         let verdict = json!({
+            "policy": "the image's own profile",
             "differences": [{ "step": "workload", "kind": "output", "found": "61", "expected": "60" }],
             "denied": [{ "call": "bind", "program": "/a", "arguments": ["fd=3"], "foreseen": "no" }],
             "observation": "complete",
         });
-        let checked = Checked::read(&json!({ "verdicts": [verdict] }));
+        let passed = json!({ "policy": "hardened, 2 programs with policies of their own",
+            "differences": [], "denied": [], "observation": "complete" });
+        let (checked, hardened) = Checked::read(&json!({ "verdicts": [verdict, passed] }));
         assert!(!checked.passed);
         assert_eq!(
             checked.problems,
@@ -165,8 +191,8 @@ mod tests {
                 "bind(fd=3) by /a denied, foreseen: no"
             ]
         );
-        let passed = json!({ "differences": [], "denied": [], "observation": "complete" });
-        assert!(Checked::read(&json!({ "verdicts": [passed] })).passed);
+        assert!(hardened.unwrap().passed);
+        assert_eq!(Checked::read(&json!({ "verdicts": [] })).1, None);
     }
 
     #[test]

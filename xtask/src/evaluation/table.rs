@@ -3,15 +3,15 @@
 use std::fmt::Write;
 
 use super::published;
-use super::row::Row;
+use super::row::{Checked, Row};
 
 /// The tables, the averages, and everything that failed.
 pub fn render(rows: &[Row]) -> String {
     let today = confine_kernel::calls().len();
     let mut text = format!(
         "| image | denied of 335 | published | main program | published | allowed of {today} | main program | restricted \
-         | main program | published | values | assumptions | programs | objects | time | memory | decoding | check |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|\n"
+         | main program | published | values | assumptions | programs | objects | time | memory | decoding | check | hardened |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|---|\n"
     );
     for row in rows {
         text.push_str(&line(row));
@@ -19,11 +19,15 @@ pub fn render(rows: &[Row]) -> String {
     text.push_str(&averages(rows));
     text.push_str(&missing(rows));
     text.push_str(&stand_ins(rows));
-    for row in rows.iter().filter(|row| !row.checked.passed) {
-        // Writing to a String cannot fail, here and below.
-        let _ = writeln!(text, "\n**{}** does not pass its check:\n", row.name);
-        for problem in &row.checked.problems {
-            let _ = writeln!(text, "- {}", problem.replace('\n', "\n  "));
+    for row in rows {
+        let hardened = row.hardened.as_ref().map(|checked| (checked, " hardened"));
+        let checks = std::iter::once((&row.checked, "")).chain(hardened);
+        for (checked, how) in checks.filter(|(checked, _)| !checked.passed) {
+            // Writing to a String cannot fail, here and below.
+            let _ = writeln!(text, "\n**{}** does not pass its check{how}:\n", row.name);
+            for problem in &checked.problems {
+                let _ = writeln!(text, "- {}", problem.replace('\n', "\n  "));
+            }
         }
     }
     text
@@ -54,9 +58,14 @@ fn line(row: &Row) -> String {
         format!("{} MiB", row.memory_mib),
         row.decode_ratio
             .map_or_else(String::new, |ratio| format!("{ratio:.1}")),
-        if row.checked.passed { "pass" } else { "**fail**" }.to_owned(),
+        word(&row.checked).to_owned(),
+        row.hardened.as_ref().map_or("", word).to_owned(),
     ];
     format!("| {} |\n", cells.join(" | "))
+}
+
+fn word(checked: &Checked) -> &'static str {
+    if checked.passed { "pass" } else { "**fail**" }
 }
 
 /// Averages over the rows of the published table, of ours and of theirs for the same rows. Those that do not pass do not
@@ -124,7 +133,6 @@ fn stand_ins(rows: &[Row]) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::counts::Counts;
-    use super::super::row::Checked;
     use super::*;
 
     #[test]

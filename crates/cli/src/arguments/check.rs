@@ -22,6 +22,7 @@ What it prints is compared line by line, so it should print answers and counts.
 
 Examples:
   confine check nginx --workload 'curl -s http://$HOST:$HOST_PORT/'
+  confine check redis --hardened --workload 'redis-cli -h $HOST -p $HOST_PORT ping'
   confine check my/server --policy server.json --workload-file smoke-test.sh --runs 3
   confine check redis --inside 'redis-cli ping' --format junit -o check.xml
   confine check my/job --ready end";
@@ -37,6 +38,10 @@ pub struct CheckArguments {
     /// A policy to check: a profile, or a folder of profiles (repeatable); the image's own one if none is given
     #[arg(long, value_name = "FILE|DIR", help_heading = "Check")]
     pub policy: Vec<PathBuf>,
+
+    /// Also check the image hardened: each program under its own policy besides, as `confine harden` gives it one
+    #[arg(long, help_heading = "Check")]
+    pub hardened: bool,
 
     /// How the container runs.
     #[command(flatten)]

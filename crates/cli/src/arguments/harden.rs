@@ -91,9 +91,15 @@ Examples:
   confine run -- redis-server --port 7777
   confine profile dir:/ --program /usr/bin/redis-server -o redis.json
   confine run --profile redis.json -- redis-server
+  confine run --audit --profile redis.json -- redis-server
 
 A denied call fails with ENOSYS. The program cannot gain privileges (no_new_privs), and /proc/self/exe is the loader that \
-holds the policy.";
+holds the policy.
+
+With --audit nothing is denied. What the policy would deny is written to standard error when the program and all that it \
+started have ended, each call with its arguments, the place that made it, and whether the analysis foresaw it: then the \
+way to it. The exit code is the program's, 128 and the signal's number if one ended it. It needs Linux 5.19 or later, and \
+no root.";
 
 /// Flags of `confine run`.
 #[derive(Debug, Args)]
@@ -102,6 +108,10 @@ pub struct RunArguments {
     /// The policy, as a profile of the OCI runtime specification; by an analysis of the program if it is left out
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
+
+    /// Deny nothing, and tell in the end what would have been denied
+    #[arg(long)]
+    pub audit: bool,
 
     /// Compute everything anew, and keep nothing of the analysis for the next time
     #[arg(long)]

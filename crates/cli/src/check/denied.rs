@@ -7,17 +7,12 @@ use std::path::Path;
 
 use anyhow::Context;
 use confine_bpf::AUDIT_ARCH_X86_64;
-use confine_check::{Attempt, Observation, Site};
-use confine_elf::{Address, Object, SymbolKind};
-use confine_engine::{AuditLog, AuditRecord, CallTrace, Mapped, TracedCall};
-use confine_image::Files;
-use confine_policy::{Architecture, Policy};
+use confine_check::{Attempt, Observation};
+use confine_engine::{AuditLog, AuditRecord, CallTrace, TracedCall};
 
 use super::lives::Lives;
 use super::policies::Checked;
-
-/// The length of the instruction before the place where a process goes on after a call.
-const SYSTEM_CALL: u64 = 2;
+use crate::sites::{Opener, Sites};
 
 /// How denied calls are watched for.
 pub struct Watch<'a> {
@@ -25,9 +20,6 @@ pub struct Watch<'a> {
     scratch: &'a Path,
     sites: Sites<'a>,
 }
-
-/// How the image's files are had, if they can be read.
-type Opener<'a> = &'a dyn Fn() -> Option<&'a dyn Files>;
 
 impl<'a> Watch<'a> {
     /// Watches these lives; profiles are written into `scratch`, and the image's files are only asked for, for names of
@@ -55,7 +47,7 @@ impl<'a> Watch<'a> {
         let numbers: BTreeSet<u32> = records.iter().filter_map(number).collect();
         if numbers.is_empty() {
             return Ok((
-                self.attempts(&checked.policy, &records, Vec::new()),
+                self.attempts(checked, &records, Vec::new()),
                 Observation::Complete,
             ));
         }
@@ -72,16 +64,16 @@ impl<'a> Watch<'a> {
                     .filter(|record| !known.contains(&(record.call, record.program.as_str())))
                     .cloned()
                     .collect();
-                let mut attempts = self.attempts(&checked.policy, &again, traced);
-                attempts.extend(self.attempts(&checked.policy, &only_before, Vec::new()));
+                let mut attempts = self.attempts(checked, &again, traced);
+                attempts.extend(self.attempts(checked, &only_before, Vec::new()));
                 Ok((attempts, Observation::Complete))
             }
             Ok(_) => Ok((
-                self.attempts(&checked.policy, &records, Vec::new()),
+                self.attempts(checked, &records, Vec::new()),
                 Observation::Without("arguments: none of them came up again in another life".to_owned()),
             )),
             Err(reason) => Ok((
-                self.attempts(&checked.policy, &records, Vec::new()),
+                self.attempts(checked, &records, Vec::new()),
                 Observation::Without(format!("arguments: {reason}")),
             )),
         }
@@ -110,7 +102,7 @@ impl<'a> Watch<'a> {
             None => format!("{}: watching for denied calls", checked.name),
             Some(_) => format!("{}: watching for their arguments", checked.name),
         };
-        let (_, own) = self.lives.lead_known(&what, Some(profile))?;
+        let (_, own) = self.lives.lead_logged(&what, checked, profile)?;
         let traced = match trace.map(CallTrace::finish).transpose() {
             Ok(traced) => traced.unwrap_or_default(),
             Err(error) => return Ok(Err(error.in_full())),
@@ -129,13 +121,20 @@ impl<'a> Watch<'a> {
     /// for what a process called before its filter was there is traced and not logged.
     fn attempts(
         &mut self,
-        policy: &Policy,
+        checked: &Checked,
         records: &[AuditRecord],
         traced: Vec<TracedCall>,
     ) -> Vec<Attempt> {
         let mut lists: BTreeMap<(u32, u32), std::collections::VecDeque<[u64; 6]>> = BTreeMap::new();
+        // One process can be several programs, one after the other.
+        let mut makers: BTreeMap<(u32, u32), BTreeSet<&str>> = BTreeMap::new();
+        for record in records {
+            let programs = makers.entry((record.process, record.call)).or_default();
+            programs.insert(&record.program);
+        }
         for call in traced {
-            if !policy.allows(Architecture::X86_64, call.call, &call.arguments) {
+            let mut programs = makers.get(&(call.process, call.call)).into_iter().flatten();
+            if programs.any(|program| checked.denies(program, call.call, &call.arguments)) {
                 lists
                     .entry((call.process, call.call))
                     .or_default()
@@ -151,6 +150,7 @@ impl<'a> Watch<'a> {
                 .and_then(std::collections::VecDeque::pop_back),
             site: record.mapped.as_ref().and_then(|mapped| self.sites.find(mapped)),
             certain: record.origin.is_some(),
+            times: 1,
         });
         told.collect()
     }
@@ -158,87 +158,4 @@ impl<'a> Watch<'a> {
 
 fn number(record: &AuditRecord) -> Option<u32> {
     (record.architecture == AUDIT_ARCH_X86_64).then_some(record.call)
-}
-
-/// Functions of the image's objects by their places in files; each object is read once, each place looked up once.
-struct Sites<'a> {
-    files: Opener<'a>,
-    objects: BTreeMap<String, Option<Object>>,
-    known: BTreeMap<Mapped, Option<Site>>,
-}
-
-impl<'a> Sites<'a> {
-    fn new(files: Opener<'a>) -> Self {
-        Self {
-            files,
-            objects: BTreeMap::new(),
-            known: BTreeMap::new(),
-        }
-    }
-
-    fn find(&mut self, mapped: &Mapped) -> Option<Site> {
-        if let Some(known) = self.known.get(mapped) {
-            return known.clone();
-        }
-        let site = self.look_up(mapped);
-        self.known.insert(mapped.clone(), site.clone());
-        site
-    }
-
-    fn look_up(&mut self, mapped: &Mapped) -> Option<Site> {
-        let files = (self.files)()?;
-        let object = self.objects.entry(mapped.file.clone()).or_insert_with(|| {
-            let bytes = files.read(&mapped.file).ok()?;
-            Object::parse(bytes).ok()
-        });
-        let object = object.as_ref()?;
-        let address = address_of(object, mapped.offset)?.checked_sub(SYSTEM_CALL)?;
-        Some(Site {
-            object: mapped.file.clone(),
-            function: function_at(object, address),
-            address,
-        })
-    }
-}
-
-/// The address of a byte of the file.
-fn address_of(object: &Object, offset: u64) -> Option<Address> {
-    let offset = usize::try_from(offset).ok()?;
-    let segment = object
-        .segments
-        .iter()
-        .find(|segment| segment.executable && segment.file.contains(&offset))?;
-    let inside = u64::try_from(offset - segment.file.start).ok()?;
-    segment.addresses.start.checked_add(inside)
-}
-
-/// The function's name, or where it starts if it has none, as reports write it.
-fn function_at(object: &Object, address: Address) -> String {
-    let symbols = object.symbols.iter().chain(&object.dynamic_symbols);
-    let covering = symbols.filter(|symbol| {
-        symbol.defined
-            && matches!(symbol.kind, SymbolKind::Function | SymbolKind::Indirect)
-            && symbol
-                .address
-                .checked_add(symbol.size.max(1))
-                .is_some_and(|end| (symbol.address..end).contains(&address))
-    });
-    // The innermost; of several names for one place one that is not the library's own, then the first in the alphabet.
-    let named = covering.max_by_key(|symbol| {
-        let own = symbol.name.starts_with('_');
-        (symbol.address, std::cmp::Reverse((own, &symbol.name)))
-    });
-    if let Some(symbol) = named {
-        return symbol.name.clone();
-    }
-    let of_go = object.go_functions.iter().find(|one| one.code.contains(&address));
-    if let Some(function) = of_go {
-        return function.name.clone();
-    }
-    let start = object
-        .unwind
-        .iter()
-        .find(|function| function.code.contains(&address))
-        .map_or(address, |function| function.code.start);
-    format!("+{start:#x}")
 }

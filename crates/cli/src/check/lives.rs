@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use confine_check::{Life, Step};
-use confine_engine::{Error, Interrupt, Lived, Seccomp, StartOptions};
+use confine_engine::{Error, Installed, Interrupt, Lived, Seccomp, StartOptions};
 
+use super::policies::Checked;
 use super::premises::{Premises, life};
 use crate::arguments::RunningArguments;
 use crate::terminal;
@@ -43,23 +44,55 @@ impl<'a> Lives<'a> {
         self.interrupt
     }
 
-    /// One life without a policy, or with the profile in a file.
-    pub fn lead(&self, what: &str, profile: Option<&Path>) -> Result<Lived, Error> {
-        self.lead_known(what, profile).map(|(lived, _)| lived)
+    /// One life without a policy.
+    pub fn lead_free(&self, what: &str) -> Result<Lived, Error> {
+        let (lived, _) = self.lead(what, &self.premises.installed, Seccomp::Unconfined)?;
+        Ok(lived)
     }
 
-    /// As [`lead`](Self::lead), with the host name of the container, if one was made.
-    pub fn lead_known(&self, what: &str, profile: Option<&Path>) -> Result<(Lived, Option<String>), Error> {
+    /// One life under a policy.
+    pub fn lead_under(&self, what: &str, policy: &Checked) -> Result<Lived, Error> {
+        let hardened = policy.hardened.as_ref().map(|images| &images.denying);
+        let (lived, _) = self.lead(
+            what,
+            hardened.unwrap_or(&self.premises.installed),
+            Seccomp::Profile(policy.path.clone()),
+        )?;
+        Ok(lived)
+    }
+
+    /// One life in which what a policy denies is let through and logged, by a profile that does so for the whole container,
+    /// with the host name of the container, if one was made.
+    pub fn lead_logged(
+        &self,
+        what: &str,
+        policy: &Checked,
+        profile: &Path,
+    ) -> Result<(Lived, Option<String>), Error> {
+        let hardened = policy.hardened.as_ref().map(|images| &images.logging);
+        self.lead(
+            what,
+            hardened.unwrap_or(&self.premises.installed),
+            Seccomp::Profile(profile.to_owned()),
+        )
+    }
+
+    fn lead(
+        &self,
+        what: &str,
+        image: &Installed,
+        seccomp: Seccomp,
+    ) -> Result<(Lived, Option<String>), Error> {
         if !self.quiet {
             terminal::note(what);
         }
         self.count.set(self.count.get() + 1);
         let options = StartOptions {
             name: self.count.get().to_string(),
-            seccomp: profile.map_or(Seccomp::Unconfined, |path| Seccomp::Profile(path.to_owned())),
+            seccomp,
             ..self.options.clone()
         };
-        let mut container = match self.premises.installed.create(&options) {
+        let mut container = match image.create(&options) {
             Ok(container) => container,
             Err(error @ (Error::Interrupted | Error::Spawn { .. } | Error::File { .. })) => {
                 return Err(error);

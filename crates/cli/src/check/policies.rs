@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use confine_kernel::DOCKER_CAPABILITIES;
-use confine_policy::Policy;
+use confine_policy::{Architecture, Policy};
 use confine_profile::{MAXIMUM_CONDITIONAL, read_oci};
 use confine_report::Report;
 
+use super::hardened::HardenedImages;
 use crate::policy;
 
 /// A policy to check.
@@ -19,6 +20,17 @@ pub struct Checked {
     pub path: PathBuf,
     /// What it allows.
     pub policy: Policy,
+    /// The images in place of the container's own, where each program has its own policy besides.
+    pub hardened: Option<HardenedImages>,
+}
+
+impl Checked {
+    /// Whether a program may not make a call.
+    pub fn denies(&self, program: &str, number: u32, arguments: &[u64; 6]) -> bool {
+        let own = self.hardened.as_ref().and_then(|images| images.own.get(program));
+        let mut policies = std::iter::once(&self.policy).chain(own.map(|own| &**own));
+        policies.any(|policy| !policy.allows(Architecture::X86_64, number, arguments))
+    }
 }
 
 /// The profiles at `paths`, of which a folder stands for all its `.json` files; the image's own one, written into
@@ -49,6 +61,7 @@ pub fn policies(paths: &[PathBuf], report: Option<&Report>, scratch: &Path) -> a
             name: "the image's own profile".to_owned(),
             path,
             policy,
+            hardened: None,
         });
     }
     Ok(found)
@@ -77,6 +90,7 @@ fn read(path: &Path) -> anyhow::Result<Checked> {
         name: path.display().to_string(),
         path: path.canonicalize().with_context(context)?,
         policy: reading.policy,
+        hardened: None,
     })
 }
 

@@ -9,7 +9,7 @@ use confine_image::{Image, OpenOptions};
 use confine_report::Report;
 
 use crate::arguments::{AnalysisArguments, CheckArguments, CheckFormat};
-use crate::check::{self, Lives, Premises, Watch, comparable, policies};
+use crate::check::{self, CheckedPolicy, Lives, Making, Premises, Watch, comparable, policies};
 use crate::output::Output;
 use crate::{Outcome, analysis, remembered, terminal};
 
@@ -70,11 +70,21 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
     let (image, report) = analysed(arguments, analysis, &premises)?.unzip();
     // Only what is denied needs it where there was no analysis.
     let image = LazyCell::new(|| image.or_else(|| self::image(analysis, &premises)));
-    let policies = policies(&arguments.policy, report.as_ref(), scratch.path())?;
+    let mut policies = policies(&arguments.policy, report.as_ref(), scratch.path())?;
+    if arguments.hardened {
+        let making = Making {
+            premises: &premises,
+            prefix: &prefix,
+            scratch: scratch.path(),
+            interrupt,
+            quiet,
+        };
+        policies.push(hardened(&making, image.as_ref(), report.as_ref())?);
+    }
     let mut without = Vec::new();
     for turn in 1..=arguments.runs {
         let what = format!("without a policy, {turn} of {}", arguments.runs);
-        let lived = lives.lead(&what, None)?;
+        let lived = lives.lead_free(&what)?;
         ensure_complete(&lived)?;
         without.push(comparable(&lived, &prefix));
     }
@@ -86,7 +96,7 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
         let mut with = Vec::new();
         for turn in 1..=arguments.runs {
             let what = format!("{}, {turn} of {}", policy.name, arguments.runs);
-            let lived = lives.lead(&what, Some(&policy.path))?;
+            let lived = lives.lead_under(&what, policy)?;
             with.push(comparable(&lived, &prefix));
         }
         let (attempts, observation) = watch.denied(policy)?;
@@ -110,6 +120,17 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
     })
 }
 
+/// The image with a policy for each program.
+fn hardened(
+    making: &Making<'_>,
+    image: Option<&Image>,
+    report: Option<&Report>,
+) -> anyhow::Result<CheckedPolicy> {
+    let analysed = image.zip(report);
+    let (image, report) = analysed.context("--hardened needs the analysis of the image")?;
+    making.make(image, report).context("cannot harden the image")
+}
+
 /// The image and what the analysis says of it. Where there are policies to check, it is only asked what it knows of
 /// denied calls, and may fail.
 fn analysed(
@@ -122,7 +143,7 @@ fn analysed(
     analysis.image = premises.place(&analysis.image);
     match analysis::run_on_image(&analysis) {
         Ok(analysed) => Ok(Some(analysed)),
-        Err(error) if !arguments.policy.is_empty() => {
+        Err(error) if !arguments.policy.is_empty() && !arguments.hardened => {
             terminal::warning(&format!("what the analysis knows is not told: {error:#}"));
             Ok(None)
         }

@@ -75,6 +75,7 @@ fn prepare(
         only: &wishes.only,
         deny_unknown: wishes.deny_unknown,
         no_new_privileges: wishes.no_new_privileges,
+        logging: false,
     };
     let hardened = harden::harden(&image, &report, &wanted)?;
     harden::add_loader_calls(&mut report);
@@ -99,6 +100,7 @@ fn tell(hardened: &Hardened, quiet: bool) {
         calls,
         conditional,
         coarser,
+        ..
     } in &hardened.programs
     {
         terminal::note(&format!(

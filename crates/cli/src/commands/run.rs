@@ -2,7 +2,7 @@
 //!
 //! The policy goes in as in a container: a dynamically linked program is run by a copy of its loader that holds it, as
 //! `ld.so PROGRAM`; a static one is run from a copy that holds it. Nothing is executed after the policy is in force, so that
-//! it need not allow that.
+//! it need not allow that. With `--audit` nothing is denied, and what would be is told in the end ([`crate::audit`]).
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,12 +15,13 @@ use std::process::Command;
 
 use anyhow::{Context, anyhow, bail};
 use confine_harden::{Confined, Kind, Program, compile, graft, identify, only, write_bundle};
-use confine_image::hexadecimal;
+use confine_image::{Image, hexadecimal};
 use confine_policy::Policy;
+use confine_report::Report;
 use sha2::{Digest as _, Sha256};
 
 use crate::arguments::{AnalysisArguments, RunArguments};
-use crate::{Outcome, analysis, input, output, policy, summary, written};
+use crate::{Outcome, analysis, audit, input, output, policy, summary, terminal, written};
 
 /// Variables that decide which libraries a program loads.
 const LOADER_VARIABLES: [&str; 3] = ["LD_LIBRARY_PATH", "LD_PRELOAD", "PATH"];
@@ -28,7 +29,7 @@ const LOADER_VARIABLES: [&str; 3] = ["LD_LIBRARY_PATH", "LD_PRELOAD", "PATH"];
 /// How many digits of a digest are the name of what holds a policy.
 const NAME: usize = 32;
 
-/// Becomes the program; only returns if that fails.
+/// Becomes the program, and only returns if that fails; an audited one is run to its end.
 pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     let Some((name, rest)) = arguments.command.split_first() else {
         bail!("expected a command");
@@ -47,10 +48,19 @@ pub fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
             program.display()
         );
     }
-    let policy = match &arguments.profile {
-        Some(path) => read(path)?,
-        None => analyse(&program, arguments)?,
+    let (policy, analysed) = match &arguments.profile {
+        Some(path) => (read(path)?, None),
+        None => {
+            let analysed = analyse(&program, arguments)?;
+            (own(&program, &analysed.1)?, Some(analysed))
+        }
     };
+    if arguments.audit {
+        let mut command = Command::new(&program);
+        command.arg0(name).args(rest);
+        let analysed = || analysed.or_else(|| known(&program, arguments));
+        return audit::audit(command, &policy, analysed, arguments.quiet);
+    }
     let compiled = compile(&policy, 0)?;
     if !arguments.quiet {
         for loss in written::loosened(&policy, &compiled.loosened) {
@@ -84,8 +94,8 @@ fn read(path: &Path) -> anyhow::Result<Policy> {
     Ok(reading.policy)
 }
 
-/// The program's policy, by an analysis of this host as if it were an image.
-fn analyse(program: &Path, arguments: &RunArguments) -> anyhow::Result<Policy> {
+/// This host analysed as if it were an image that runs the program.
+fn analyse(program: &Path, arguments: &RunArguments) -> anyhow::Result<(Image, Report)> {
     let path = program.to_str().context("the program's path is not UTF-8")?;
     let mut environment = Vec::new();
     for name in LOADER_VARIABLES {
@@ -95,19 +105,35 @@ fn analyse(program: &Path, arguments: &RunArguments) -> anyhow::Result<Policy> {
             environment.push((name.to_owned(), value));
         }
     }
-    let report = analysis::run(&AnalysisArguments {
+    analysis::run_on_image(&AnalysisArguments {
         image: "dir:/".to_owned(),
         program: Some(path.to_owned()),
         environment,
         quiet: arguments.quiet,
         no_cache: arguments.no_cache,
         ..AnalysisArguments::default()
-    })?;
-    let index = report.programs.iter().position(|known| known.path == path);
+    })
+}
+
+/// The program's policy.
+fn own(program: &Path, report: &Report) -> anyhow::Result<Policy> {
+    let index = report
+        .programs
+        .iter()
+        .position(|known| Path::new(&known.path) == program);
     Ok(policy::starting(
-        &report,
+        report,
         index.context("the analysis lost the program")?,
     ))
+}
+
+/// What the analysis knows of the program, if it knows anything.
+fn known(program: &Path, arguments: &RunArguments) -> Option<(Image, Report)> {
+    let analysed = analyse(program, arguments);
+    if let Err(error) = &analysed {
+        terminal::warning(&format!("what the analysis knows is not told: {error:#}"));
+    }
+    analysed.ok()
 }
 
 /// Executes the program through what holds its policy; the error if that fails.

@@ -50,6 +50,11 @@ pub fn report(image: &Image, config: &Config, options: &Options, analysis: &Anal
             name: call.call.name.to_owned(),
             requester: call.requester.to_string(),
             reason: call.reason.to_owned(),
+            arguments: call
+                .values()
+                .map(|values| vec![one_of(call.call.number, values)])
+                .into_iter()
+                .collect(),
         })
         .collect();
     let mut environment: Vec<String> = config.env.iter().map(|(name, _)| name.clone()).collect();
@@ -294,17 +299,38 @@ fn allowed(programs: &[Program], runtime_calls: &BTreeSet<RuntimeCall>, widened:
         });
     }
     let mut allowed: Vec<Allowed> = allowed.into_values().collect();
-    for call in allowed.iter_mut().filter(|call| !call.runtime) {
+    for call in &mut allowed {
         if !widened.iter().any(|widened| widened.name == call.name) {
-            call.arguments = combined(call, programs);
+            call.arguments = combined(call, programs, runtime_calls);
         }
     }
     allowed
 }
 
-/// The arguments with which some program makes a call; nothing if one of them may pass anything.
-fn combined(allowed: &Allowed, programs: &[Program]) -> Vec<Vec<Restriction>> {
+/// The restriction to values of one argument.
+fn one_of(number: u32, (index, values): (u32, Vec<u64>)) -> Restriction {
+    let facts = confine_kernel::arguments(number).get(index as usize);
+    Restriction {
+        index,
+        name: facts.map_or_else(String::new, |facts| facts.name.to_owned()),
+        mask: Word(facts.map_or(u64::MAX, |facts| facts.mask())),
+        values: values.into_iter().map(Word).collect(),
+    }
+}
+
+/// The arguments with which some program makes a call, or the runtime does; nothing if one of them may pass anything.
+fn combined(
+    allowed: &Allowed,
+    programs: &[Program],
+    runtime_calls: &BTreeSet<RuntimeCall>,
+) -> Vec<Vec<Restriction>> {
     let mut combinations = BTreeSet::new();
+    for needed in runtime_calls.iter().filter(|needed| needed.name == allowed.name) {
+        if needed.arguments.is_empty() {
+            return Vec::new();
+        }
+        combinations.extend(needed.arguments.iter().cloned());
+    }
     let calls = allowed.by.iter().filter_map(|index| programs.get(*index));
     let calls = calls.flat_map(|program| &program.calls);
     for call in calls.filter(|call| call.number == allowed.number) {
