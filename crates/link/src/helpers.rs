@@ -1,7 +1,8 @@
 //! Which programs a program may execute when it executes one by a name that is not known.
 //!
 //! As with [`crate::plugins`], one general mechanism instead of knowledge of programs: the read-only data of the objects
-//! that execute so. Four kinds of strings in it name programs:
+//! that execute so. Four kinds of strings in it name programs; of a text that is given to a shell only the third, since
+//! whoever configures the program writes that text:
 //!
 //! - absolute paths of executables.
 //! - folders below `lib` or `libexec`, where the Filesystem Hierarchy Standard (4.6, 4.7) puts what only other programs
@@ -42,7 +43,16 @@ pub struct Helper {
     pub why: String,
 }
 
-/// What the data of an object may name as a program, sorted by name: files of folders, which are executable, and names
+/// How a program executes what is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum How {
+    /// By a text that a shell reads.
+    ByShell,
+    /// By a path or a name.
+    ByName,
+}
+
+/// What the data of an object that executes so may name as a program, sorted by name: files of folders, which are executable, and names
 /// of commands, which may be none. The folders of `commands`, whose programs go by their names, do not count.
 #[must_use]
 pub fn helpers(
@@ -50,6 +60,7 @@ pub fn helpers(
     store: &ObjectStore,
     linked: &Linked,
     object: usize,
+    how: How,
     commands: &[&str],
 ) -> Vec<Helper> {
     let Some(object) = linked.objects.get(object) else {
@@ -70,7 +81,7 @@ pub fn helpers(
         let folder = text.starts_with('/').then(|| files.resolve(text)).flatten();
         let folder = folder.filter(|found| found.kind == FileKind::Folder);
         if let Some(folder) = folder {
-            if is_private(&folder.path) && !left_out.contains(&folder.path) {
+            if how == How::ByName && is_private(&folder.path) && !left_out.contains(&folder.path) {
                 let why = format!("{} names its folder {}", object.path, folder.path);
                 let programs = executables(files, &folder.path).into_iter();
                 found.extend(programs.map(|path| (path, why.clone())));
@@ -78,7 +89,8 @@ pub fn helpers(
             continue;
         }
         let names = commands_of(text).into_iter();
-        for name in names.chain(names_file(text).then_some(text)) {
+        let is_file = how == How::ByName && names_file(text);
+        for name in names.chain(is_file.then_some(text)) {
             found
                 .entry(name.to_owned())
                 .or_insert_with(|| format!("{} names it", object.path));
@@ -105,8 +117,11 @@ fn texts(object: &Object) -> BTreeSet<&str> {
         .collect()
 }
 
-/// Whether a folder lies below one of [`PRIVATE`].
+/// Whether a folder lies below one of [`PRIVATE`], and is none of data that changes (Filesystem Hierarchy Standard, 5).
 fn is_private(folder: &str) -> bool {
+    if folder.starts_with("/var/") {
+        return false;
+    }
     let mut parts = folder.split('/').skip_while(|part| !PRIVATE.contains(part));
     parts.nth(1).is_some()
 }
@@ -211,6 +226,7 @@ mod tests {
             ("/usr/lib", false),
             ("/usr/bin", false),
             ("/etc/x", false),
+            ("/var/lib/dpkg", false),
         ] {
             assert_eq!(is_private(folder), expected, "{folder}");
         }

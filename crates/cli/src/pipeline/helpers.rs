@@ -2,10 +2,11 @@
 //!
 //! That adds programs and settles nothing: what is executed may be something else, so the assumption stays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use confine_image::{Config, DEFAULT_PATH, Files};
-use confine_link::{ObjectStore, conventions, helpers};
+use confine_link::helpers::{self, How};
+use confine_link::{ObjectStore, conventions};
 use confine_programs::{
     Executed, UNKNOWN_WORDS, executes_only_arguments, follows_arguments, names_executable,
 };
@@ -17,8 +18,8 @@ use super::later;
 /// What is known of a program's helpers.
 #[derive(Debug, Default)]
 pub struct Helpers {
-    /// The objects whose data was looked at.
-    looked_at: BTreeSet<usize>,
+    /// The objects whose data was looked at, and for what.
+    looked_at: BTreeSet<(usize, How)>,
     /// What it names.
     pub executed: BTreeSet<Executed>,
 }
@@ -30,11 +31,11 @@ pub fn look(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
         return;
     }
     let mut open = executing(program);
-    open.retain(|object| program.later.helpers.looked_at.insert(*object));
+    open.retain(|object, how| program.later.helpers.looked_at.insert((*object, *how)));
     let path = config.variable("PATH").unwrap_or(DEFAULT_PATH);
     let folders: Vec<&str> = path.split(':').collect();
-    for object in open {
-        let named = helpers::helpers(files, store, &program.linked, object, &folders);
+    for (object, how) in open {
+        let named = helpers::helpers(files, store, &program.linked, object, how, &folders);
         let named = named
             .into_iter()
             .filter(|helper| names_executable(files, config, &helper.name));
@@ -50,23 +51,31 @@ pub fn look(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
     }
 }
 
-/// The objects that execute what is not known.
-fn executing(program: &AnalysedProgram) -> BTreeSet<usize> {
+/// The objects that execute what is not known; by a name where they do both.
+fn executing(program: &AnalysedProgram) -> BTreeMap<usize, How> {
     let library = conventions::c_library(&program.linked);
-    let own = |object: usize| match Some(object) == library {
-        true => 0,
-        false => object,
-    };
-    let by_name =
-        later::passed_openly(program, library).filter(|passed| later::executes_or_tells_a_shell(passed));
-    let by_shell = program
-        .solution
-        .passed
-        .iter()
-        .filter(|passed| is_open_text(passed));
-    let mut objects: BTreeSet<usize> = by_name.chain(by_shell).map(|passed| own(passed.object)).collect();
+    let openly = later::passed_openly(program, library).filter_map(|passed| {
+        let how = match later::executes(passed) {
+            true => How::ByName,
+            false => How::ByShell,
+        };
+        later::executes_or_tells_a_shell(passed).then_some((passed, how))
+    });
+    let passed = program.solution.passed.iter();
+    let by_shell = passed
+        .filter(|passed| is_open_text(passed))
+        .map(|passed| (passed, How::ByShell));
+    let mut objects = BTreeMap::new();
+    // The C library passes on what others name: whose data that would be is not known.
+    let others = openly
+        .chain(by_shell)
+        .filter(|(passed, _)| Some(passed.object) != library);
+    for (passed, how) in others {
+        let known = objects.entry(passed.object).or_insert(how);
+        *known = how.max(*known);
+    }
     if later::executes_by_own_calls(program, library) {
-        objects.insert(0);
+        objects.insert(0, How::ByName);
     }
     objects
 }
