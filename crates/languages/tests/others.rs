@@ -259,7 +259,11 @@ fn perl_says_whether_it_calls_by_number() {
     };
     assert!(calls(&["-e", "syscall(39)"]));
     assert!(!calls(&["-e", "print 'syscall'"]));
-    assert!(calls(&["missing.pl"]));
+    assert!(!calls(&["missing.pl"]));
+    let unknown = follow(&MemoryFiles::new(), "/usr/bin/perl", &["missing.pl"]);
+    let mut details = unknown.assumptions.iter().map(|assumption| &assumption.detail);
+    let told = details.any(|detail| detail.contains("which calls it makes by number"));
+    assert!(told, "{unknown:#?}");
 }
 
 /// The one assumption that tells where sources are named by values.
