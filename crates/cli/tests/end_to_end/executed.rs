@@ -54,12 +54,15 @@ fn command_lines_in_programs_are_followed() {
     assert_eq!(found("/usr/bin/sh").how, "executes /bin/sh");
     assert_eq!(found("/usr/bin/sh").parent.as_deref(), Some("/runner"));
     assert_eq!(found("/usr/bin/probe").how, "command `probe` on PATH");
-    assert_eq!(found("/usr/bin/server").how, "exec of `/bin/server` by path");
     let server = report
         .programs
         .iter()
         .find(|program| program.path.ends_with("server"));
-    assert_eq!(server.unwrap().arguments, [["/bin/server", "--data"]]);
+    let server = server.unwrap();
+    let ways: Vec<&str> = server.found.iter().map(|found| found.how.as_str()).collect();
+    assert!(ways.contains(&"exec of `/bin/server` by path"), "{ways:?}");
+    let known = ["/bin/server".to_owned(), "--data".to_owned()];
+    assert!(server.arguments.iter().any(|one| *one == known), "{server:#?}");
 }
 
 /// PHP in Apache: nothing is called like the interpreter, whose scripts execute all the same.
