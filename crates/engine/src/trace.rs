@@ -157,20 +157,16 @@ fn tells_of_loss(stats: &str) -> bool {
 
 /// `COMMAND-THREAD (PROCESS) [CPU] FLAGS TIME: sys_enter: NR 63 (1, 2, 3, 4, 5, 6)`, arguments in hexadecimal.
 ///
-/// Where the tracer has not noted whose a thread is, `owner` is asked; a thread that is gone counts as a process of its own.
+/// Whose a thread is, `owner` tells as long as it is there: what the tracer noted may be of a thread that had its number
+/// before. One that is gone and that the tracer did not note counts as a process of its own.
 fn parse_call(line: &str, owner: impl Fn(u32) -> Option<u32>) -> Option<TracedCall> {
     let (before, event) = line.rsplit_once(": sys_enter: NR ")?;
     // The command may hold anything; the process stands in the last brackets before the processor.
     let (before, _) = before.rsplit_once('[')?;
     let (before, process) = before.rsplit_once('(')?;
     let process = process.trim_end().trim_end_matches(')').trim();
-    let process = match process.parse() {
-        Ok(process) => process,
-        Err(_) => {
-            let thread = before.trim_end().rsplit_once('-')?.1.parse().ok()?;
-            owner(thread).unwrap_or(thread)
-        }
-    };
+    let thread = before.trim_end().rsplit_once('-')?.1.parse().ok()?;
+    let process = owner(thread).or_else(|| process.parse().ok()).unwrap_or(thread);
     let (call, list) = event.split_once(" (")?;
     let mut arguments = [0; 6];
     for (argument, text) in arguments.iter_mut().zip(list.trim_end_matches(')').split(", ")) {
@@ -212,6 +208,10 @@ mod tests {
             ),
             (
                 format!("           uname-77   (-------) [001] ..... 12530.816931: {list}"),
+                70,
+            ),
+            (
+                format!("           uname-77   (     77) [001] ..... 12530.816931: {list}"),
                 70,
             ),
         ] {
