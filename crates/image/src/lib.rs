@@ -22,6 +22,7 @@ mod engine;
 mod error;
 mod files;
 mod folder;
+pub mod hierarchy;
 mod layer;
 mod mapping;
 mod memory;

@@ -4,7 +4,8 @@
 //! that execute so. Four kinds of strings in it name programs; of a text that is given to a shell only the third, since
 //! whoever configures the program writes that text:
 //!
-//! - absolute paths of executables.
+//! - absolute paths of executables; among other words, as in the settings that a program has by default, those below `lib`
+//!   and `libexec`.
 //! - folders below `lib` or `libexec`, where the Filesystem Hierarchy Standard (4.6, 4.7) puts what only other programs
 //!   execute: everything executable in them, some folders deep. GCC joins the paths of its compilers so.
 //! - texts of command lines: a name that an option, or a hole to be filled in, follows (`as %(options) -o %o`,
@@ -17,7 +18,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_elf::Object;
-use confine_image::{FileKind, Files, paths};
+use confine_image::{FileKind, Files, hierarchy, paths};
 
 use crate::linked::Linked;
 use crate::plugins;
@@ -26,13 +27,6 @@ use crate::store::ObjectStore;
 /// The longest text of a command line that is looked at, and the longest name that the kernel takes (`NAME_MAX`).
 const LONGEST_TEXT: usize = 8192;
 const LONGEST_NAME: usize = 255;
-
-/// How deep below a named folder programs are looked for, and among how many names in all.
-const DEEPEST: usize = 3;
-const MOST_FILES: usize = 2000;
-
-/// Folders whose own folders hold what only programs execute.
-const PRIVATE: [&str; 2] = ["lib", "libexec"];
 
 /// A program that may be executed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,7 +60,7 @@ pub fn helpers(
     let Some(object) = linked.objects.get(object) else {
         return Vec::new();
     };
-    let mut left_out = plugins::library_folders(files, store, linked);
+    let mut left_out = plugins::loader_folders(files, store, linked);
     left_out.extend(
         commands
             .iter()
@@ -81,16 +75,20 @@ pub fn helpers(
         let folder = text.starts_with('/').then(|| files.resolve(text)).flatten();
         let folder = folder.filter(|found| found.kind == FileKind::Folder);
         if let Some(folder) = folder {
-            if how == How::ByName && is_private(&folder.path) && !left_out.contains(&folder.path) {
+            if how == How::ByName && hierarchy::is_private(&folder.path) && !left_out.contains(&folder.path) {
                 let why = format!("{} names its folder {}", object.path, folder.path);
-                let programs = executables(files, &folder.path).into_iter();
+                let programs = hierarchy::executables(files, &folder.path).into_iter();
                 found.extend(programs.map(|path| (path, why.clone())));
             }
             continue;
         }
         let names = commands_of(text).into_iter();
-        let is_file = how == How::ByName && names_file(text);
-        for name in names.chain(is_file.then_some(text)) {
+        let by_name = how == How::ByName;
+        let settings = text
+            .split_whitespace()
+            .filter(|word| by_name && names_private(word));
+        let is_file = by_name && names_file(text);
+        for name in names.chain(settings).chain(is_file.then_some(text)) {
             found
                 .entry(name.to_owned())
                 .or_insert_with(|| format!("{} names it", object.path));
@@ -117,40 +115,6 @@ fn texts(object: &Object) -> BTreeSet<&str> {
         .collect()
 }
 
-/// Whether a folder lies below one of [`PRIVATE`], and is none of data that changes (Filesystem Hierarchy Standard, 5).
-fn is_private(folder: &str) -> bool {
-    if folder.starts_with("/var/") {
-        return false;
-    }
-    let mut parts = folder.split('/').skip_while(|part| !PRIVATE.contains(part));
-    parts.nth(1).is_some()
-}
-
-/// The executables in and below a folder, but for shared objects, which some distributions mark so.
-fn executables(files: &dyn Files, folder: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut seen = 0;
-    let mut pending = vec![(folder.to_owned(), 0)];
-    // Bounded: so many names are listed at most, so deep.
-    while let Some((here, depth)) = pending.pop() {
-        for name in files.list(&here) {
-            seen += 1;
-            if seen > MOST_FILES {
-                return found;
-            }
-            let Some(there) = files.resolve(&format!("{here}/{name}")) else {
-                continue;
-            };
-            if there.is_executable() && !name.ends_with(".so") && !name.contains(".so.") {
-                found.insert(there.path);
-            } else if there.kind == FileKind::Folder && depth < DEEPEST {
-                pending.push((there.path, depth + 1));
-            }
-        }
-    }
-    found
-}
-
 /// The names at the beginnings of the command lines that a text may consist of: what separates them in shells, and in the
 /// specifications of GCC and its kind.
 fn commands_of(text: &str) -> Vec<&str> {
@@ -173,6 +137,11 @@ fn is_option(word: &str) -> bool {
 /// Whether a text can mean nothing but a file: an absolute path, or a name that is neither a word nor an identifier.
 fn names_file(text: &str) -> bool {
     is_name(text) && (text.starts_with('/') || !text.contains('/') && text.contains(['-', '.']))
+}
+
+/// Whether a word, wherever it stands, can mean little but a program that only others execute.
+fn names_private(word: &str) -> bool {
+    word.starts_with('/') && hierarchy::is_private(word) && is_name(word)
 }
 
 /// A path or a name of a command, as they usually are.
@@ -203,6 +172,16 @@ mod tests {
     }
 
     #[test]
+    fn programs_for_programs_are_named_among_other_words() {
+        let text = "pinger_program /usr/lib/squid/pinger /usr/bin/sort /usr/lib/%s";
+        let named: Vec<&str> = text
+            .split_whitespace()
+            .filter(|word| names_private(word))
+            .collect();
+        assert_eq!(named, ["/usr/lib/squid/pinger"]);
+    }
+
+    #[test]
     fn what_is_a_word_names_no_program_by_itself() {
         for (text, expected) in [
             ("ld.bfd", true),
@@ -215,20 +194,6 @@ mod tests {
             ("/usr/bin/sort -x", false),
         ] {
             assert_eq!(names_file(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn private_folders_lie_below_those_of_libraries() {
-        for (folder, expected) in [
-            ("/usr/lib/gcc", true),
-            ("/usr/libexec/git-core", true),
-            ("/usr/lib", false),
-            ("/usr/bin", false),
-            ("/etc/x", false),
-            ("/var/lib/dpkg", false),
-        ] {
-            assert_eq!(is_private(folder), expected, "{folder}");
         }
     }
 }

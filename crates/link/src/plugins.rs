@@ -2,7 +2,8 @@
 //!
 //! One general mechanism instead of knowledge of programs. Folders: absolute paths in the objects' read-only data
 //! that are folders of the image and hold shared objects directly, or where Perl keeps those of its modules. Configuration: text files under the
-//! configuration folders that the same data names; words in them that end in `.so` and resolve to shared objects.
+//! configuration folders that the same data names, and manifests of modules in its other folders; words in them that end in `.so` and resolve to shared objects.
+//! Paths of modules count, too, also such as begin at the program's folder or the object's own.
 //! A folder of which the configuration names at least one module is limited to those that it names. Libraries: strings
 //! that are names of shared objects and nothing else, one or several with colons between them, as the loader looks
 //! for them.
@@ -11,29 +12,25 @@
 //! are put together at run time or come from the environment, modules that are named without `.so` and lie in no
 //! named folder; a program beyond [`TOLD_LATER`] that loads from a folder both what its configuration names and what it is
 //! told later.
-//! The folders that the loader searches do not count, its own and those of the objects' search paths (DT_RPATH,
-//! DT_RUNPATH), for they hold libraries and not modules; the C library's strings do not, for its rules are in
+//! The folders that the loader searches for every program do not count, for they hold libraries and not modules; of those
+//! in an object's search path (DT_RPATH, DT_RUNPATH) only such as are named once more do, and in them what is not called as libraries are; the C library's strings do not, for its rules are in
 //! [`crate::conventions`].
+
+mod named;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_elf::{Machine, Object, Placement};
 use confine_image::{FileKind, Files};
 
-use crate::configuration;
+use named::Named;
+
 use crate::conventions;
 use crate::linked::{Linked, LinkedObject, LoadReason};
 use crate::store::ObjectStore;
 
 /// The longest path that the kernel takes (`PATH_MAX`).
 const LONGEST_PATH: usize = 4096;
-
-/// How deep below a named configuration folder files are read, and how many in all.
-const DEEPEST: usize = 4;
-const MOST_FILES: usize = 2000;
-
-/// Folders that end like this hold configuration that is used only where a link elsewhere points into them.
-const STORE_ENDING: &str = "-available";
 
 /// Words of configurations that name modules without an ending, in lower case with `_` for `-`, each with the reason.
 const NAMINGS: [(&[&str], &str); 3] = [
@@ -96,6 +93,12 @@ pub fn candidates(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Ve
             modules.extend(paths.iter().map(|path| (path.as_str(), why.clone())));
         }
     }
+    let by_path = modules_by_path(files, store, linked);
+    modules.extend(
+        by_path
+            .iter()
+            .map(|(path, by)| (path.as_str(), format!("{by} names it"))),
+    );
     modules.extend(
         configured
             .iter()
@@ -148,6 +151,40 @@ fn libraries(linked: &Linked) -> BTreeMap<String, String> {
     named
 }
 
+/// Modules that the objects' data names by paths, absolute or from the folder of the program or the object: path to the
+/// object that names it.
+fn modules_by_path(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> BTreeMap<String, String> {
+    let library = conventions::c_library(linked);
+    let loaded: BTreeSet<&str> = linked.objects.iter().map(|object| object.path.as_str()).collect();
+    let program = linked
+        .objects
+        .first()
+        .and_then(|program| folder_of(&program.path));
+    let mut named = BTreeMap::new();
+    for (index, object) in linked.objects.iter().enumerate() {
+        if library == Some(index) && index != 0 || object.reason == LoadReason::Interpreter {
+            continue;
+        }
+        let folders: BTreeSet<&str> = folder_of(&object.path).into_iter().chain(program).collect();
+        for text in texts(object).filter(|text| is_path_of_module(text)) {
+            let places: Vec<String> = match text.starts_with('/') {
+                true => vec![text.to_owned()],
+                false => folders.iter().map(|folder| format!("{folder}/{text}")).collect(),
+            };
+            let found = places.iter().filter_map(|place| module(files, store, place));
+            for path in found.filter(|path| !loaded.contains(path.as_str())) {
+                named.entry(path).or_insert_with(|| object.path.clone());
+            }
+        }
+    }
+    named
+}
+
+fn is_path_of_module(text: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-+./".contains(letter);
+    text.ends_with(".so") && text.contains('/') && text.chars().all(is_plain)
+}
+
 /// `libNAME.so`, with a version or without.
 fn is_library_name(text: &str) -> bool {
     let name = text.strip_prefix("lib").and_then(|rest| rest.split_once(".so"));
@@ -158,170 +195,23 @@ fn is_library_name(text: &str) -> bool {
     })
 }
 
-/// Paths of the image that the objects' data names: canonical path to the object that names it.
-#[derive(Default)]
-struct Named {
-    folders: BTreeMap<String, String>,
-    configuration: BTreeMap<String, String>,
-}
-
-impl Named {
-    fn of(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Self {
-        let mut named = Self::default();
-        let library = conventions::c_library(linked);
-        let own = library_folders(files, store, linked);
-        for (index, object) in linked.objects.iter().enumerate() {
-            if library == Some(index) && index != 0 || object.reason == LoadReason::Interpreter {
-                continue;
-            }
-            // The program's own folder is what relative names in its configuration may mean.
-            if let Some(folder) = folder_of(&object.path).filter(|folder| !own.contains(*folder)) {
-                named.folders.entry(folder.to_owned()).or_default();
-            }
-            for path in paths(object) {
-                let Some(found) = files.resolve(path).filter(|found| !own.contains(&found.path)) else {
-                    continue;
-                };
-                let is_folder = found.kind == FileKind::Folder;
-                if is_configuration(&found.path, is_folder) {
-                    let folder = if is_folder {
-                        Some(found.path.as_str())
-                    } else {
-                        own_folder(&found.path)
-                    };
-                    let path = folder.unwrap_or(&found.path).to_owned();
-                    named
-                        .configuration
-                        .entry(path)
-                        .or_insert_with(|| object.path.clone());
-                } else if is_folder && found.path != "/" {
-                    let by = named.folders.entry(found.path).or_default();
-                    if by.is_empty() {
-                        by.clone_from(&object.path);
-                    }
-                }
-            }
-        }
-        named
-    }
-
-    /// Shared objects directly in a named folder: folder to (who names it, modules).
-    fn modules_in_folders(
-        &self,
-        files: &dyn Files,
-        store: &ObjectStore,
-    ) -> BTreeMap<String, (String, Vec<String>)> {
-        let mut found = BTreeMap::new();
-        for (folder, by) in self.folders.iter().filter(|(_, by)| !by.is_empty()) {
-            let names = files
-                .list(folder)
-                .into_iter()
-                .filter(|name| name.ends_with(".so") || name.contains(".so."));
-            let mut modules: Vec<String> = names
-                .filter_map(|name| module(files, store, &format!("{folder}/{name}")))
-                .collect();
-            modules.extend(nested(files, store, folder));
-            if !modules.is_empty() {
-                found.insert(folder.clone(), (by.clone(), modules));
-            }
-        }
-        found
-    }
-
-    /// Shared objects that configuration files name: module to the first file that names it.
-    fn configured_modules(&self, files: &dyn Files, store: &ObjectStore) -> BTreeMap<String, String> {
-        let mut modules = BTreeMap::new();
-        for path in self.configuration_files(files) {
-            let Some(text) = configuration::text(files, &path).filter(|text| !text.contains('\0')) else {
-                continue;
-            };
-            for word in text
-                .lines()
-                .filter(|line| !line.trim_start().starts_with(['#', ';']))
-                .flat_map(|line| words(line).map(str::to_owned).chain(names_without_ending(line)))
-            {
-                let places: Vec<String> = match word.starts_with('/') {
-                    true => vec![word],
-                    false => self
-                        .folders
-                        .keys()
-                        .map(|folder| format!("{folder}/{word}"))
-                        .collect(),
-                };
-                for found in places.iter().filter_map(|place| module(files, store, place)) {
-                    modules.entry(found).or_insert_with(|| path.clone());
-                }
-            }
-        }
-        modules
-    }
-
-    /// The regular files at and under the named configuration paths, sorted.
-    fn configuration_files(&self, files: &dyn Files) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        let mut seen = BTreeSet::new();
-        let mut pending: Vec<(String, usize)> =
-            self.configuration.keys().map(|path| (path.clone(), 0)).collect();
-        // Bounded: every path is visited once, and no more than `MOST_FILES` are listed.
-        while let Some((path, depth)) = pending.pop() {
-            let Some(here) = files.resolve(&path) else {
-                continue;
-            };
-            if seen.len() >= MOST_FILES || !seen.insert(here.path.clone()) {
-                continue;
-            }
-            match here.kind {
-                FileKind::Regular => {
-                    found.insert(here.path);
-                }
-                FileKind::Folder if depth < DEEPEST => {
-                    let used = |name: &String| !name.ends_with(STORE_ENDING);
-                    let names = files.list(&here.path).into_iter().filter(used).take(MOST_FILES);
-                    pending.extend(names.map(|name| (format!("{}/{name}", here.path), depth + 1)));
-                }
-                _ => {}
-            }
-        }
-        found
-    }
-}
-
 /// The folders that libraries are looked for in: the loader's own and those of the objects' search paths.
-pub(crate) fn library_folders(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> BTreeSet<String> {
+fn library_folders(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> BTreeSet<String> {
     let search_paths = linked.objects.iter().flat_map(|object| {
         let dynamic = &object.elf.dynamic;
-        dynamic.rpath.iter().chain(&dynamic.runpath).cloned()
+        dynamic.rpath.iter().chain(&dynamic.runpath)
     });
-    linked
-        .loader_folders(files, store)
-        .into_iter()
-        .chain(search_paths)
-        .filter_map(|folder| Some(files.resolve(&folder)?.path))
-        .collect()
+    let mut folders = loader_folders(files, store, linked);
+    folders.extend(search_paths.filter_map(|folder| Some(files.resolve(folder)?.path)));
+    folders
 }
 
-/// The compiled parts of Perl's modules below a folder of its modules: `auto/Name/Space/Space.so` (perldoc DynaLoader).
-fn nested(files: &dyn Files, store: &ObjectStore, folder: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut seen = 0;
-    let mut pending = vec![(format!("{folder}/auto"), 0)];
-    // Bounded: so many names are listed at most, so deep.
-    while let Some((here, depth)) = pending.pop() {
-        let own = here.rsplit('/').next().unwrap_or_default();
-        for name in files.list(&here) {
-            seen += 1;
-            if seen > MOST_FILES {
-                return found;
-            }
-            let path = format!("{here}/{name}");
-            match name.strip_suffix(".so") {
-                Some(stem) if stem == own => found.extend(module(files, store, &path)),
-                _ if depth < DEEPEST && !name.contains('.') => pending.push((path, depth + 1)),
-                _ => {}
-            }
-        }
-    }
-    found
+/// The folders that the loader looks in for every program.
+pub(crate) fn loader_folders(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> BTreeSet<String> {
+    let folders = linked.loader_folders(files, store).into_iter();
+    folders
+        .filter_map(|folder| Some(files.resolve(&folder)?.path))
+        .collect()
 }
 
 /// The canonical path of a shared object that can be opened.
@@ -344,7 +234,7 @@ fn paths(object: &LinkedObject) -> impl Iterator<Item = &str> {
         .filter(|text| text.chars().all(|letter| !letter.is_control()))
 }
 
-/// Strings in the read-only data that begin as a path or a library's name does; looked for once, whichever programs load
+/// Strings in the read-only data that are paths or names of libraries; looked for once, whichever programs load
 /// the object.
 fn texts(object: &LinkedObject) -> impl Iterator<Item = &str> {
     let texts = object.texts.get_or_init(|| texts_of(&object.elf));
@@ -359,24 +249,14 @@ fn texts_of(object: &Object) -> Vec<String> {
     let bytes = read_only.filter_map(|segment| object.bytes.get(segment.file.clone()));
     let texts = bytes.flat_map(|bytes| bytes.split(|byte| *byte == 0));
     texts
-        .filter(|text| matches!(text.first(), Some(b'/' | b'l')) && (2..LONGEST_PATH).contains(&text.len()))
+        .filter(|text| (2..LONGEST_PATH).contains(&text.len()))
+        .filter(|text| matches!(text.first(), Some(b'/' | b'l')) || text.ends_with(b".so"))
         .filter_map(|text| std::str::from_utf8(text).ok())
-        .filter(|text| text.starts_with('/') || text.split(':').all(is_library_name))
+        .filter(|text| {
+            text.starts_with('/') || is_path_of_module(text) || text.split(':').all(is_library_name)
+        })
         .map(str::to_owned)
         .collect()
-}
-
-/// Something below a folder `etc`, or a file with a name that configurations have.
-fn is_configuration(path: &str, is_folder: bool) -> bool {
-    const ENDINGS: [&str; 4] = [".conf", ".cnf", ".cfg", ".ini"];
-    let mut parts = path.split('/').skip_while(|part| *part != "etc").skip(1);
-    let below = parts.next().is_some();
-    below || (!is_folder && ENDINGS.iter().any(|ending| path.ends_with(ending)))
-}
-
-/// The folder of a configuration file, if it belongs to the program: not `/etc` itself.
-fn own_folder(path: &str) -> Option<&str> {
-    folder_of(path).filter(|folder| is_configuration(folder, true))
 }
 
 fn folder_of(path: &str) -> Option<&str> {
@@ -385,11 +265,11 @@ fn folder_of(path: &str) -> Option<&str> {
         .filter(|folder| !folder.is_empty())
 }
 
-/// The words of a line that name a module.
+/// The words of a line of a configuration.
 fn words(line: &str) -> impl Iterator<Item = &str> {
     let separators = |letter: char| letter.is_whitespace() || "\"'=;,()<>[]{}:".contains(letter);
     line.split(separators)
-        .filter(|word| word.ends_with(".so") && word.len() < LONGEST_PATH)
+        .filter(|word| !word.is_empty() && word.len() < LONGEST_PATH)
 }
 
 /// The files of modules that a line names without their ending, by [`NAMINGS`].
@@ -460,7 +340,8 @@ mod tests {
     }
 
     fn check_words(line: &str, expected: &[&str]) {
-        assert_eq!(words(line).collect::<Vec<_>>(), expected);
+        let modules = words(line).filter(|word| word.ends_with(".so"));
+        assert_eq!(modules.collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -490,18 +371,5 @@ mod tests {
         ] {
             assert_eq!(is_library_name(text), expected, "{text}");
         }
-    }
-
-    fn check_configuration(path: &str, is_folder: bool, expected: bool) {
-        assert_eq!(is_configuration(path, is_folder), expected, "{path}");
-    }
-
-    #[test]
-    fn configuration_lies_below_etc() {
-        check_configuration("/etc", true, false);
-        check_configuration("/etc/apache2", true, true);
-        check_configuration("/usr/local/etc/server/x", false, true);
-        check_configuration("/opt/server/server.conf", false, true);
-        check_configuration("/usr/share", true, false);
     }
 }

@@ -454,6 +454,8 @@ fn modules_are_those_of_named_folders_and_configurations() {
     let source = r#"
         const char *open_folder = "/srv/open"; const char *limited = "/srv/limited"; const char *system = "/lib";
         const char *configuration = "/etc/server"; const char *libraries = "libfirst.so.8:libsecond.so";
+        const char *own = "/usr/lib/server/plugins", *part = "block_storage", *searched = "/srv/searched", *told = "/usr/share/server",
+            *relative = "../lib/server/k.so", *absolute = "/elsewhere/l.so";
         void _start(void) {}
     "#;
     let module = || builder.library("module.so", "int m;", &[]);
@@ -468,6 +470,16 @@ fn modules_are_those_of_named_folders_and_configurations() {
         .file("/srv/limited/c.so", module())
         .file("/lib/libnot.so", module())
         .file("/elsewhere/d.so", module())
+        .file("/usr/lib/server/plugins/storage/f.so", module())
+        .file("/usr/lib/server/plugins/unnamed/g.so", module())
+        .file("/srv/searched/h.so", module())
+        .file("/elsewhere/l.so", module())
+        .file("/usr/lib/configured/m.so", module())
+        .file("/etc/server/server.conf", "modules = /usr/lib/configured\n")
+        .file("/srv/lib/server/k.so", module())
+        .file("/srv/searched/libh.so", module())
+        .file("/elsewhere/i.so", module())
+        .file("/usr/share/server/i.module", "module: /elsewhere/i.so\n")
         .file(
             "/etc/server/mods-available/unused.load",
             "LoadModule c_module c.so\n",
@@ -480,9 +492,12 @@ fn modules_are_those_of_named_folders_and_configurations() {
             "/etc/server/mods-enabled/used.load",
             "../mods-available/used.load",
         )
-        .program("/program", builder.program(source, &["-Wl,-rpath,/srv/private"]));
+        .program(
+            "/srv/bin/program",
+            builder.program(source, &["-Wl,-rpath,/srv/private:/srv/searched"]),
+        );
     let store = ObjectStore::new();
-    let linked = link(&files, &store, "/program", &Environment::default());
+    let linked = link(&files, &store, "/srv/bin/program", &Environment::default());
     let found: Vec<String> = plugins::candidates(&files, &store, &linked)
         .into_iter()
         .map(|found| found.path)
@@ -493,9 +508,15 @@ fn modules_are_those_of_named_folders_and_configurations() {
         [
             &[
                 "/elsewhere/d.so",
+                "/elsewhere/i.so",
+                "/elsewhere/l.so",
+                "/srv/lib/server/k.so",
                 "/srv/limited/b.so",
                 "/srv/open/a.so",
                 "/srv/open/auto/Name/Space/Space.so",
+                "/srv/searched/h.so",
+                "/usr/lib/configured/m.so",
+                "/usr/lib/server/plugins/storage/f.so",
             ][..],
             &libraries
         ]

@@ -1,12 +1,15 @@
 //! Commands among the constants of sources, for programs that execute what is not a constant where they do: a command
 //! often lies in a setting or a property, in another source than the one that executes it.
 //!
+//! Folders below `lib` and `libexec` stand for the programs in them, since their names are often joined from a version and
+//! the name of what is wanted.
+//!
 //! Over-reports: a path of an executable that is printed or compared. Misses: lone names of programs, which may be any
 //! word.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use confine_image::Files;
+use confine_image::{Files, hierarchy};
 
 use super::Grammar;
 use crate::tokens::{Kind, Token, list};
@@ -57,6 +60,11 @@ impl Candidates {
             if joins(before) && text.starts_with('/') {
                 names.push(format!("{}{text}", folders::parent(&source.path)));
             }
+            commands.extend(
+                private(walk.files, text)
+                    .into_iter()
+                    .map(|path| (vec![path, MORE.to_owned()], false)),
+            );
             for name in names {
                 if let Some(command) = executables::command(walk.files, path, &name, false) {
                     let shell = command.contains(' ') || goes_on && name.ends_with(' ');
@@ -99,6 +107,19 @@ impl Candidates {
         words.extend([path, MORE.to_owned()]);
         Some(words)
     }
+}
+
+/// The programs in a folder of those that only programs execute, where a text names one or joins paths in it.
+fn private(files: &dyn Files, text: &str) -> BTreeSet<String> {
+    let named = match text.split_once(HOLE) {
+        Some((before, _)) => before.rsplit_once('/').map_or("", |(folder, _)| folder),
+        None => text,
+    };
+    let folder = Some(named).filter(|named| named.starts_with('/') && hierarchy::is_private(named));
+    let folder = folder
+        .and_then(|folder| folders::folder(files, folder))
+        .filter(|folder| hierarchy::is_private(folder) && !hierarchy::holds_libraries(files, folder));
+    folder.map_or_else(BTreeSet::new, |folder| hierarchy::executables(files, &folder))
 }
 
 fn interpreter(files: &dyn Files, path: &str) -> Option<Vec<String>> {
@@ -163,6 +184,9 @@ mod tests {
     fn check(text: &str, expected: &[&str]) {
         let files = MemoryFiles::new()
             .program("/usr/bin/convert", "\x7fELF")
+            .program("/usr/lib/database/15/bin/query", "\x7fELF")
+            .program("/usr/lib/x/run", "\x7fELF")
+            .file("/usr/lib/x/libx.so.1", "")
             .file("/srv/limit.sh", "#!/bin/bash -e\ntimeout 1 x\n")
             .file("/srv/plain.txt", "text");
         let mut walk = Walk::new(&files);
@@ -198,6 +222,14 @@ mod tests {
             "$cmd = wrap(escape(__DIR__ . '/limit.sh'));",
             &["/bin/bash -e /srv/limit.sh …"],
         );
+        check(
+            "$root = '/usr/lib/database/';",
+            &["/usr/lib/database/15/bin/query …"],
+        );
+        check(
+            "$a = \"/usr/lib/database/$version/bin/$name\";",
+            &["/usr/lib/database/15/bin/query …"],
+        );
     }
 
     #[test]
@@ -205,6 +237,8 @@ mod tests {
         check("echo 'convert'; echo 'convert them';", &[]);
         check("echo __DIR__ . '/plain.txt'; echo '/limit.sh';", &[]);
         check("$a = ['convert', 'gear'];", &[]);
+        check("$a = '/usr/lib/x';", &[]);
+        check("$a = '/usr/lib/' . $b;", &[]);
     }
 
     #[test]
