@@ -30,5 +30,5 @@ failure() {
 reload() {
     inside rabbitmq-plugins --quiet enable rabbitmq_shovel >/dev/null && echo enabled
     inside rabbitmqctl --quiet eval 'os:getpid() =/= [].'
-    inside rabbitmqctl --quiet rotate_logs
+    inside rabbitmqctl --quiet set_log_level info
 }

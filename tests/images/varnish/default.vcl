@@ -10,7 +10,7 @@ sub vcl_recv {
         return (synth(302, "moved"));
     }
     if (req.url == "/file") {
-        return (synth(200, std.fileread("/etc/hostname") ~ "." ? "file" : "nothing"));
+        return (synth(200, std.fileread("/etc/varnish/said")));
     }
     if (req.url == "/") {
         return (synth(200, "served by varnish"));
