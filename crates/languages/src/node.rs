@@ -254,7 +254,7 @@ impl<'a> Node<'a> {
     }
 
     fn finish(mut self) -> Reached {
-        let mut candidates = Candidates::default();
+        let mut candidates = Candidates::of(&self.start);
         // Bounded: the walk is.
         while let Some(source) = self.walk.next() {
             self.source(&source, &mut candidates);

@@ -233,7 +233,7 @@ impl<'a> Perl<'a> {
     }
 
     fn finish(mut self) -> Reached {
-        let mut candidates = Candidates::default();
+        let mut candidates = Candidates::of(&self.start);
         let path = self.start.variables.get("PATH").map(String::as_str);
         // Bounded: the walk is.
         while let Some(source) = self.walk.next() {

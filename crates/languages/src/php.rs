@@ -198,7 +198,7 @@ impl<'a> Php<'a> {
     }
 
     fn finish(mut self) -> Reached {
-        let mut candidates = Candidates::default();
+        let mut candidates = Candidates::of(&self.start);
         let mut taken: BTreeSet<String> = BTreeSet::new();
         // Bounded: the walk is, and each turn takes in a folder.
         loop {

@@ -1,23 +1,26 @@
 //! Commands among the constants of sources, for programs that execute what is not a constant where they do: a command
 //! often lies in a setting or a property, in another source than the one that executes it.
 //!
-//! Folders below `lib` and `libexec` stand for the programs in them, since their names are often joined from a version and
-//! the name of what is wanted.
+//! Folders below `lib` and `libexec` stand for the programs in them that are called as words of the sources or as the
+//! script itself: their paths are often joined from a version and the name of what is wanted.
 //!
 //! Over-reports: a path of an executable that is printed or compared. Misses: lone names of programs, which may be any
 //! word.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use confine_image::{Files, hierarchy};
+use confine_image::{Files, hierarchy, paths};
 
 use super::Grammar;
 use crate::tokens::{Kind, Token, list};
 use crate::walk::{Source, Walk};
-use crate::{Command, HOLE, MORE, executables, folders};
+use crate::{Command, HOLE, MORE, Start, executables, folders};
 
 /// How many are kept.
 const MOST: usize = 4096;
+
+/// No name of a program is longer, in bytes.
+const LONGEST_NAME: usize = 64;
 
 /// How large a file may be to be looked at for the interpreter that its first line names, in bytes.
 const LARGEST_SCRIPT: u64 = 1 << 20;
@@ -26,11 +29,25 @@ const LARGEST_SCRIPT: u64 = 1 << 20;
 #[derive(Default)]
 pub struct Candidates {
     found: BTreeSet<Command>,
+    /// Programs in folders that are joined with names.
+    joined: BTreeSet<Command>,
+    /// What they may be joined with: words of the sources, and what the start is called.
+    names: BTreeSet<String>,
     /// The interpreters of files that are no executables but begin like scripts.
     interpreters: BTreeMap<String, Option<Vec<String>>>,
 }
 
 impl Candidates {
+    /// For one start, whose own name may be that of a program that it goes on to, as wrappers do.
+    pub fn of(start: &Start<'_>) -> Self {
+        let words = start.arguments.iter().filter(|word| !word.starts_with('-'));
+        let names = words.map(|word| paths::base_name(word).to_owned()).collect();
+        Self {
+            names,
+            ..Self::default()
+        }
+    }
+
     /// Looks through one source; `path` is where programs are looked for, and files that end like `sources` are of the
     /// language itself.
     pub fn collect(
@@ -60,11 +77,16 @@ impl Candidates {
             if joins(before) && text.starts_with('/') {
                 names.push(format!("{}{text}", folders::parent(&source.path)));
             }
-            commands.extend(
-                private(walk.files, text)
-                    .into_iter()
-                    .map(|path| (vec![path, MORE.to_owned()], false)),
-            );
+            if self.names.len() < MOST && is_name(text) {
+                self.names.insert(text.to_owned());
+            }
+            let joined = private(walk.files, text).into_iter().map(|path| Command {
+                words: vec![path, MORE.to_owned()],
+                shell: false,
+                source: source.path.clone(),
+                line: token.line,
+            });
+            self.joined.extend(joined);
             for name in names {
                 if let Some(command) = executables::command(walk.files, path, &name, false) {
                     let shell = command.contains(' ') || goes_on && name.ends_with(' ');
@@ -91,6 +113,13 @@ impl Candidates {
     /// Takes them in where something executes what is not a constant.
     pub fn take_in(self, walk: &mut Walk<'_>) {
         if walk.executes_openly {
+            let is_named = |command: &Command| {
+                let program = command.words.first().map(|path| paths::base_name(path));
+                program.is_some_and(|name| self.names.contains(name))
+            };
+            walk.reached
+                .commands
+                .extend(self.joined.into_iter().filter(is_named));
             walk.reached.commands.extend(self.found);
         }
     }
@@ -107,6 +136,12 @@ impl Candidates {
         words.extend([path, MORE.to_owned()]);
         Some(words)
     }
+}
+
+/// A lone word that may be a program's name.
+fn is_name(text: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._+-".contains(letter);
+    (2..LONGEST_NAME).contains(&text.len()) && text.chars().all(is_plain)
 }
 
 /// The programs in a folder of those that only programs execute, where a text names one or joins paths in it.
@@ -223,11 +258,11 @@ mod tests {
             &["/bin/bash -e /srv/limit.sh …"],
         );
         check(
-            "$root = '/usr/lib/database/';",
+            "$root = '/usr/lib/database/'; $name = 'query';",
             &["/usr/lib/database/15/bin/query …"],
         );
         check(
-            "$a = \"/usr/lib/database/$version/bin/$name\";",
+            "$a = \"/usr/lib/database/$version/bin/$name\"; run('query');",
             &["/usr/lib/database/15/bin/query …"],
         );
     }
@@ -237,8 +272,9 @@ mod tests {
         check("echo 'convert'; echo 'convert them';", &[]);
         check("echo __DIR__ . '/plain.txt'; echo '/limit.sh';", &[]);
         check("$a = ['convert', 'gear'];", &[]);
-        check("$a = '/usr/lib/x';", &[]);
-        check("$a = '/usr/lib/' . $b;", &[]);
+        check("$a = '/usr/lib/database/'; $b = 'other';", &[]);
+        check("$a = '/usr/lib/x'; $b = 'run';", &[]);
+        check("$a = '/usr/lib/' . $b . 'query';", &[]);
     }
 
     #[test]
