@@ -22,6 +22,7 @@ use confine_engine::{Docker, Interrupt};
 use confine_image::{Files, OpenOptions};
 use sha2::{Digest, Sha256};
 
+pub use self::seen::traced;
 use crate::images::{build, build_confine};
 use said::Analysis;
 use table::Row;

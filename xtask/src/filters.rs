@@ -1,9 +1,9 @@
 //! What a filter costs: instructions that are executed for each call of recorded traces, and time on the running kernel.
 //!
-//! A trace is what a program under load was seen to call, how often with which requests, commands and flags; it lies with
-//! the program's profile in tests/filters and is recorded anew by `--record`. Candidates are filters for the same profile:
-//! ours, with the weights that come with confine and with the trace's own, libseccomp's as a list and as a binary tree, and
-//! the policy as a list. All of them are run by the interpreter of crates/bpf.
+//! A trace is what a program under load was seen to call, how often with which requests, commands and flags; it lies
+//! in tests/filters, for some programs with their profile, and is recorded anew by `--record`. Candidates are filters
+//! for the same profile: ours, with weights of all other traces and of the trace's own, libseccomp's as a list and as a
+//! binary tree, and the policy as a list. All of them are run by the interpreter of crates/bpf.
 //!
 //! Figures of instructions are the same everywhere and are judged; times are told and never judged.
 
@@ -15,15 +15,29 @@ mod trace;
 
 use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use confine_engine::Interrupt;
 
 use self::page::Row;
-use self::trace::Trace;
+use self::record::Recorder;
+use self::trace::{Counts, Trace, Traces};
 use crate::images::build_confine;
 
-/// What was recorded, by its name in tests/filters.
-const TRACES: [&str; 4] = ["nginx", "postgres", "redis", "shell"];
+/// What is judged, by its name in tests/filters.
+const JUDGED: [&str; 4] = ["nginx", "postgres", "redis", "shell"];
+/// What was recorded besides, so that weights are not of a few programs.
+const OTHERS: [&str; 10] = [
+    "apache",
+    "archive",
+    "git",
+    "haproxy",
+    "make",
+    "mariadb",
+    "memcached",
+    "perl",
+    "python",
+    "sqlite",
+];
 
 /// What to do.
 #[derive(Debug, clap::Args)]
@@ -43,30 +57,38 @@ pub struct Options {
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let folder = root.join("tests/filters");
     if options.record {
+        // Nobody raises it: a signal ends the whole.
+        let interrupt = Interrupt::default();
         let confine = match &options.confine {
             Some(confine) => confine.clone(),
-            // Nobody raises it: a signal ends the whole.
-            None => build_confine(root, &Interrupt::default())?,
+            None => build_confine(root, &interrupt)?,
         };
-        for name in TRACES {
+        let recorder = Recorder::new(root, &folder, &confine, &interrupt)?;
+        for name in JUDGED.into_iter().chain(OTHERS) {
             eprintln!("recording {name}");
-            record::record(&confine, &folder, name).with_context(|| format!("cannot record {name}"))?;
+            recorder
+                .calls(name)
+                .with_context(|| format!("cannot record {name}"))?;
+        }
+        for name in JUDGED {
+            recorder
+                .profile(name)
+                .with_context(|| format!("no profile of {name}"))?;
         }
     }
-    let traces: Vec<Trace> = TRACES
-        .iter()
-        .map(|name| Trace::read(&folder, name))
-        .collect::<Result<_, _>>()?;
-    ensure!(!traces.is_empty(), "no traces in {}", folder.display());
+    let traces = Traces {
+        judged: read(&folder, &JUDGED, Trace::read)?,
+        others: read(&folder, &OTHERS, Counts::read)?,
+    };
     if options.write {
         let path = root.join("crates/bpf/data/weights.tsv");
-        std::fs::write(&path, trace::weights(traces.iter()))
+        std::fs::write(&path, traces.weights(None))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let tools = tempfile::tempdir().context("no folder for programs")?;
     let oracle = candidates::oracle(root, tools.path())?;
     let mut rows = Vec::new();
-    for trace in &traces {
+    for trace in &traces.judged {
         let candidates = candidates::all(&oracle, trace, &trace.policy, &traces)?;
         rows.push(Row::count(trace, &candidates));
     }
@@ -77,4 +99,12 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
         crate::write_page(root, "filters.md", include_str!("filters/page.md"), &text)?;
     }
     Ok(rows.iter().all(Row::meets_the_aim))
+}
+
+fn read<T>(
+    folder: &Path,
+    names: &[&str],
+    one: impl Fn(&Path, &str) -> anyhow::Result<T>,
+) -> anyhow::Result<Vec<T>> {
+    names.iter().map(|name| one(folder, name)).collect()
 }

@@ -13,6 +13,7 @@ use confine_policy::{Architecture, Policy, Rule};
 
 use crate::check::Invalid;
 use crate::data::{ARCHITECTURE, AUDIT_ARCH_X86_64, NUMBER, X32};
+use crate::expected::Expected;
 use crate::graph::{Content, Graph, NodeId};
 use crate::tree::Case;
 use crate::{Action, Filter, Instruction, MAXIMUM_INSTRUCTIONS, Weights, emit, rule, split, tree};
@@ -86,6 +87,7 @@ pub fn compile(policy: &Policy, options: &Options) -> Result<Vec<Filter>, Error>
     if let Some(number) = calls.keys().find(|number| **number >= X32) {
         return Err(Error::Number(*number));
     }
+    let expected = Expected::of(&options.weights, &calls);
     let all = Share {
         calls,
         others: Others::Denied,
@@ -95,7 +97,7 @@ pub fn compile(policy: &Policy, options: &Options) -> Result<Vec<Filter>, Error>
     let mut total = 0;
     // Each turn makes a filter of a share or two smaller shares of it.
     while let Some(share) = open.pop() {
-        let instructions = share.compile(options);
+        let instructions = share.compile(options.denied, &expected);
         if instructions.len() <= options.limit {
             total += instructions.len() + FILTER_OVERHEAD;
             filters.push(Filter::new(instructions)?);
@@ -125,9 +127,9 @@ enum Others {
 }
 
 impl Share {
-    fn compile(&self, options: &Options) -> Vec<Instruction> {
+    fn compile(&self, denied: Action, expected: &Expected) -> Vec<Instruction> {
         let mut graph = Graph::default();
-        let denied = graph.answer(options.denied.word());
+        let denied = graph.answer(denied.word());
         let allowed = graph.answer(Action::Allow.word());
         let others = match self.others {
             Others::Denied => denied,
@@ -135,10 +137,10 @@ impl Share {
         };
         let mut targets: BTreeMap<u32, NodeId> = BTreeMap::new();
         for (number, rule) in &self.calls {
-            let target = rule::decide(&mut graph, rule, allowed, denied);
+            let target = rule::decide(&mut graph, rule, expected.seen(*number), allowed, denied);
             targets.insert(*number, target);
         }
-        let cases = cases(&targets, others, &options.weights);
+        let cases = cases(&targets, others, expected);
         let by_number = tree::choose(&mut graph, Content::word(NUMBER), &cases);
         let root = graph.equal(Content::word(ARCHITECTURE), AUDIT_ARCH_X86_64, by_number, denied);
         emit::emit(&graph, root)
@@ -188,12 +190,12 @@ impl Share {
 }
 
 /// Every number with where it leads.
-fn cases(targets: &BTreeMap<u32, NodeId>, others: NodeId, weights: &Weights) -> Vec<Case> {
+fn cases(targets: &BTreeMap<u32, NodeId>, others: NodeId, expected: &Expected) -> Vec<Case> {
     let named = confine_kernel::calls().iter().map(|call| call.number);
     let numbers: BTreeSet<u32> = named.chain(targets.keys().copied()).collect();
     let singles = numbers.into_iter().map(|number| {
         let target = targets.get(&number).copied().unwrap_or(others);
-        (number, target, weights.of(number))
+        (number, target, expected.weight(number))
     });
-    tree::covering(singles, others)
+    tree::covering(singles, u32::MAX, others)
 }

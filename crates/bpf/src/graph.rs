@@ -2,6 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::CallData;
+
 /// What the accumulator holds: a word of the call's data, or some of its bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Content {
@@ -60,6 +62,14 @@ pub(crate) struct Test {
     pub(crate) no: NodeId,
 }
 
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decided {
+    pub(crate) answer: u32,
+    /// How many instructions that takes, without jumps that are needed for distance alone.
+    pub(crate) executed: u64,
+}
+
 /// Nodes, each of which is there once.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
@@ -112,6 +122,33 @@ impl Graph {
     pub(crate) fn node(&self, id: NodeId) -> Node {
         // Ids only come from this graph, whose nodes never go; an answer of 0 ends the thread.
         self.nodes.get(id.0).copied().unwrap_or(Node::Return(0))
+    }
+
+    /// What becomes of a call from `root` on, come to with the accumulator filled by something else.
+    pub(crate) fn decide(&self, root: NodeId, call: &CallData) -> Decided {
+        let mut executed = 1;
+        let mut held = None;
+        let mut at = root;
+        // What a node leads to has a smaller place.
+        loop {
+            let test = match self.node(at) {
+                Node::Return(answer) => return Decided { answer, executed },
+                Node::Test(test) => test,
+            };
+            let Content { offset, mask } = test.content;
+            if held != Some(test.content) {
+                executed += u64::from(held != Some(Content::word(offset))) + u64::from(mask != u32::MAX);
+            }
+            executed += 1;
+            held = Some(test.content);
+            let word = call.word(offset).unwrap_or_default() & mask;
+            let holds = match test.comparison {
+                Comparison::Equal => word == test.operand,
+                Comparison::AtLeast => word >= test.operand,
+                Comparison::AnyBit => word & test.operand != 0,
+            };
+            at = if holds { test.yes } else { test.no };
+        }
     }
 
     /// What can be reached from `root`, each node behind all that it leads to. Of the two ways on from a test, the one that

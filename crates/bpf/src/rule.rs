@@ -1,21 +1,28 @@
 //! What is allowed of one call, as decisions.
 //!
-//! Alternatives are conditions on the twelve halves of the arguments. The half that most alternatives look at comes
-//! first: those are told apart by it, each group goes on with what it still asks for, and whoever fits in none goes on
-//! with the alternatives that do not look at this half. Every alternative is in one group of one half only, so that there
-//! are no more tests than the rule has conditions, plus those of the trees that tell values apart; groups that go on
-//! alike share what follows.
+//! Alternatives are conditions on the twelve halves of the arguments. One half comes first: the alternatives that look at it
+//! are told apart by it, each group goes on with what it still asks for, and whoever fits in none goes on with the
+//! alternatives that do not look at this half. Every alternative is in one group of one half only, so that there are no more
+//! tests than the rule has conditions, plus those of the trees that tell values apart; groups that go on alike share what
+//! follows.
+//!
+//! Which half comes first is tried where there are few and calls were seen, and what is quickest for those is kept;
+//! otherwise it is the one that most alternatives look at. What was seen also decides in which order values are told apart.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_policy::{Conjunction, Rule};
 
 use crate::data::FIRST_ARGUMENT;
-use crate::graph::{Comparison, Content, Graph, NodeId, Test};
-use crate::tree;
+use crate::graph::{Content, Graph, NodeId};
+use crate::{CallData, tree};
 
-/// What one value weighs where values are told apart: which of them occurs more often is not known.
+/// What a value weighs besides what was seen of it.
 const VALUE_WEIGHT: u64 = 64;
+/// Where more halves or alternatives are looked at, only one order is tried: each half more may be tried in each place.
+const MAXIMUM_TRIED: usize = 4;
+const MAXIMUM_COMPARED: usize = 64;
 
 /// What one half of an argument must be: under the mask the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,10 +37,14 @@ pub(crate) type Alternative = Vec<Half>;
 /// Alternatives by the value that one half has.
 type Groups = BTreeMap<u32, BTreeSet<Alternative>>;
 
-/// The decisions that lead to `allowed` with the arguments that the rule allows, and to `denied` with others.
-pub(crate) fn decide(graph: &mut Graph, rule: &Rule, allowed: NodeId, denied: NodeId) -> NodeId {
+/// Calls by which it is judged what decisions cost, and how much each counts.
+type Seen = [(CallData, u64)];
+
+/// The decisions that lead to `allowed` with the arguments that the rule allows, and to `denied` with others; the quickest
+/// for the calls that were seen.
+pub(crate) fn decide(graph: &mut Graph, rule: &Rule, seen: &Seen, allowed: NodeId, denied: NodeId) -> NodeId {
     let alternatives = rule.alternatives().map(halves).collect();
-    build(graph, &alternatives, allowed, denied)
+    build(graph, &alternatives, seen, allowed, denied)
 }
 
 /// A conjunction by halves; of a 64-bit argument those that are looked at.
@@ -51,15 +62,44 @@ pub(crate) fn halves(conjunction: &Conjunction) -> Alternative {
     conditions.filter(|half| half.content.mask != 0).collect()
 }
 
-/// Each turn takes a half out of every alternative that it goes on with, so that it goes twelve deep, and the number of
-/// alternatives falls whenever it does not.
-fn build(graph: &mut Graph, all: &BTreeSet<Alternative>, allowed: NodeId, otherwise: NodeId) -> NodeId {
+/// Tries the halves that may come first, and keeps what is quickest. Each turn takes a half out of every alternative that
+/// it goes on with, so that it goes twelve deep, and the number of alternatives falls whenever it does not.
+fn build(
+    graph: &mut Graph,
+    all: &BTreeSet<Alternative>,
+    seen: &Seen,
+    allowed: NodeId,
+    otherwise: NodeId,
+) -> NodeId {
     if all.iter().any(Vec::is_empty) {
         return allowed;
     }
-    let Some(offset) = most_telling(all) else {
-        return otherwise;
+    let mut offsets = most_telling_first(all);
+    if seen.is_empty() || offsets.len() > MAXIMUM_TRIED || all.len() > MAXIMUM_COMPARED {
+        offsets.truncate(1);
+    }
+    let ways: Vec<NodeId> = offsets
+        .into_iter()
+        .map(|offset| begin(graph, all, offset, seen, allowed, otherwise))
+        .collect();
+    let cost = |way: &NodeId| -> u64 {
+        let costs = seen
+            .iter()
+            .map(|(call, weight)| graph.decide(*way, call).executed * weight);
+        costs.sum()
     };
+    ways.into_iter().min_by_key(cost).unwrap_or(otherwise)
+}
+
+/// Decides by the half at that offset first.
+fn begin(
+    graph: &mut Graph,
+    all: &BTreeSet<Alternative>,
+    offset: u32,
+    seen: &Seen,
+    allowed: NodeId,
+    otherwise: NodeId,
+) -> NodeId {
     let mut without = BTreeSet::new();
     let mut by_mask: BTreeMap<u32, Groups> = BTreeMap::new();
     for alternative in all {
@@ -74,33 +114,72 @@ fn build(graph: &mut Graph, all: &BTreeSet<Alternative>, allowed: NodeId, otherw
             .or_default()
             .insert(rest.copied().collect());
     }
-    let mut next = build(graph, &without, allowed, otherwise);
-    // What changes the accumulator comes last, and is built first.
-    let mut masks: Vec<(u32, Groups)> = by_mask.into_iter().collect();
-    masks.sort_by_key(|(mask, groups)| (!compares_bits(*mask, groups), *mask));
-    for changes in [true, false] {
-        for (mask, groups) in &masks {
-            let content = Content { offset, mask: *mask };
-            if changes == (*mask != u32::MAX && !compares_bits(*mask, groups)) {
-                next = choose(graph, content, groups, allowed, next);
-            }
-        }
+    let (steps, left) = in_order(by_mask, offset, seen);
+    let mut next = build(graph, &without, &left, allowed, otherwise);
+    for (content, groups, seen) in steps.into_iter().rev() {
+        next = choose(graph, content, &groups, &seen, allowed, next);
     }
     next
 }
 
-/// The half that most alternatives look at, of those the one with the fewest different conditions, of those the first.
-fn most_telling(all: &BTreeSet<Alternative>) -> Option<u32> {
+/// The groups of one mask, with what was seen of the calls that come to them.
+type MaskStep = (Content, Groups, Vec<(CallData, u64)>);
+
+/// Masks in the order in which the half is looked at under them, and the calls that none of them allows.
+fn in_order(
+    by_mask: BTreeMap<u32, Groups>,
+    offset: u32,
+    seen: &Seen,
+) -> (Vec<MaskStep>, Vec<(CallData, u64)>) {
+    // The mask first that allows most of what was seen; of the others those last that change the accumulator.
+    let allows = |mask: u32, groups: &Groups, call: &CallData| {
+        let group = groups.get(&(call.word(offset).unwrap_or_default() & mask));
+        group.is_some_and(|alternatives| alternatives.iter().any(|alternative| holds(alternative, call)))
+    };
+    let mut masks: Vec<(u32, Groups)> = by_mask.into_iter().collect();
+    masks.sort_by_cached_key(|(mask, groups)| {
+        let allowed = seen.iter().filter(|(call, _)| allows(*mask, groups, call));
+        let weight: u64 = allowed.map(|(_, weight)| weight).sum();
+        let changes = *mask != u32::MAX && !compares_bits(*mask, groups);
+        (Reverse(weight), changes, !compares_bits(*mask, groups), *mask)
+    });
+    let mut steps = Vec::new();
+    let mut left = seen.to_vec();
+    for (mask, groups) in masks {
+        let mut others = left.clone();
+        others.retain(|(call, _)| !allows(mask, &groups, call));
+        steps.push((
+            Content { offset, mask },
+            groups,
+            std::mem::replace(&mut left, others),
+        ));
+    }
+    (steps, left)
+}
+
+/// Whether a call is as an alternative asks for.
+fn holds(alternative: &Alternative, call: &CallData) -> bool {
+    alternative.iter().all(|half| {
+        let word = call.word(half.content.offset).unwrap_or_default();
+        word & half.content.mask == half.value
+    })
+}
+
+/// The offsets of halves, the one first that most alternatives look at, of those the one with the fewest different
+/// conditions.
+fn most_telling_first(all: &BTreeSet<Alternative>) -> Vec<u32> {
     let mut conditions: BTreeMap<u32, (usize, BTreeSet<Half>)> = BTreeMap::new();
     for half in all.iter().flatten() {
         let (count, different) = conditions.entry(half.content.offset).or_default();
         *count += 1;
         different.insert(*half);
     }
-    let rank = |(offset, (count, different)): &(u32, (usize, BTreeSet<Half>))| {
-        (*count, std::cmp::Reverse((different.len(), *offset)))
-    };
-    conditions.into_iter().max_by_key(rank).map(|(offset, _)| offset)
+    let mut offsets: Vec<u32> = conditions.keys().copied().collect();
+    offsets.sort_by_key(|offset| {
+        let known = conditions.get(offset);
+        known.map(|(count, different)| (Reverse(*count), different.len()))
+    });
+    offsets
 }
 
 /// Whether one instruction tells without masking whether the bits are as wanted: all 0, or the only one 1.
@@ -113,30 +192,25 @@ fn choose(
     graph: &mut Graph,
     content: Content,
     groups: &Groups,
+    seen: &Seen,
     allowed: NodeId,
     otherwise: NodeId,
 ) -> NodeId {
-    let mut targets = BTreeMap::new();
-    for (value, alternatives) in groups {
-        targets.insert(*value, build(graph, alternatives, allowed, otherwise));
+    let mut by_value: BTreeMap<u32, Vec<(CallData, u64)>> = BTreeMap::new();
+    by_value.extend(groups.keys().map(|value| (*value, Vec::new())));
+    for (call, weight) in seen {
+        let value = call.word(content.offset).unwrap_or_default() & content.mask;
+        by_value.entry(value).or_default().push((*call, *weight));
     }
-    let target = |value: u32| targets.get(&value).copied().unwrap_or(otherwise);
-    if content.mask != u32::MAX && compares_bits(content.mask, groups) {
-        let set = match content.mask.is_power_of_two() {
-            true => target(content.mask),
-            false => otherwise,
+    let mut singles = Vec::new();
+    for (value, seen) in by_value {
+        let target = match groups.get(&value) {
+            Some(alternatives) => build(graph, alternatives, &seen, allowed, otherwise),
+            None => otherwise,
         };
-        return graph.test(Test {
-            content: Content::word(content.offset),
-            comparison: Comparison::AnyBit,
-            operand: content.mask,
-            yes: set,
-            no: target(0),
-        });
+        let weight: u64 = seen.iter().map(|(_, weight)| weight).sum();
+        singles.push((value, target, VALUE_WEIGHT + weight));
     }
-    let singles = targets
-        .iter()
-        .map(|(value, target)| (*value, *target, VALUE_WEIGHT));
-    let cases = tree::covering(singles, otherwise);
+    let cases = tree::covering(singles, content.mask, otherwise);
     tree::choose(graph, content, &cases)
 }

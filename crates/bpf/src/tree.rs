@@ -1,28 +1,41 @@
-//! Decisions by one word: which of several ranges it lies in, with as few comparisons as can be expected.
+//! Decisions by one word: which of several ranges it lies in, with as few tests as can be expected.
 //!
-//! A tree of two kinds of tests, "is it at least" and "is it equal". The second kind takes a single value out of a range, so
-//! that what lies on both sides of it may become one, and finds a value that is frequent at once. The tree is the best one
-//! among those that
+//! A tree of four kinds of tests ([`Question`]): whether the word is at least or equal to a value, whether it has one of
+//! some bits, whether some of its bits are those of a value. What a test leaves of the cases need not lie side by side:
+//! between them lies what was decided before, and what leads to one target across that is one range. So a test that takes out what
+//! separates two ranges is worth more than its own case.
 //!
-//! - compare for equality the values of a range in the order of their weights, at most [`MAXIMUM_PICKED`] of them, or
-//!   whatever else there is when everything left leads to one target but for [`MAXIMUM_ISLANDS`] single values;
-//! - split only between neighbours that lead to different targets.
-//!
-//! That the heaviest value is the one to compare for equality is known of optimal trees for values that all have targets of
-//! their own (Anderson, Kannan, Karloff, Ladner 2002); where targets repeat, the second clause covers what that leaves
-//! out most often. So the tree is near the best of all, not proved to be it. What it decides does not depend on that.
+//! No way is known to find the best of such trees that takes less than exponential time. Each test is chosen among
+//! those that promise something ([`Search::proposals`]) by what the tree costs with it, where what follows is first
+//! taken to be a simple tree ([`estimate`]); for the best few it is looked at what they cost when what follows is chosen
+//! so, too. What the tree decides does not depend on any of that.
 
-use crate::graph::{Content, Graph, NodeId};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
-/// How many single values are compared for equality in the order of weights.
-const MAXIMUM_PICKED: usize = 8;
-/// A value is compared on its own account if it makes up one part in so many of what is left: a split takes the place of
-/// fewer tests for lighter ones, and trying would take long.
-const WORTH_PICKING: u64 = 12;
-/// How many single values are told from an otherwise uniform range.
-const MAXIMUM_ISLANDS: usize = 4;
-/// How many ranges are looked at as a whole; the search takes time by their third power.
-const MAXIMUM_RANGES: usize = 160;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::estimate::{Range, append, estimate};
+use crate::graph::{Comparison, Content, Graph, NodeId, Test};
+use crate::question::{Cases, MAXIMUM_CASES, Question};
+
+/// How many of the tests that are the best by estimate are looked at further.
+const FOLLOWED: usize = 6;
+/// Where less than one part in so many of the weight is left, the estimate chooses.
+const WORTH_FOLLOWING: u64 = 32;
+/// More cases than that are halved before anything is searched where no case makes up one part in so many of the weight:
+/// one tree is about as good as another then.
+const STANDS_OUT: u64 = 64;
+/// How many single values are proposed, of ranges and for bits in common.
+const PROPOSED_VALUES: usize = 4;
+/// How many places to divide the weight, and how many ranges are cut out.
+const PROPOSED_PLACES: usize = 10;
+const PROPOSED_RANGES: usize = 4;
+/// How many tests of bits are proposed that take out cases with one target, and among how many values these are looked for.
+const PROPOSED_MASKS: usize = 3;
+const MASKED_VALUES: usize = 10;
+/// The same where the estimate chooses, which is often.
+const MASKED_VALUES_BY_ESTIMATE: usize = 4;
 
 /// Words from `first` to `last` lead to `target`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +53,13 @@ impl Case {
     }
 }
 
-/// The cases of all words: these single ones, each with its target and weight and in order, and what lies between them, which
-/// leads to `others`.
-pub(crate) fn covering(singles: impl IntoIterator<Item = (u32, NodeId, u64)>, others: NodeId) -> Vec<Case> {
+/// The cases of all words that have no bits but those of the mask: these single ones, each with its target and weight and in
+/// order, and what lies between them, which leads to `others`.
+pub(crate) fn covering(
+    singles: impl IntoIterator<Item = (u32, NodeId, u64)>,
+    mask: u32,
+    others: NodeId,
+) -> Vec<Case> {
     let gap = |first, last| Case {
         first,
         last,
@@ -64,50 +81,31 @@ pub(crate) fn covering(singles: impl IntoIterator<Item = (u32, NodeId, u64)>, ot
         next = word.checked_add(1);
     }
     cases.extend(next.map(|first| gap(first, u32::MAX)));
+    let is_possible = Question::Masked {
+        mask: !mask,
+        value: 0,
+    };
+    cases.retain(|case| is_possible.answers(case.first, case.last).0);
     cases
 }
 
 /// The decisions that lead from a word of that content to the target of its case. The cases are in order and cover all
-/// words.
+/// words that it can be.
 pub(crate) fn choose(graph: &mut Graph, content: Content, cases: &[Case]) -> NodeId {
-    let cases = merged(cases);
-    halve(graph, content, &cases)
-}
-
-/// Neighbours with one target as one, but for single values that are heavy enough to be found for themselves.
-fn merged(cases: &[Case]) -> Vec<Case> {
     let total: u64 = cases.iter().map(|case| case.weight).sum();
-    let is_heavy = |case: &Case| case.is_single() && case.weight > total / 256;
-    let mut merged: Vec<Case> = Vec::new();
-    for case in cases {
-        match merged.last_mut() {
-            Some(before) if before.target == case.target && !is_heavy(before) && !is_heavy(case) => {
-                before.last = case.last;
-                before.weight += case.weight;
-            }
-            _ => merged.push(*case),
-        }
-    }
-    merged
-}
-
-/// Makes what is too much to be searched as a whole smaller: a value that makes up a quarter of all is compared first, and
-/// without such a one both halves are looked at for themselves.
-fn halve(graph: &mut Graph, content: Content, cases: &[Case]) -> NodeId {
-    if cases.len() <= MAXIMUM_RANGES {
-        return Search::new(cases).build(graph, content);
-    }
-    let total: u64 = cases.iter().map(|case| case.weight).sum();
-    let singles = cases.iter().enumerate().filter(|(_, case)| case.is_single());
-    let heaviest = singles.max_by_key(|(index, case)| (case.weight, std::cmp::Reverse(*index)));
-    if let Some((index, case)) = heaviest.filter(|(_, case)| case.weight > total / 4) {
-        let (before, behind) = cases.split_at(index);
-        let others = [before, behind.get(1..).unwrap_or_default()].concat();
-        let no = halve(graph, content, &merged(&others));
-        return graph.equal(content, case.first, case.target, no);
+    let stands_out = |case: &Case| case.weight >= total / STANDS_OUT;
+    let is_even = cases.len() as u64 > STANDS_OUT && !cases.iter().any(stands_out);
+    if cases.len() <= MAXIMUM_CASES && !is_even {
+        let mut search = Search {
+            cases,
+            known: FxHashMap::default(),
+            answers: FxHashMap::default(),
+            total,
+        };
+        return search.build(graph, content, Cases::first(cases.len()));
     }
     // Where half of the weight is, unless that leaves next to nothing on one side.
-    let mut before = 0;
+    let mut before = 0u64;
     let balanced = cases.iter().position(|case| {
         before += case.weight;
         before >= total / 2
@@ -116,239 +114,344 @@ fn halve(graph: &mut Graph, content: Content, cases: &[Case]) -> NodeId {
     let middle = balanced.unwrap_or_default().clamp(quarter, cases.len() - quarter);
     let (left, right) = cases.split_at(middle);
     let at = right.first().map_or(0, |case| case.first);
-    let no = halve(graph, content, left);
-    let yes = halve(graph, content, right);
+    let no = choose(graph, content, left);
+    let yes = choose(graph, content, right);
     graph.at_least(content, at, yes, no)
 }
 
-/// The cases from `first` up to before `end`, without the `picked` heaviest of their single values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Part {
-    first: usize,
-    end: usize,
-    picked: usize,
+/// A test with what it costs and what it leaves.
+struct Step {
+    question: Question,
+    yes: Cases,
+    no: Cases,
+    /// The test itself, for all calls that come to it.
+    own: u64,
+    /// With what follows.
+    cost: u64,
 }
 
-/// How a part is decided.
-#[derive(Debug, Clone, Copy)]
-enum Decision {
-    /// All that is left leads to one target.
-    Done,
-    /// The islands are compared, the heaviest first; what is left leads to one target.
-    Islands,
-    /// The next heaviest single value is compared.
-    Pick,
-    /// Split before this case, with that many of the picked ones before it.
-    Split(usize, usize),
-}
-
-/// The search for the cheapest tree: costs are sums of weights, one for each test that they go through.
+/// The search among the trees of some cases.
 struct Search<'a> {
     cases: &'a [Case],
-    /// Indices of single values, the heaviest first.
-    singles: Vec<usize>,
-    /// By part.
-    known: Vec<Option<(u64, Decision)>>,
+    total: u64,
+    /// Estimates of what is left.
+    known: FxHashMap<Cases, u64>,
+    /// Which of all cases a yes leaves and which a no.
+    answers: FxHashMap<Question, (Cases, Cases)>,
 }
 
-impl<'a> Search<'a> {
-    fn new(cases: &'a [Case]) -> Self {
-        let mut singles: Vec<usize> = (0..cases.len())
-            .filter(|index| cases.get(*index).is_some_and(Case::is_single))
-            .collect();
-        singles.sort_by_key(|index| {
-            (
-                std::cmp::Reverse(cases.get(*index).map(|case| case.weight)),
-                *index,
-            )
-        });
-        let parts = (cases.len() + 1) * (cases.len() + 1) * (MAXIMUM_PICKED + 1);
-        Self {
-            cases,
-            singles,
-            known: vec![None; parts],
-        }
-    }
-
-    fn build(&mut self, graph: &mut Graph, content: Content) -> NodeId {
-        let whole = Part {
-            first: 0,
-            end: self.cases.len(),
-            picked: 0,
+impl Search<'_> {
+    fn build(&mut self, graph: &mut Graph, content: Content, left: Cases) -> NodeId {
+        let ranges = self.ranges(left);
+        let Some(step) = self.best(left, &ranges) else {
+            // Something is left of all cases and on both sides of every step.
+            return ranges
+                .first()
+                .map_or_else(|| graph.answer(0), |range| range.target);
         };
-        self.node(graph, content, whole)
+        let no = self.build(graph, content, step.no);
+        let yes = self.build(graph, content, step.yes);
+        let (mask, comparison, operand) = match step.question {
+            Question::Equal(value) => (content.mask, Comparison::Equal, value),
+            Question::AtLeast(least) => (content.mask, Comparison::AtLeast, least),
+            // Bits are looked at without masking the others.
+            Question::AnyBit(bits) => (u32::MAX, Comparison::AnyBit, bits & content.mask),
+            Question::Masked { mask, value } => (mask & content.mask, Comparison::Equal, value),
+        };
+        graph.test(Test {
+            content: Content { mask, ..content },
+            comparison,
+            operand,
+            yes,
+            no,
+        })
     }
 
-    fn node(&mut self, graph: &mut Graph, content: Content, part: Part) -> NodeId {
-        let (_, decision) = self.best(part);
-        let left = self.left(part);
-        let main = self.main_target(&left);
-        // A part has at least one case that is left: only what differs is picked or split.
-        let rest = main.unwrap_or_else(|| graph.answer(0));
-        match decision {
-            Decision::Done => rest,
-            Decision::Islands => {
-                // Built from the last test to the first, so the lightest first.
-                let islands = self.islands(&left, main).into_iter().rev();
-                islands.fold(rest, |next, island| {
-                    graph.equal(content, island.first, island.target, next)
-                })
-            }
-            Decision::Pick => {
-                let picked = self.next_pick(part).and_then(|index| self.cases.get(index));
-                let Some(case) = picked.copied() else {
-                    return rest;
-                };
-                let next = self.node(graph, content, part.with_next_picked());
-                graph.equal(content, case.first, case.target, next)
-            }
-            Decision::Split(at, picked) => {
-                let (below, above) = part.split(at, picked);
-                let no = self.node(graph, content, below);
-                let yes = self.node(graph, content, above);
-                let operand = self.cases.get(at).map_or(0, |case| case.first);
-                graph.at_least(content, operand, yes, no)
-            }
+    /// The test to begin with; none if one target is left.
+    fn best(&mut self, left: Cases, ranges: &[Range]) -> Option<Step> {
+        let weight: u64 = ranges.iter().map(|range| range.weight).sum();
+        if weight < self.total / WORTH_FOLLOWING {
+            return self
+                .steps(left, ranges, MASKED_VALUES_BY_ESTIMATE)
+                .into_iter()
+                .next();
         }
+        let mut steps = self.steps(left, ranges, MASKED_VALUES);
+        steps.truncate(FOLLOWED);
+        for step in &mut steps {
+            step.cost = step.own + self.after_one_step(step.yes) + self.after_one_step(step.no);
+        }
+        steps.into_iter().min_by_key(|step| step.cost)
     }
 
-    /// The cost of a part and how it comes about. Parts get smaller or have more picked, so that this ends.
-    fn best(&mut self, part: Part) -> (u64, Decision) {
-        let slot = (part.first * (self.cases.len() + 1) + part.end) * (MAXIMUM_PICKED + 1) + part.picked;
-        if let Some(known) = self.known.get(slot).copied().flatten() {
-            return known;
-        }
-        let best = self.search(part);
-        if let Some(known) = self.known.get_mut(slot) {
-            *known = Some(best);
-        }
-        best
+    /// What it costs to decide between the cases with the best test by estimate.
+    fn after_one_step(&mut self, left: Cases) -> u64 {
+        let ranges = self.ranges(left);
+        let steps = self.steps(left, &ranges, MASKED_VALUES_BY_ESTIMATE);
+        steps.first().map_or(0, |step| step.cost)
     }
 
-    fn search(&mut self, part: Part) -> (u64, Decision) {
-        let left = self.left(part);
-        let cases = || left.iter().filter_map(|index| self.cases.get(*index));
-        let main = self.main_target(&left);
-        let others = cases().filter(|case| Some(case.target) != main);
-        let (others, wide) = others.fold((0, false), |(count, wide), case| {
-            (count + 1, wide || !case.is_single())
-        });
-        if others == 0 {
-            return (0, Decision::Done);
+    /// Tests with what they cost by estimate, the best first. Each leaves fewer cases to both answers.
+    fn steps(&mut self, left: Cases, ranges: &[Range], masked: usize) -> Vec<Step> {
+        if ranges.len() < 2 {
+            return Vec::new();
         }
-        let weight: u64 = cases().map(|case| case.weight).sum();
-        let mut best = (u64::MAX, Decision::Done);
-        if others <= MAXIMUM_ISLANDS && !wide {
-            let mut remaining = weight;
-            let mut cost = 0;
-            for island in self.islands(&left, main) {
-                cost += remaining;
-                remaining -= island.weight;
-            }
-            best = (cost, Decision::Islands);
-        }
-        let next = self.next_pick(part).and_then(|index| self.cases.get(index));
-        let is_heavy = |case: &Case| case.weight >= weight / WORTH_PICKING;
-        if part.picked < MAXIMUM_PICKED && next.is_some_and(is_heavy) {
-            let cost = weight + self.best(part.with_next_picked()).0;
-            if cost < best.0 {
-                best = (cost, Decision::Pick);
-            }
-        }
-        for (before, at) in left.iter().zip(left.iter().skip(1)) {
-            if self.target(*before) == self.target(*at) {
+        let weight: u64 = ranges.iter().map(|range| range.weight).sum();
+        let mut steps = Vec::new();
+        for question in self.proposals(left, ranges, masked) {
+            let (yes, no) = self.divide(left, question);
+            if yes == left || no == left {
                 continue;
             }
-            // What is not left before it is picked: the heaviest of the whole are the heaviest of each side.
-            let picked = left.partition_point(|index| index < at);
-            let (below, above) = part.split(*at, *at - part.first - picked);
-            let cost = weight + self.best(below).0;
-            if cost < best.0 {
-                let cost = cost + self.best(above).0;
-                if cost < best.0 {
-                    best = (cost, Decision::Split(*at, below.picked));
+            let own = match question {
+                Question::Masked { .. } => 2 * weight + self.weight(no),
+                _ => weight,
+            };
+            let cost = own + self.estimated(yes) + self.estimated(no);
+            steps.push(Step {
+                question,
+                yes,
+                no,
+                own,
+                cost,
+            });
+        }
+        steps.sort_by_key(|step| step.cost);
+        steps
+    }
+
+    fn estimated(&mut self, left: Cases) -> u64 {
+        if let Some(known) = self.known.get(&left) {
+            return *known;
+        }
+        let cost = estimate(&self.ranges(left));
+        self.known.insert(left, cost);
+        cost
+    }
+
+    /// Which cases are left by a yes and which by a no.
+    fn divide(&mut self, left: Cases, question: Question) -> (Cases, Cases) {
+        let cases = self.cases;
+        let (yes, no) = self.answers.entry(question).or_insert_with(|| {
+            let (mut yes, mut no) = (Cases::default(), Cases::default());
+            for (index, case) in cases.iter().enumerate() {
+                let (may_yes, may_no) = question.answers(case.first, case.last);
+                if may_yes {
+                    yes.insert(index);
+                }
+                if may_no {
+                    no.insert(index);
                 }
             }
+            (yes, no)
+        });
+        (left.common(*yes), left.common(*no))
+    }
+
+    /// Tests that promise something; of bits those that so many of the heaviest values have in common.
+    fn proposals(&self, left: Cases, ranges: &[Range], masked: usize) -> Vec<Question> {
+        let cases = self.entries(left).map(|(_, case)| *case);
+        let mut values: Vec<Case> = cases.filter(Case::is_single).collect();
+        values.sort_by_key(|case| (Reverse(case.weight), case.first));
+        let mut heaviest: Vec<(usize, &Range)> = ranges.iter().enumerate().collect();
+        heaviest.sort_by_key(|(index, range)| (Reverse(range.weight), *index));
+        let first = |range: &Range| self.cases.get(range.first).map_or(0, |case| case.first);
+
+        let heavy_values = values.iter().take(PROPOSED_VALUES).map(|case| case.first);
+        let alone = heaviest.iter().filter(|(_, range)| range.is_single);
+        let alone = alone.take(PROPOSED_VALUES).map(|(_, range)| first(range));
+        let mut proposals: Vec<Question> = heavy_values.chain(alone).map(Question::Equal).collect();
+
+        let places = places(ranges).into_iter().take(PROPOSED_PLACES);
+        // Where a heavy range begins, and where it ends.
+        let ends = heaviest
+            .iter()
+            .take(PROPOSED_RANGES)
+            .flat_map(|(index, _)| [*index, index + 1]);
+        let ends = ends
+            .filter(|index| *index > 0)
+            .filter_map(|index| ranges.get(index));
+        proposals.extend(places.chain(ends).map(|range| Question::AtLeast(first(range))));
+
+        proposals.extend(differing_bits(&values).map(Question::AnyBit));
+        values.truncate(masked);
+        proposals.extend(self.masks(left, &values));
+        let mut known = FxHashSet::default();
+        proposals.retain(|question| known.insert(*question));
+        proposals
+    }
+
+    /// Tests of bits that take out cases with one target, among which are some of these values.
+    fn masks(&self, left: Cases, values: &[Case]) -> Vec<Question> {
+        let values: Vec<u32> = values.iter().map(|case| case.first).collect();
+        let (mut zeros, mut masked) = (Vec::new(), Vec::new());
+        for (free, value) in spans(&values) {
+            let mask = !free;
+            let question = match value {
+                0 => Question::AnyBit(mask),
+                _ => Question::Masked { mask, value },
+            };
+            let is_out = |case: &&Case| {
+                let (yes, no) = question.answers(case.first, case.last);
+                if value == 0 { no } else { yes }
+            };
+            let mut out = self.entries(left).map(|(_, case)| case).filter(is_out);
+            let Some(first) = out.next() else { continue };
+            let weight = out.try_fold(first.weight, |sum, case| {
+                (case.target == first.target).then_some(sum + case.weight)
+            });
+            let list = if value == 0 { &mut zeros } else { &mut masked };
+            list.extend(weight.map(|weight| (weight, question)));
+        }
+        let mut best = Vec::new();
+        for mut list in [zeros, masked] {
+            list.sort_by_key(|(weight, _)| Reverse(*weight));
+            best.extend(
+                list.into_iter()
+                    .take(PROPOSED_MASKS)
+                    .map(|(_, question)| question),
+            );
         }
         best
     }
 
-    fn target(&self, index: usize) -> Option<NodeId> {
-        self.cases.get(index).map(|case| case.target)
-    }
-
-    /// The single values of a part, the heaviest first.
-    fn picks(&self, part: Part) -> impl Iterator<Item = usize> {
-        let inside = self
-            .singles
-            .iter()
-            .filter(move |index| (part.first..part.end).contains(*index));
-        inside.copied()
-    }
-
-    fn next_pick(&self, part: Part) -> Option<usize> {
-        self.picks(part).nth(part.picked)
-    }
-
-    /// The indices of a part's cases that are not picked.
-    fn left(&self, part: Part) -> Vec<usize> {
-        let picked: Vec<usize> = self.picks(part).take(part.picked).collect();
-        (part.first..part.end)
-            .filter(|index| !picked.contains(index))
-            .collect()
-    }
-
-    /// The target of the cases that are no single values, if there are any, or else of more than half of them, if there
-    /// is one.
-    fn main_target(&self, left: &[usize]) -> Option<NodeId> {
-        let cases = || left.iter().filter_map(|index| self.cases.get(*index));
-        if let Some(wide) = cases().find(|case| !case.is_single()) {
-            return Some(wide.target);
-        }
-        // Pairs of different targets cancel each other out, which what is there more often outlives.
-        let mut majority: Option<(NodeId, usize)> = None;
-        for case in cases() {
-            majority = match majority {
-                Some((target, count)) if target == case.target => Some((target, count + 1)),
-                Some((target, count)) if count > 0 => Some((target, count - 1)),
-                _ => Some((case.target, 1)),
+    fn ranges(&self, left: Cases) -> Vec<Range> {
+        let mut ranges = Vec::new();
+        for (index, case) in self.entries(left) {
+            let range = Range {
+                first: index,
+                target: case.target,
+                weight: case.weight,
+                is_single: case.is_single(),
             };
+            append(&mut ranges, range);
         }
-        majority.map(|(target, _)| target)
+        ranges
     }
 
-    /// The single values that do not lead to `main`, the heaviest first.
-    fn islands(&self, left: &[usize], main: Option<NodeId>) -> Vec<Case> {
-        let cases = left.iter().filter_map(|index| self.cases.get(*index));
-        let mut islands: Vec<Case> = cases
-            .filter(|case| case.is_single() && Some(case.target) != main)
-            .copied()
-            .collect();
-        islands.sort_by_key(|case| (std::cmp::Reverse(case.weight), case.first));
-        islands
+    fn weight(&self, left: Cases) -> u64 {
+        self.entries(left).map(|(_, case)| case.weight).sum()
+    }
+
+    fn entries(&self, left: Cases) -> impl Iterator<Item = (usize, &Case)> {
+        left.indices()
+            .filter_map(|index| Some((index, self.cases.get(index)?)))
     }
 }
 
-impl Part {
-    /// What is before a case and what is from it on, where that many of the picked ones are before it.
-    fn split(self, at: usize, picked: usize) -> (Self, Self) {
-        let below = Self {
-            end: at,
-            picked,
-            ..self
-        };
-        let above = Self {
-            first: at,
-            picked: self.picked - picked,
-            ..self
-        };
-        (below, above)
+/// The ranges before which the weight may be divided, the most even division first.
+fn places(ranges: &[Range]) -> Vec<&Range> {
+    let weight: u64 = ranges.iter().map(|range| range.weight).sum();
+    let mut before = 0u64;
+    let mut places: Vec<(u64, &Range)> = Vec::new();
+    for range in ranges {
+        places.push(((2 * before).abs_diff(weight), range));
+        before += range.weight;
+    }
+    let mut places = places.split_off(1.min(places.len()));
+    places.sort_by_key(|(distance, range)| (*distance, range.first));
+    places.into_iter().map(|(_, range)| range).collect()
+}
+
+/// The bits that some of the values have and some have not.
+fn differing_bits(values: &[Case]) -> impl Iterator<Item = u32> {
+    let any = values.iter().fold(0, |any, case| any | case.first);
+    let all = values.iter().fold(u32::MAX, |all, case| all & case.first);
+    let bits = (0..u32::BITS).map(|bit| 1 << bit);
+    bits.filter(move |bit| any & !all & bit != 0)
+}
+
+/// What up to three of the values have in common: bits that may be any, and the others' value. One or several of them,
+/// too, with all that has no other bits.
+fn spans(values: &[u32]) -> BTreeSet<(u32, u32)> {
+    let mut spans = BTreeSet::new();
+    // A value may be taken again, for fewer than three.
+    for (index, one) in values.iter().enumerate() {
+        for (more, other) in values.iter().enumerate().skip(index) {
+            for third in values.iter().skip(more) {
+                let free = (one ^ other) | (one ^ third);
+                spans.insert((one | other | third, 0));
+                spans.insert((free, one & !free));
+            }
+        }
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::data::FIRST_ARGUMENT;
+    use crate::{CallData, Weights, compile};
+
+    /// Words that lead to one of three targets, with weights that leave out nothing or nearly all.
+    fn singles() -> impl Strategy<Value = BTreeMap<u32, (u32, u64)>> {
+        let word = prop_oneof![6 => 0..64u32, 2 => any::<u32>(), 1 => (0..32u32).prop_map(|bit| 1 << bit)];
+        let weight = prop_oneof![Just(1), 1..100u64, 1..1u64 << 24];
+        prop::collection::btree_map(word, (0..3u32, weight), 0..40)
     }
 
-    fn with_next_picked(self) -> Self {
-        Self {
-            picked: self.picked + 1,
-            ..self
+    proptest! {
+        #[test]
+        fn words_are_led_to_their_targets(
+            singles in singles(),
+            mask in prop_oneof![Just(u32::MAX), Just(0x3f), Just(0x8003), any::<u32>()],
+            more in prop::collection::vec(any::<u32>(), 8),
+        ) {
+            let mut graph = Graph::default();
+            let targets = [0, 1, 2].map(|word| graph.answer(word));
+            let others = graph.answer(3);
+            let possible = || singles.iter().filter(|(word, _)| **word & !mask == 0);
+            let cases = possible().map(|(word, (target, weight))| (*word, targets[*target as usize], *weight));
+            let cases = covering(cases, mask, others);
+            let root = choose(&mut graph, Content { offset: FIRST_ARGUMENT, mask }, &cases);
+            let neighbours = singles.keys().flat_map(|word| [word.wrapping_sub(1), *word, word.wrapping_add(1), word | !mask]);
+            for word in neighbours.chain(more) {
+                let expected = possible().find(|(single, _)| **single == word & mask);
+                let expected = expected.map_or(3, |(_, (target, _))| *target);
+                let call = CallData::new(0, [u64::from(word), 0, 0, 0, 0, 0]);
+                prop_assert_eq!(graph.decide(root, &call).answer, expected, "{:#x}", word);
+            }
         }
+    }
+
+    /// How many instructions calls of these numbers take on average under a policy of calls without conditions.
+    fn executed(allowed: &[u32], counts: &[(u32, u64)]) -> f64 {
+        let mut policy = confine_policy::Policy::new();
+        for number in allowed {
+            policy.allow(
+                confine_policy::Architecture::X86_64,
+                *number,
+                &confine_policy::Rule::any(),
+            );
+        }
+        let options = crate::Options {
+            weights: counts.iter().copied().collect::<Weights>(),
+            ..crate::Options::default()
+        };
+        let filters = compile(&policy, &options).unwrap();
+        let executed = counts.iter().map(|(number, count)| {
+            let call = CallData::new(*number, [0; confine_policy::ARGUMENTS]);
+            crate::evaluate(&filters, &call).unwrap().executed.get() * count
+        });
+        let all: u64 = counts.iter().map(|(_, count)| count).sum();
+        executed.sum::<u64>() as f64 / all as f64
+    }
+
+    #[test]
+    fn tests_of_bits_take_out_several_values() {
+        // Architecture and number, each loaded, a test of the one, one of the other and the answer: what is below 8 or has its bits
+        // only in common with 40 is 0, 8, 32 and 40.
+        assert_eq!(
+            executed(&[0, 8, 32, 40, 100], &[(0, 1), (8, 1), (32, 1), (40, 1)]),
+            5.0
+        );
+        // Masked and compared: 20 with any of the two bits above.
+        let alike = [20, 52, 84, 116].map(|number| (number, 1));
+        assert_eq!(executed(&alike.map(|(number, _)| number), &alike), 6.0);
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use confine_bpf::{Filter, Options, compile, linear};
 use confine_policy::{Architecture, Policy};
 
-use super::trace::Trace;
+use super::trace::{Trace, Traces};
 
 /// One way to make filters.
 pub struct Candidate {
@@ -54,16 +54,9 @@ pub fn build(source: &Path, program: &Path, libraries: &[&str]) -> anyhow::Resul
 
 /// Every candidate for a policy of what was traced. The weights that come with confine are those of all traces: so that they are no
 /// measure of themselves, ours stand here with those of the other traces.
-pub fn all(
-    oracle: &Path,
-    trace: &Trace,
-    policy: &Policy,
-    traces: &[Trace],
-) -> anyhow::Result<Vec<Candidate>> {
-    let others = traces.iter().filter(|other| other.name != trace.name);
-    let weights = super::trace::weights(others).parse()?;
+pub fn all(oracle: &Path, trace: &Trace, policy: &Policy, traces: &Traces) -> anyhow::Result<Vec<Candidate>> {
     let ours = Options {
-        weights,
+        weights: traces.weights(Some(trace)).parse()?,
         ..Options::default()
     };
     let by_trace = Options {

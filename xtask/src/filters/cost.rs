@@ -9,7 +9,7 @@ use confine_bpf::CallData;
 use confine_policy::{Architecture, Rule};
 
 use super::candidates::{self, Candidate};
-use super::trace::Trace;
+use super::trace::{Trace, Traces};
 
 /// How often each filter is looked at, and how many calls are made then.
 const ROUNDS: usize = 15;
@@ -44,12 +44,12 @@ pub struct Times {
 }
 
 /// Measures, for each trace, a call that the bitmap answers and the most frequent one that has conditions.
-pub fn measure(root: &Path, folder: &Path, oracle: &Path, traces: &[Trace]) -> anyhow::Result<Vec<Times>> {
+pub fn measure(root: &Path, folder: &Path, oracle: &Path, traces: &Traces) -> anyhow::Result<Vec<Times>> {
     let program = folder.join("cost");
     candidates::build(&root.join("xtask/src/filters/cost.c"), &program, &[])?;
     let cheapest = confine_kernel::call_named(CHEAPEST).context("the kernel has it")?;
     let mut all = Vec::new();
-    for trace in traces {
+    for trace in &traces.judged {
         let mut policy = trace.policy.clone();
         policy.allow(Architecture::X86_64, cheapest.number, &Rule::any());
         let made = candidates::all(oracle, trace, &policy, traces)?;
@@ -129,7 +129,7 @@ fn one(
     };
     let without = column(0);
     Ok(Times {
-        trace: trace.name.clone(),
+        trace: trace.counts.name.clone(),
         call: confine_kernel::name(call.number).unwrap_or("?"),
         by_bitmap: made
             .iter()

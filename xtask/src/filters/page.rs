@@ -62,8 +62,8 @@ impl Row {
             (all + 1, conditional + usize::from(!rule.is_any()))
         });
         Self {
-            name: trace.name.clone(),
-            calls: trace.total(),
+            name: trace.counts.name.clone(),
+            calls: trace.counts.total(),
             allowed: (all, conditional),
             by_bitmap,
             columns,

@@ -1,47 +1,71 @@
-//! Recording: a program under load under strace, and its profile.
+//! Recording: programs under load under strace, in a container, and their profiles.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use confine_engine::Invocation;
+use confine_engine::{Docker, Interrupt, Invocation};
 use confine_policy::ARGUMENTS;
 
 use super::trace::{self, Seen};
+use crate::corpus::traced;
+use crate::images::build;
 
 /// How long one program may take.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Runs `NAME.sh` of the folder and writes `NAME.tsv` and `NAME.json`.
-pub fn record(confine: &Path, folder: &Path, name: &str) -> anyhow::Result<()> {
-    let scratch = tempfile::tempdir().context("no folder for the log")?;
-    let log = scratch.path().join("log");
-    let script = folder.join(format!("{name}.sh"));
-    Invocation::new(&script).arg(&log).limit(LIMIT).output()?;
-    let log = fs::read_to_string(&log).context("strace left no log")?;
-    let calls = calls(&log);
-    ensure!(!calls.is_empty(), "strace saw nothing");
-    fs::write(folder.join(format!("{name}.tsv")), trace::write(&calls)).context("cannot write the trace")?;
-    let script = folder.join("script.sh");
-    let program = match name {
-        "nginx" => "/usr/sbin/nginx",
-        "redis" => "/usr/bin/redis-server",
-        "postgres" => "/usr/lib/postgresql/15/bin/postgres",
-        _ => "",
-    };
-    let mut profile = Invocation::new(confine).args(["profile", "dir:/", "--quiet", "-o"]);
-    profile = profile.arg(folder.join(format!("{name}.json")));
-    profile = match program {
-        // The script and all that it executes run under one policy.
-        "" => profile
-            .args(["--runtime", "none", "--command"])
-            .arg(format!("sh {}", script.display())),
-        program => profile.args(["--program", program]),
-    };
-    profile.limit(LIMIT).output()?;
-    Ok(())
+/// The image that holds the programs and what puts them under load.
+const IMAGE: &str = "confine-test/filters:bookworm";
+const RELEASE: &str = "bookworm";
+
+/// What records.
+pub struct Recorder {
+    folder: PathBuf,
+    confine: PathBuf,
+}
+
+impl Recorder {
+    /// With the image that the folder describes, built unless it is there.
+    pub fn new(root: &Path, folder: &Path, confine: &Path, interrupt: &Interrupt) -> anyhow::Result<Self> {
+        let docker = Docker::new(interrupt);
+        let images = root.join("tests/images");
+        build::image(&docker, interrupt, &images, RELEASE, &folder.join("image"), IMAGE)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            confine: confine.to_owned(),
+        })
+    }
+
+    /// Runs `NAME.sh` of the folder in a container and writes what was called to `NAME.tsv`.
+    pub fn calls(&self, name: &str) -> anyhow::Result<()> {
+        let scratch = tempfile::tempdir().context("no folder for the log")?;
+        let script = self.folder.join(format!("{name}.sh"));
+        let container = traced(scratch.path(), &script).args([IMAGE, "/corpus-run", "/corpus/log"]);
+        container.limit(LIMIT).output()?;
+        let log = fs::read_to_string(scratch.path().join("log")).context("strace left no log")?;
+        let calls = calls(&log);
+        ensure!(!calls.is_empty(), "strace saw nothing");
+        let path = self.folder.join(format!("{name}.tsv"));
+        fs::write(&path, trace::write(&calls)).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Writes what confine says of the program to `NAME.json`.
+    pub fn profile(&self, name: &str) -> anyhow::Result<()> {
+        let image = format!("docker-daemon:{IMAGE}");
+        let profile = Invocation::new(&self.confine).args(["profile", &image, "--quiet", "-o"]);
+        let profile = profile.arg(self.folder.join(format!("{name}.json")));
+        let profile = match name {
+            "nginx" => profile.args(["--program", "/usr/sbin/nginx"]),
+            "redis" => profile.args(["--program", "/usr/bin/redis-server"]),
+            "postgres" => profile.args(["--program", "/usr/lib/postgresql/15/bin/postgres"]),
+            // The script and all that it executes run under one policy.
+            _ => profile.args(["--runtime", "none", "--command", "sh /script.sh"]),
+        };
+        profile.limit(LIMIT).output()?;
+        Ok(())
+    }
 }
 
 /// The calls of a log of `strace -f -e raw=all`.
@@ -71,7 +95,7 @@ fn seen(line: &str) -> Option<Seen> {
             Some(digits) => u64::from_str_radix(digits, 16).ok()?,
             None => word.parse().ok()?,
         };
-        if fact.kind.is_restrictable() {
+        if trace::tells(fact) {
             *slot = value;
         }
     }

@@ -12,48 +12,67 @@ use confine_policy::{ARGUMENTS, Policy};
 /// A call as a trace keeps it: descriptors, sizes and addresses, which no policy of confine's compares by default, are 0.
 pub type Seen = (u32, [u64; ARGUMENTS]);
 
-/// What a program under load called, and what it may call.
-pub struct Trace {
+/// How often a program under load made each call.
+pub struct Counts {
     pub name: String,
     pub calls: BTreeMap<Seen, u64>,
+}
+
+/// What a program under load called, and what it may call.
+pub struct Trace {
+    pub counts: Counts,
     pub policy: Policy,
 }
 
-impl Trace {
-    /// Reads what [`write`] and `confine profile` left.
+/// All that was recorded.
+pub struct Traces {
+    pub judged: Vec<Trace>,
+    pub others: Vec<Counts>,
+}
+
+impl Counts {
+    /// Reads what [`write`] left.
     pub fn read(folder: &Path, name: &str) -> anyhow::Result<Self> {
-        let read = |extension: &str| {
-            let path = folder.join(format!("{name}.{extension}"));
-            fs::read_to_string(&path)
-                .with_context(|| format!("cannot read {}: record it by --record", path.display()))
-        };
-        let reading = confine_profile::read_oci(&read("json")?, &[])
-            .with_context(|| format!("the profile of {name}"))?;
+        let text = text(folder, name, "tsv")?;
         Ok(Self {
             name: name.to_owned(),
-            calls: parse(&read("tsv")?).with_context(|| format!("the trace of {name}"))?,
-            policy: reading.policy,
+            calls: parse(&text).with_context(|| format!("the trace of {name}"))?,
         })
-    }
-
-    /// The calls as filters see them.
-    pub fn calls(&self) -> impl Iterator<Item = (CallData, u64)> {
-        let calls = self.calls.iter();
-        calls.map(|((number, arguments), count)| (CallData::new(*number, *arguments), *count))
     }
 
     /// How many calls there are.
     pub fn total(&self) -> u64 {
         self.calls.values().sum()
     }
+}
+
+impl Trace {
+    /// Reads what [`write`] and `confine profile` left.
+    pub fn read(folder: &Path, name: &str) -> anyhow::Result<Self> {
+        let reading = confine_profile::read_oci(&text(folder, name, "json")?, &[])
+            .with_context(|| format!("the profile of {name}"))?;
+        Ok(Self {
+            counts: Counts::read(folder, name)?,
+            policy: reading.policy,
+        })
+    }
+
+    /// The calls as filters see them.
+    pub fn calls(&self) -> impl Iterator<Item = (CallData, u64)> {
+        let calls = self.counts.calls.iter();
+        calls.map(|((number, arguments), count)| (CallData::new(*number, *arguments), *count))
+    }
 
     /// How often each call is made.
     pub fn weights(&self) -> Weights {
-        self.calls
-            .iter()
-            .map(|((number, _), count)| (*number, *count))
-            .collect()
+        self.calls().collect()
     }
+}
+
+fn text(folder: &Path, name: &str, extension: &str) -> anyhow::Result<String> {
+    let path = folder.join(format!("{name}.{extension}"));
+    fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}: record it by --record", path.display()))
 }
 
 /// A trace as lines of a name, six numbers and a count.
@@ -94,33 +113,43 @@ fn parse(text: &str) -> anyhow::Result<BTreeMap<Seen, u64>> {
     Ok(calls)
 }
 
-/// How often each call is made over all traces, each of which counts as much as the others.
-pub fn weights<'a>(traces: impl Iterator<Item = &'a Trace> + Clone) -> String {
-    /// What the calls of one trace become together.
-    const SCALE: u64 = 100_000;
-    let mut sums: BTreeMap<u32, u64> = BTreeMap::new();
-    for trace in traces.clone() {
-        let total = trace.total().max(1);
-        let mut own: BTreeMap<u32, u64> = BTreeMap::new();
-        for ((number, _), count) in &trace.calls {
-            *own.entry(*number).or_default() += count;
+impl Traces {
+    /// How often calls are made over all programs but the one that is left out, each of which counts as much as the
+    /// others: as a file of weights.
+    pub fn weights(&self, without: Option<&Trace>) -> String {
+        let judged = self.judged.iter().map(|trace| &trace.counts);
+        let all = judged.chain(&self.others);
+        let kept = all.filter(|counts| without.is_none_or(|without| without.counts.name != counts.name));
+        let mut sums: BTreeMap<Seen, u64> = BTreeMap::new();
+        for counts in kept {
+            let total = counts.total().max(1);
+            for (seen, count) in &counts.calls {
+                *sums.entry(*seen).or_default() += count * PARTS / total;
+            }
         }
-        for (number, count) in own {
-            *sums.entry(number).or_default() += count * SCALE / total;
+        let mut text = format!(
+            "# How often calls are made, and with which requests, commands and flags: the traces in tests/filters, each of\n\
+             # which makes {PARTS} calls here. Written by `cargo xtask filters --write`.\n"
+        );
+        for ((number, arguments), parts) in sums.into_iter().filter(|(_, parts)| *parts > 0) {
+            let name = confine_kernel::name(number).unwrap_or("?");
+            let arguments = match confine_kernel::arguments(number).iter().any(tells) {
+                true => arguments.map(|argument| format!(" {argument:#x}")).concat(),
+                false => String::new(),
+            };
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{name}{arguments} {parts}");
         }
+        text
     }
-    let names: Vec<&str> = traces.map(|trace| trace.name.as_str()).collect();
-    let mut text = format!(
-        "# How often calls are made: counts of the traces in tests/filters ({}), each of which makes {SCALE} calls here.\n\
-         # Written by `cargo xtask filters --write`.\n",
-        names.join(", ")
-    );
-    let mut sums: Vec<(u32, u64)> = sums.into_iter().filter(|(_, count)| *count > 0).collect();
-    sums.sort_by_key(|(number, count)| (std::cmp::Reverse(*count), *number));
-    for (number, count) in sums {
-        let _ = writeln!(text, "{}\t{count}", confine_kernel::name(number).unwrap_or("?"));
-    }
-    text
+}
+
+/// What the calls of one program become together; what is rarer than one part is left out.
+const PARTS: u64 = 100_000;
+
+/// Whether a trace keeps the argument.
+pub fn tells(argument: &confine_kernel::Argument) -> bool {
+    argument.kind.is_restrictable()
 }
 
 #[cfg(test)]
@@ -144,16 +173,28 @@ mod tests {
 
     #[test]
     fn every_trace_counts_alike() {
-        let trace = |name: &str, calls: &[(u32, u64)]| Trace {
+        let counts = |name: &str, calls: &[(u32, u64)]| Counts {
             name: name.to_owned(),
             calls: calls
                 .iter()
                 .map(|(number, count)| ((*number, [0; 6]), *count))
                 .collect(),
+        };
+        let judged = |name, calls| Trace {
+            counts: counts(name, calls),
             policy: Policy::new(),
         };
-        let text = weights([trace("a", &[(0, 1), (1, 3)]), trace("b", &[(1, 1000)])].iter());
-        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        assert_eq!(lines, ["write\t175000", "read\t25000"]);
+        let traces = Traces {
+            judged: vec![judged("a", &[(0, 1), (8, 3)]), judged("b", &[(1, 1000)])],
+            others: vec![counts("c", &[(1, 199_999), (0, 1)])],
+        };
+        let lines = |without| {
+            let text = traces.weights(without);
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let lseek = "lseek 0x0 0x0 0x0 0x0 0x0 0x0 75000";
+        assert_eq!(lines(None), ["read 25000", "write 199999", lseek]);
+        assert_eq!(lines(traces.judged.first()), ["write 199999"]);
     }
 }

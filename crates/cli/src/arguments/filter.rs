@@ -30,7 +30,7 @@ pub struct CompilerArguments {
     #[arg(long, value_name = "ACTION", help_heading = "Filter")]
     pub denied: Option<Action>,
 
-    /// How often which call is made, a line `NAME COUNT` each: frequent ones are decided first
+    /// How often calls are made, lines of `NAME [SIX ARGUMENTS] COUNT`: frequent ones come first
     #[arg(long, value_name = "FILE", help_heading = "Filter")]
     pub weights: Option<PathBuf>,
 }
