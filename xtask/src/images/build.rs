@@ -7,7 +7,7 @@ use anyhow::Context;
 use confine_engine::{Docker, ImageConfig, Interrupt, Invocation, Rootfs};
 use tempfile::TempDir;
 
-use super::recipe::{Target, hash};
+use super::recipe::{self, Target, hash};
 
 const HASH_LABEL: &str = "confine.recipe";
 
@@ -42,13 +42,25 @@ pub fn build(
     })
 }
 
-/// Builds a target's image, unless it is there already.
+/// Builds a target's image, and that of the recipe beside it, unless they are there already.
 pub fn of_target(
     docker: &Docker,
     interrupt: &Interrupt,
     images: &Path,
     target: &Target,
 ) -> anyhow::Result<()> {
+    if let Some(beside) = &target.recipe.beside {
+        let mut targets = recipe::all(images)?.into_iter();
+        let other = targets
+            .find(|other| other.name == *beside && other.recipe.beside.is_none())
+            .with_context(|| {
+                let name = &target.name;
+                format!(
+                    "{name} wants `{beside}` beside it: expected a recipe of that name that needs none itself"
+                )
+            })?;
+        of_target(docker, interrupt, images, &other)?;
+    }
     let gathered = target.like.as_deref().map(|like| gather(&[like, &target.folder]));
     let gathered = gathered.transpose()?;
     let folder = gathered.as_ref().map_or(target.folder.as_path(), TempDir::path);

@@ -24,6 +24,8 @@ pub struct Recipe {
     /// What its workload executes in the container besides, as `--also` is told it.
     #[serde(default)]
     pub also: Vec<String>,
+    /// Another recipe, whose image its workload starts beside it.
+    pub beside: Option<String>,
     /// Variables that it needs, as `NAME=value`.
     #[serde(default)]
     pub environment: Vec<String>,
