@@ -85,6 +85,12 @@ pub struct Segment {
     pub executable: bool,
 }
 
+impl Segment {
+    fn is_read_only(&self) -> bool {
+        self.readable && !self.writable
+    }
+}
+
 /// A section that occupies memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
@@ -280,11 +286,18 @@ impl Object {
         self.interpreter.is_none() && self.dynamic.needed.is_empty() && self.entry != 0
     }
 
+    /// The bytes of the file in each segment that may be read and never written.
+    pub fn read_only_data(&self) -> impl Iterator<Item = &[u8]> {
+        self.segments
+            .iter()
+            .filter(|segment| segment.is_read_only())
+            .filter_map(|segment| self.bytes.get(segment.file.clone()))
+    }
+
     /// Whether nothing writes the bytes from `address` on once the loader is done, and none of the object's code runs before.
     #[must_use]
     pub fn never_changes(&self, address: Address, bytes: u64) -> bool {
-        let read_only = |segment: &Segment| segment.readable && !segment.writable;
-        self.segment_at(address).is_some_and(read_only)
+        self.segment_at(address).is_some_and(Segment::is_read_only)
             || !self.relocates_itself() && self.is_protected_later(address, bytes)
     }
 

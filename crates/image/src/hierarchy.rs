@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::{FileKind, Files};
+use crate::{FileKind, Files, Resolved};
 
 /// Folders whose own folders hold what only programs execute.
 const PRIVATE: [&str; 2] = ["lib", "libexec"];
 
-/// How deep below a folder programs are looked for, and among how many names in all.
+/// How deep below a folder programs are looked for.
 const DEEPEST: usize = 3;
+/// Among how many names in all something is looked for.
 const MOST_FILES: usize = 2000;
 
 /// Whether a path lies below a folder of [`PRIVATE`], and is none of data that changes (Filesystem Hierarchy Standard, 5).
@@ -25,6 +26,18 @@ pub fn is_private(path: &str) -> bool {
 #[must_use]
 pub fn executables(files: &dyn Files, folder: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
+    walk(files, folder, DEEPEST, |name, there| {
+        if there.is_executable() && !is_shared_object(name) {
+            found.insert(there.path.clone());
+        }
+        there.kind == FileKind::Folder
+    });
+    found
+}
+
+/// Shows what is in and below a folder to `enter`, by name; it says of a folder whether to go into it. Folders that are
+/// `deepest` folders down are not shown, and no more than [`MOST_FILES`] names in all.
+pub fn walk(files: &dyn Files, folder: &str, deepest: usize, mut enter: impl FnMut(&str, &Resolved) -> bool) {
     let mut seen = 0;
     let mut pending = vec![(folder.to_owned(), 0)];
     // Bounded: so many names are listed at most, so deep.
@@ -32,19 +45,20 @@ pub fn executables(files: &dyn Files, folder: &str) -> BTreeSet<String> {
         for name in files.list(&here) {
             seen += 1;
             if seen > MOST_FILES {
-                return found;
+                return;
             }
             let Some(there) = files.resolve(&format!("{here}/{name}")) else {
                 continue;
             };
-            if there.is_executable() && !is_shared_object(&name) {
-                found.insert(there.path);
-            } else if there.kind == FileKind::Folder && depth < DEEPEST {
+            let is_folder = there.kind == FileKind::Folder;
+            if is_folder && depth >= deepest {
+                continue;
+            }
+            if enter(&name, &there) && is_folder {
                 pending.push((there.path, depth + 1));
             }
         }
     }
-    found
 }
 
 /// Whether a folder holds libraries that any program may load, and not what one of them executes.

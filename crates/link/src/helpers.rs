@@ -102,12 +102,8 @@ pub fn helpers(
 
 /// Strings in the read-only data that may say something here.
 fn texts(object: &Object) -> BTreeSet<&str> {
-    let read_only = object
-        .segments
-        .iter()
-        .filter(|segment| segment.readable && !segment.writable);
-    let bytes = read_only.filter_map(|segment| object.bytes.get(segment.file.clone()));
-    bytes
+    object
+        .read_only_data()
         .flat_map(|bytes| bytes.split(|byte| *byte == 0))
         .filter(|text| (2..LONGEST_TEXT).contains(&text.len()))
         .filter_map(|text| std::str::from_utf8(text).ok())

@@ -122,7 +122,6 @@ pub fn candidates(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Ve
 /// Libraries that the objects' data names: name to the first object that names it. Those that are loaded are left out,
 /// for every object names what it needs.
 fn libraries(linked: &Linked) -> BTreeMap<String, String> {
-    let library = conventions::c_library(linked);
     let loaded: BTreeSet<&str> = linked
         .objects
         .iter()
@@ -134,10 +133,7 @@ fn libraries(linked: &Linked) -> BTreeMap<String, String> {
         })
         .collect();
     let mut named = BTreeMap::new();
-    for (index, object) in linked.objects.iter().enumerate() {
-        if library == Some(index) && index != 0 || object.reason == LoadReason::Interpreter {
-            continue;
-        }
+    for object in naming(linked) {
         let lists = texts(object).filter(|text| text.split(':').all(is_library_name));
         for name in lists
             .flat_map(|list| list.split(':'))
@@ -154,17 +150,13 @@ fn libraries(linked: &Linked) -> BTreeMap<String, String> {
 /// Modules that the objects' data names by paths, absolute or from the folder of the program or the object: path to the
 /// object that names it.
 fn modules_by_path(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> BTreeMap<String, String> {
-    let library = conventions::c_library(linked);
     let loaded: BTreeSet<&str> = linked.objects.iter().map(|object| object.path.as_str()).collect();
     let program = linked
         .objects
         .first()
         .and_then(|program| folder_of(&program.path));
     let mut named = BTreeMap::new();
-    for (index, object) in linked.objects.iter().enumerate() {
-        if library == Some(index) && index != 0 || object.reason == LoadReason::Interpreter {
-            continue;
-        }
+    for object in naming(linked) {
         let folders: BTreeSet<&str> = folder_of(&object.path).into_iter().chain(program).collect();
         for text in texts(object).filter(|text| is_path_of_module(text)) {
             let places: Vec<String> = match text.starts_with('/') {
@@ -195,15 +187,14 @@ fn is_library_name(text: &str) -> bool {
     })
 }
 
-/// The folders that libraries are looked for in: the loader's own and those of the objects' search paths.
-fn library_folders(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> BTreeSet<String> {
-    let search_paths = linked.objects.iter().flat_map(|object| {
-        let dynamic = &object.elf.dynamic;
-        dynamic.rpath.iter().chain(&dynamic.runpath)
-    });
-    let mut folders = loader_folders(files, store, linked);
-    folders.extend(search_paths.filter_map(|folder| Some(files.resolve(folder)?.path)));
-    folders
+/// The objects whose data says what the program loads: not the loader's, nor the C library's, whose rules are in
+/// [`crate::conventions`].
+fn naming(linked: &Linked) -> impl Iterator<Item = &LinkedObject> {
+    let library = conventions::c_library(linked).filter(|index| *index != 0);
+    let objects = linked.objects.iter().enumerate();
+    objects
+        .filter(move |(index, object)| library != Some(*index) && object.reason != LoadReason::Interpreter)
+        .map(|(_, object)| object)
 }
 
 /// The folders that the loader looks in for every program.
@@ -242,12 +233,9 @@ fn texts(object: &LinkedObject) -> impl Iterator<Item = &str> {
 }
 
 fn texts_of(object: &Object) -> Vec<String> {
-    let read_only = object
-        .segments
-        .iter()
-        .filter(|segment| segment.readable && !segment.writable);
-    let bytes = read_only.filter_map(|segment| object.bytes.get(segment.file.clone()));
-    let texts = bytes.flat_map(|bytes| bytes.split(|byte| *byte == 0));
+    let texts = object
+        .read_only_data()
+        .flat_map(|bytes| bytes.split(|byte| *byte == 0));
     texts
         .filter(|text| (2..LONGEST_PATH).contains(&text.len()))
         .filter(|text| matches!(text.first(), Some(b'/' | b'l')) || text.ends_with(b".so"))

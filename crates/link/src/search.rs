@@ -305,12 +305,7 @@ fn replace(text: &str, token: &str, value: &str) -> String {
 /// other, of which the last ends in `lib/` or `lib64/` or a folder below.
 fn folders_in_loader(loader: &Object) -> Vec<String> {
     let mut run: Vec<String> = Vec::new();
-    for segment in loader
-        .segments
-        .iter()
-        .filter(|segment| segment.readable && !segment.writable)
-    {
-        let bytes = loader.bytes.get(segment.file.clone()).unwrap_or_default();
+    for bytes in loader.read_only_data() {
         for text in bytes.split(|byte| *byte == 0) {
             let folder = std::str::from_utf8(text)
                 .ok()

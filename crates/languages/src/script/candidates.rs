@@ -29,8 +29,8 @@ const LARGEST_SCRIPT: u64 = 1 << 20;
 #[derive(Default)]
 pub struct Candidates {
     found: BTreeSet<Command>,
-    /// Programs in folders that are joined with names.
-    joined: BTreeSet<Command>,
+    /// Folders whose programs' names are joined, each with the source and the line.
+    joined: BTreeSet<(String, String, usize)>,
     /// What they may be joined with: words of the sources, and what the start is called.
     names: BTreeSet<String>,
     /// The interpreters of files that are no executables but begin like scripts.
@@ -80,13 +80,10 @@ impl Candidates {
             if self.names.len() < MOST && is_name(text) {
                 self.names.insert(text.to_owned());
             }
-            let joined = private(walk.files, text).into_iter().map(|path| Command {
-                words: vec![path, MORE.to_owned()],
-                shell: false,
-                source: source.path.clone(),
-                line: token.line,
-            });
-            self.joined.extend(joined);
+            if let Some(folder) = private(text) {
+                self.joined
+                    .insert((folder.to_owned(), source.path.clone(), token.line));
+            }
             for name in names {
                 if let Some(command) = executables::command(walk.files, path, &name, false) {
                     let shell = command.contains(' ') || goes_on && name.ends_with(' ');
@@ -113,13 +110,21 @@ impl Candidates {
     /// Takes them in where something executes what is not a constant.
     pub fn take_in(self, walk: &mut Walk<'_>) {
         if walk.executes_openly {
-            let is_named = |command: &Command| {
-                let program = command.words.first().map(|path| paths::base_name(path));
-                program.is_some_and(|name| self.names.contains(name))
-            };
-            walk.reached
-                .commands
-                .extend(self.joined.into_iter().filter(is_named));
+            let mut programs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+            for (folder, source, line) in self.joined {
+                let programs = programs
+                    .entry(folder)
+                    .or_insert_with_key(|folder| programs_in(walk.files, folder));
+                let named = programs
+                    .iter()
+                    .filter(|path| self.names.contains(paths::base_name(path)));
+                walk.reached.commands.extend(named.map(|path| Command {
+                    words: vec![path.clone(), MORE.to_owned()],
+                    shell: false,
+                    source: source.clone(),
+                    line,
+                }));
+            }
             walk.reached.commands.extend(self.found);
         }
     }
@@ -144,17 +149,20 @@ fn is_name(text: &str) -> bool {
     (2..LONGEST_NAME).contains(&text.len()) && text.chars().all(is_plain)
 }
 
-/// The programs in a folder of those that only programs execute, where a text names one or joins paths in it.
-fn private(files: &dyn Files, text: &str) -> BTreeSet<String> {
+/// The folder of those that only programs execute in that a text names or joins a path in.
+fn private(text: &str) -> Option<&str> {
     let named = match text.split_once(HOLE) {
         Some((before, _)) => before.rsplit_once('/').map_or("", |(folder, _)| folder),
         None => text,
     };
-    let folder = Some(named).filter(|named| named.starts_with('/') && hierarchy::is_private(named));
-    let folder = folder
-        .and_then(|folder| folders::folder(files, folder))
-        .filter(|folder| hierarchy::is_private(folder) && !hierarchy::holds_libraries(files, folder));
-    folder.map_or_else(BTreeSet::new, |folder| hierarchy::executables(files, &folder))
+    Some(named).filter(|named| named.starts_with('/') && hierarchy::is_private(named))
+}
+
+/// The programs in a folder, links followed, that is one package's own and holds no libraries.
+fn programs_in(files: &dyn Files, folder: &str) -> BTreeSet<String> {
+    folders::folder(files, folder)
+        .filter(|folder| hierarchy::is_private(folder) && !hierarchy::holds_libraries(files, folder))
+        .map_or_else(BTreeSet::new, |folder| hierarchy::executables(files, &folder))
 }
 
 fn interpreter(files: &dyn Files, path: &str) -> Option<Vec<String>> {

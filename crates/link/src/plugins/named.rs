@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use confine_image::{FileKind, Files, hierarchy};
 use memchr::memmem;
 
-use super::{folder_of, library_folders, loader_folders, module, names_without_ending, paths, words};
+use super::{folder_of, loader_folders, module, names_without_ending, naming, paths, words};
 use crate::configuration;
-use crate::conventions;
-use crate::linked::{Linked, LinkedObject, LoadReason};
+use crate::linked::{Linked, LinkedObject};
 use crate::store::ObjectStore;
 
 /// How deep below a named folder files are read, and how many in all.
@@ -42,13 +41,9 @@ pub struct Named {
 impl Named {
     pub fn of(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Self {
         let mut named = Self::default();
-        let library = conventions::c_library(linked);
-        let own = library_folders(files, store, linked);
         let common = loader_folders(files, store, linked);
-        for (index, object) in linked.objects.iter().enumerate() {
-            if library == Some(index) && index != 0 || object.reason == LoadReason::Interpreter {
-                continue;
-            }
+        let own = library_folders(files, linked, &common);
+        for object in naming(linked) {
             // The program's own folder is what relative names in its configuration may mean.
             if let Some(folder) = folder_of(&object.path).filter(|folder| !own.contains(*folder)) {
                 named.folders.entry(folder.to_owned()).or_default();
@@ -93,13 +88,12 @@ impl Named {
             .filter(|(text, _)| !text.contains('\0'))
             .map(|(text, path)| (path, text))
             .collect();
-        for (path, folder) in named.configured_folders(files) {
-            if own.contains(&folder) && !common.contains(&folder) {
+        let configured = named.configured_folders(files).into_iter();
+        for (path, folder) in configured.filter(|(_, folder)| !common.contains(folder)) {
+            if own.contains(&folder) {
                 named.searched.insert(folder.clone());
             }
-            if !common.contains(&folder) {
-                named.folders.entry(folder).or_insert(path);
-            }
+            named.folders.entry(folder).or_insert(path);
         }
         named
     }
@@ -208,6 +202,17 @@ fn lines(texts: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     lines.filter(|(_, line)| !line.trim_start().starts_with(['#', ';']))
 }
 
+/// The folders that libraries are looked for in: the loader's own and those of the objects' search paths.
+fn library_folders(files: &dyn Files, linked: &Linked, common: &BTreeSet<String>) -> BTreeSet<String> {
+    let search_paths = linked.objects.iter().flat_map(|object| {
+        let dynamic = &object.elf.dynamic;
+        dynamic.rpath.iter().chain(&dynamic.runpath)
+    });
+    let mut folders = common.clone();
+    folders.extend(search_paths.filter_map(|folder| Some(files.resolve(folder)?.path)));
+    folders
+}
+
 /// The texts by which an object has libraries looked for (DT_RPATH, DT_RUNPATH).
 fn search_paths(object: &LinkedObject) -> BTreeSet<String> {
     let dynamic = &object.elf.dynamic;
@@ -220,38 +225,20 @@ fn joined(files: &dyn Files, object: &LinkedObject, folder: &str) -> Vec<(String
     if !hierarchy::is_private(folder) {
         return found;
     }
-    let mut seen = 0;
-    let mut pending = vec![(folder.to_owned(), 0)];
-    // Bounded: so many names are listed at most, so deep.
-    while let Some((here, depth)) = pending.pop() {
-        for name in files.list(&here) {
-            seen += 1;
-            if seen > MOST_FILES {
-                return found;
-            }
-            let there = files.resolve(&format!("{here}/{name}"));
-            let Some(there) = there.filter(|there| there.kind == FileKind::Folder) else {
-                continue;
-            };
-            if depth < DEEPEST && holds_name(object, &name) {
-                found.push((there.path.clone(), object.path.clone()));
-                pending.push((there.path, depth + 1));
-            }
+    hierarchy::walk(files, folder, DEEPEST, |name, there| {
+        let is_joined = there.kind == FileKind::Folder && holds_name(object, name);
+        if is_joined {
+            found.push((there.path.clone(), object.path.clone()));
         }
-    }
+        is_joined
+    });
     found
 }
 
 /// Whether an object's read-only data holds a name as a text, a part of a path, or the end of a text: linkers let texts
 /// share their ends (SHF_MERGE with SHF_STRINGS).
 fn holds_name(object: &LinkedObject, name: &str) -> bool {
-    let read_only = object
-        .elf
-        .segments
-        .iter()
-        .filter(|segment| segment.readable && !segment.writable);
-    let mut bytes = read_only.filter_map(|segment| object.elf.bytes.get(segment.file.clone()));
-    bytes.any(|bytes| {
+    object.elf.read_only_data().any(|bytes| {
         memmem::find_iter(bytes, name.as_bytes()).any(|at| {
             let before = at.checked_sub(1).and_then(|before| bytes.get(before));
             match bytes.get(at + name.len()) {
