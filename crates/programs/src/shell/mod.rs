@@ -24,11 +24,20 @@ mod walk;
 mod words;
 
 use crate::discovery::Discovery;
+use crate::walks::Turn;
 
-/// Walks every text that waits, and those that it leads to; the search bounds their number.
+/// Walks every text that waits, and those that it leads to; [`crate::walks`] bounds what that costs.
 pub fn drain(discovery: &mut Discovery<'_>) {
-    while let Some(unit) = discovery.next_unit() {
-        walk::walk(discovery, unit);
+    while let Some(turn) = discovery.walks.next(&discovery.config.env) {
+        match turn {
+            Turn::Walk(unit) => walk::walk(discovery, unit),
+            Turn::Widened(widened, unit) => {
+                walk::walk(discovery, widened);
+                scan::try_arguments(discovery, &unit);
+            }
+            Turn::Known(unit) => scan::try_arguments(discovery, &unit),
+            Turn::Scan(unit) => scan::scan(discovery, &unit, "more scripts than are followed"),
+        }
     }
 }
 
