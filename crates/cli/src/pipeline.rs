@@ -304,12 +304,13 @@ impl<'a> Analysis<'a> {
 
     /// Adds what the solved programs load and execute later; the programs that have to be solved (again).
     fn load_later(&mut self, solved: &[usize]) -> Vec<usize> {
-        let mut again = Vec::new();
-        for index in solved {
-            if later::load(self.files, self.config, &self.store, &mut self.programs[*index]) {
-                again.push(*index);
-            }
-        }
+        let (files, config, store) = (self.files, self.config, &self.store);
+        let solved: BTreeSet<usize> = solved.iter().copied().collect();
+        let programs = self.programs.par_iter_mut().enumerate();
+        let grown = programs
+            .filter(|(index, _)| solved.contains(index))
+            .filter_map(|(index, program)| later::load(files, config, store, program).then_some(index));
+        let mut again: Vec<usize> = grown.collect();
         let known = self.programs.len();
         let mut changed = BTreeSet::new();
         let mut new: BTreeMap<String, confine_programs::Program> = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! Where execution starts: what the configuration and the user name.
 
 use confine_assumption::{Assumption, Effect, Kind};
-use confine_image::{Config, DEFAULT_PATH, Files, Healthcheck, paths};
+use confine_image::{Config, DEFAULT_PATH, Healthcheck, paths};
 
 use crate::discovery::{Context, Discovery, Request};
 use crate::lookup;
