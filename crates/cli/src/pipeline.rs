@@ -106,7 +106,9 @@ fn analyse(
             config.command_line().join(" ")
         );
     }
-    let mut analysis = statistics.time("link programs", || Analysis::new(files, config, options, search, found));
+    let mut analysis = statistics.time("link programs", || {
+        Analysis::new(files, config, options, search, found)
+    });
     analysis.settle(progress, statistics);
     let report = statistics.time("report", || assemble::report(image, config, options, &analysis));
     if options.compare {

@@ -35,13 +35,7 @@ pub fn discover(discovery: &mut Discovery<'_>, asked: Asked<'_>) -> Programs {
                 argv = vec!["/bin/sh".to_owned(), "-c".to_owned()];
             }
             argv.push(text.clone());
-            root(
-                discovery,
-                config,
-                argv,
-                "Healthcheck",
-                "the image's health check",
-            );
+            root(discovery, config, argv, "Healthcheck", "the image's health check");
         }
         None => {}
     }

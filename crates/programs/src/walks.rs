@@ -192,7 +192,10 @@ mod tests {
         assert_eq!(widened.context.variables["PATH"], "/bin");
         assert_eq!(widened.context.variables["OWN"], ANY.to_string());
         walks.add(unit("true", "still more"));
-        assert_eq!(walks.next(&environment()), Some(Turn::Known(unit("true", "still more"))));
+        assert_eq!(
+            walks.next(&environment()),
+            Some(Turn::Known(unit("true", "still more")))
+        );
     }
 
     #[test]

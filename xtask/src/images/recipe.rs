@@ -146,6 +146,12 @@ pub fn short(digest: &[u8]) -> String {
     hexadecimal(digest.get(..SHORT).unwrap_or(digest))
 }
 
+/// A digest of a file, short.
+pub fn digest(path: &Path) -> anyhow::Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(short(&Sha256::digest(&bytes)))
+}
+
 /// A hash over the names and contents of the files that go into an image, and `more`.
 ///
 /// What only the runner reads does not count, so that a changed workload does not cause a rebuild.
