@@ -523,3 +523,30 @@ fn modules_are_those_of_named_folders_and_configurations() {
         .concat()
     );
 }
+
+#[test]
+fn modules_lie_beside_an_object_that_lists_its_own_folder() {
+    let Some(builder) = Builder::new() else { return };
+    let source =
+        "int dladdr(), opendir(), dlopen(); int start(void) { return dladdr() + opendir() + dlopen(); }";
+    let module = || builder.library("module.so", "int m;", &[]);
+    let files = builder
+        .root()
+        .file("/lib/libloop.so", builder.library("libloop.so", source, &[]))
+        .file(
+            "/lib/libother.so",
+            builder.library("libother.so", "int other;", &[]),
+        )
+        .file("/lib/libloop-fast.so.1", module())
+        .file("/lib/libloops-fast.so", module())
+        .file("/lib/libother-fast.so", module())
+        .program(
+            "/program",
+            builder.program("void _start(void) {}", &["-l:libloop.so", "-l:libother.so"]),
+        );
+    let store = ObjectStore::new();
+    let linked = link(&files, &store, "/program", &Environment::default());
+    let found = plugins::candidates(&files, &store, &linked);
+    let found: Vec<&str> = found.iter().map(|found| found.path.as_str()).collect();
+    assert_eq!(found, ["/lib/libloop-fast.so.1"]);
+}
