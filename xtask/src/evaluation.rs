@@ -51,7 +51,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
             Some(path) => path
                 .canonicalize()
                 .with_context(|| format!("cannot find {}", path.display()))?,
-            None => crate::images::build_confine(root, &interrupt)?,
+            None => build::confine(root, &interrupt)?,
         };
         let evaluation = Evaluation {
             root,

@@ -9,6 +9,7 @@
 
 pub mod build;
 mod hardened;
+mod missed;
 mod mode;
 mod observed;
 mod profile;
@@ -19,11 +20,9 @@ mod trial;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use confine_bpf::AUDIT_ARCH_X86_64;
-use confine_engine::{AuditLog, AuditRecord, Docker, Error, Interrupt, Invocation, Seccomp};
+use confine_engine::{AuditLog, Docker, Error, Interrupt, Seccomp};
 use serde::{Deserialize, Serialize};
 
 use build::Built;
@@ -105,7 +104,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
         data: options.write.then(|| root.join("docs/images.json")),
         source: match &options.profile {
             Some(path) => Source::StandIn(path.clone()),
-            None => Source::Confine(build_confine(root, &interrupt)?),
+            None => Source::Confine(build::confine(root, &interrupt)?),
         },
         interrupt,
         audit: Mutex::new(()),
@@ -171,22 +170,6 @@ fn not_widened(figures: &Figures) -> Option<(String, Verdict)> {
         problems: vec![problem],
     };
     (widened > 0).then(|| ("profile".to_owned(), verdict))
-}
-
-/// Builds the program as users get it.
-pub fn build_confine(root: &Path, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
-    eprintln!("building confine");
-    let build = Invocation::new("cargo")
-        .args(["build", "--release", "--package", "confine"])
-        .folder(root);
-    build
-        .limit(Duration::from_secs(1800))
-        .interrupt(interrupt)
-        .output()?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let program = target.join("release/confine");
-    ensure!(program.is_file(), "the build left no {}", program.display());
-    Ok(program)
 }
 
 /// Where profiles come from.
@@ -499,49 +482,6 @@ impl Runner {
         let _alone = self.alone()?;
         let log = AuditLog::open(&self.interrupt)?;
         let outcome = self.life(image, mode, &Seccomp::Profile(audit), label)?;
-        Ok((outcome, missed(&log.finish()?)))
-    }
-}
-
-/// Each missed call with its program and how often it was logged, the most frequent first.
-fn missed(records: &[AuditRecord]) -> Vec<String> {
-    let mut counts: BTreeMap<(u32, u32, &str), usize> = BTreeMap::new();
-    for record in records {
-        let call = (record.call, record.architecture, record.program.as_str());
-        *counts.entry(call).or_default() += 1;
-    }
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let told = counts.into_iter().map(|((call, architecture, program), count)| {
-        let name = (architecture == AUDIT_ARCH_X86_64)
-            .then(|| confine_kernel::name(call))
-            .flatten();
-        let name = name.map_or_else(|| format!("call {call} of {architecture:#x}"), str::to_owned);
-        format!("{name} by {program} was not foreseen, {count} times")
-    });
-    told.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn missed_calls_are_counted_by_call_and_program() {
-        let record = |call, program: &str| AuditRecord {
-            call,
-            architecture: AUDIT_ARCH_X86_64,
-            program: program.to_owned(),
-            process: 1,
-            instruction: 0,
-            origin: None,
-            mapped: None,
-        };
-        let records = [record(49, "/bin/a"), record(41, "/bin/a"), record(49, "/bin/a")];
-        let expected = [
-            "bind by /bin/a was not foreseen, 2 times",
-            "socket by /bin/a was not foreseen, 1 times",
-        ];
-        assert_eq!(missed(&records), expected);
+        Ok((outcome, missed::missed(&log.finish()?)))
     }
 }

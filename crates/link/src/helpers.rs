@@ -93,7 +93,11 @@ pub fn helpers(
             .split_whitespace()
             .filter(|word| how != How::ByShell && names_private(word));
         let is_file = how == How::ByName && names_file(text);
-        for name in commands.into_iter().chain(settings).chain(is_file.then_some(text)) {
+        for name in commands
+            .into_iter()
+            .chain(settings)
+            .chain(is_file.then_some(text))
+        {
             found
                 .entry(name.to_owned())
                 .or_insert_with(|| format!("{} names it", object.path));

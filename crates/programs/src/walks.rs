@@ -40,16 +40,16 @@ struct Spent {
 }
 
 /// What is to be done about a text.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// Walk it.
-    Walk(Unit),
-    /// Walk it as if it was called with anything; the second is the way that led here.
-    Widened(Unit, Unit),
+    Walk,
+    /// Walk it as [`called_with_anything`]; the way that led here stands for all further ones.
+    Widen,
     /// It was walked as if it was called with anything: only what it is called with is new.
-    Known(Unit),
+    Known,
     /// There is no time to walk it.
-    Scan(Unit),
+    Scan,
 }
 
 /// The texts.
@@ -77,23 +77,21 @@ impl Walks {
         }
     }
 
-    /// The next text; `environment` is what every command starts with.
-    pub fn next(&mut self, environment: &[(String, String)]) -> Option<Turn> {
+    /// The next text.
+    pub fn next(&mut self) -> Option<(Turn, Unit)> {
         let unit = self.queue.pop_front()?;
         let spent = self.spent.entry(text(&unit)).or_default();
         if spent.widened {
-            return Some(Turn::Known(unit));
+            return Some((Turn::Known, unit));
         }
         if self.ways >= MAX_UNITS || self.steps >= MAX_STEPS {
-            return Some(Turn::Scan(unit));
+            return Some((Turn::Scan, unit));
         }
         self.ways += 1;
         spent.ways += 1;
-        if spent.ways > MAX_CALLS_OF_ONE || spent.steps > MAX_STEPS_OF_ONE {
-            spent.widened = true;
-            return Some(Turn::Widened(called_with_anything(&unit, environment), unit));
-        }
-        Some(Turn::Walk(unit))
+        spent.widened = spent.ways > MAX_CALLS_OF_ONE || spent.steps > MAX_STEPS_OF_ONE;
+        let turn = if spent.widened { Turn::Widen } else { Turn::Walk };
+        Some((turn, unit))
     }
 
     /// Takes note of how many commands of a text were walked.
@@ -123,8 +121,8 @@ fn text(unit: &Unit) -> Text {
 }
 
 /// The same text with arguments of which nothing is known, and variables of which nothing is known but where every command
-/// has them.
-fn called_with_anything(unit: &Unit, environment: &[(String, String)]) -> Unit {
+/// has them, as `environment` says.
+pub fn called_with_anything(unit: &Unit, environment: &[(String, String)]) -> Unit {
     let mut unit = unit.clone();
     unit.argv.truncate(1);
     unit.argv.push(REST.to_owned());
@@ -163,17 +161,17 @@ mod tests {
         }
     }
 
-    fn environment() -> Vec<(String, String)> {
-        vec![("PATH".to_owned(), "/bin".to_owned())]
+    fn turn(walks: &mut Walks) -> Option<Turn> {
+        walks.next().map(|(turn, _)| turn)
     }
 
     #[test]
     fn the_same_way_is_walked_once() {
         let mut walks = Walks::default();
         walks.add(unit("true", "a"));
-        assert!(matches!(walks.next(&environment()), Some(Turn::Walk(_))));
+        assert_eq!(walks.next(), Some((Turn::Walk, unit("true", "a"))));
         walks.add(unit("true", "a"));
-        assert_eq!(walks.next(&environment()), None);
+        assert_eq!(walks.next(), None);
     }
 
     #[test]
@@ -181,21 +179,21 @@ mod tests {
         let mut walks = Walks::default();
         for way in 0..MAX_CALLS_OF_ONE {
             walks.add(unit("true", &way.to_string()));
-            assert!(matches!(walks.next(&environment()), Some(Turn::Walk(_))));
+            assert_eq!(turn(&mut walks), Some(Turn::Walk));
         }
         walks.add(unit("true", "more"));
-        let Some(Turn::Widened(widened, way)) = walks.next(&environment()) else {
-            panic!("not widened");
-        };
-        assert_eq!(way, unit("true", "more"));
+        assert_eq!(turn(&mut walks), Some(Turn::Widen));
+        walks.add(unit("true", "still more"));
+        assert_eq!(turn(&mut walks), Some(Turn::Known));
+    }
+
+    #[test]
+    fn anything_leaves_what_every_command_has() {
+        let environment = [("PATH".to_owned(), "/bin".to_owned())];
+        let widened = called_with_anything(&unit("true", "a"), &environment);
         assert_eq!(widened.argv, ["/run", REST]);
         assert_eq!(widened.context.variables["PATH"], "/bin");
         assert_eq!(widened.context.variables["OWN"], ANY.to_string());
-        walks.add(unit("true", "still more"));
-        assert_eq!(
-            walks.next(&environment()),
-            Some(Turn::Known(unit("true", "still more")))
-        );
     }
 
     #[test]
@@ -204,11 +202,11 @@ mod tests {
         walks.add(unit("long", "a"));
         walks.add(unit("long", "b"));
         walks.add(unit("other", "a"));
-        assert!(matches!(walks.next(&environment()), Some(Turn::Walk(_))));
+        assert_eq!(turn(&mut walks), Some(Turn::Walk));
         walks.spend(&unit("long", "a"), MAX_STEPS_OF_ONE + 1);
-        assert!(matches!(walks.next(&environment()), Some(Turn::Widened(..))));
+        assert_eq!(turn(&mut walks), Some(Turn::Widen));
         walks.spend(&unit("long", "b"), MAX_STEPS);
         assert_eq!(walks.left(), 0);
-        assert_eq!(walks.next(&environment()), Some(Turn::Scan(unit("other", "a"))));
+        assert_eq!(turn(&mut walks), Some(Turn::Scan));
     }
 }

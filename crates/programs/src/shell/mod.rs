@@ -24,19 +24,19 @@ mod walk;
 mod words;
 
 use crate::discovery::Discovery;
-use crate::walks::Turn;
+use crate::walks::{Turn, called_with_anything};
 
 /// Walks every text that waits, and those that it leads to; [`crate::walks`] bounds what that costs.
 pub fn drain(discovery: &mut Discovery<'_>) {
-    while let Some(turn) = discovery.walks.next(&discovery.config.env) {
+    while let Some((turn, unit)) = discovery.walks.next() {
         match turn {
-            Turn::Walk(unit) => walk::walk(discovery, unit),
-            Turn::Widened(widened, unit) => {
-                walk::walk(discovery, widened);
+            Turn::Walk => walk::walk(discovery, unit),
+            Turn::Widen => {
+                walk::walk(discovery, called_with_anything(&unit, &discovery.config.env));
                 scan::try_arguments(discovery, &unit);
             }
-            Turn::Known(unit) => scan::try_arguments(discovery, &unit),
-            Turn::Scan(unit) => scan::scan(discovery, &unit, "more scripts than are followed"),
+            Turn::Known => scan::try_arguments(discovery, &unit),
+            Turn::Scan => scan::scan(discovery, &unit, "more scripts than are followed"),
         }
     }
 }
