@@ -54,7 +54,7 @@ pub fn make(
         let command = Invocation::new(confine)
             .arg("profile")
             .arg(format!("docker-archive:{}", archive.display()))
-            .args(recipe.also.iter().flat_map(|command| ["--also", command]));
+            .args(recipe.also_arguments());
         command.limit(Duration::from_secs(300)).interrupt(interrupt)
     };
     let finished = done(

@@ -48,6 +48,13 @@ pub struct Recipe {
     pub quick: bool,
 }
 
+impl Recipe {
+    /// The flags that tell confine what the workload executes besides.
+    pub fn also_arguments(&self) -> impl Iterator<Item = &str> {
+        self.also.iter().flat_map(|command| ["--also", command])
+    }
+}
+
 /// One image to build and try: a recipe on one base.
 #[derive(Debug, Clone)]
 pub struct Target {
