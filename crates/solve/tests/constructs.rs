@@ -50,7 +50,7 @@ macro_rules! fixtures {
             let tested: BTreeSet<&str> =
                 [$(concat!(stringify!($name), ".", stringify!($extension))),*].into_iter().collect();
             let helpers = ["bare.h", "libc.h", "arguments.h", "assembly.h", "copied_library.c", "library_of_versions.c",
-                "library_of_versions.map"];
+                "library_of_versions.map", "library_that_is_told.c"];
             for entry in fs::read_dir(fixtures()).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 assert!(tested.contains(name.as_str()) || helpers.contains(&name.as_str()), "{name} is never built");
@@ -171,6 +171,7 @@ fixtures! {
     number_passed_to_start.S
     number_passed_to_thread.c
     number_through_wrapper.c
+    number_told_through_a_library.c
     own_indirect_functions.c
     plain_debug_trap.c
     pointer_in_global.c
