@@ -1,6 +1,7 @@
 //! Commands among the constants of compiled code, where which constant reaches which call is not looked at.
 
 use confine_image::{DEFAULT_PATH, Files};
+use memchr::memmem;
 
 use crate::folders;
 
@@ -34,7 +35,7 @@ pub fn command(files: &dyn Files, path: Option<&str>, text: &str, lone: bool) ->
 
 /// Whether a file holds these bytes.
 pub fn mentions(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|window| window == wanted)
+    memmem::find(bytes, wanted).is_some()
 }
 
 /// The printable texts in a file.

@@ -1,0 +1,373 @@
+//! A class file: its constants, what it is above of, its methods (the Java virtual machine's specification, chapter 4).
+//!
+//! Read without a look at what the virtual machine's verifier checks: what it refuses never runs.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use confine_image::FileBytes;
+
+use super::bytes::Reader;
+
+const MAGIC: u32 = 0xCAFE_BABE;
+
+const NATIVE: u16 = 0x0100;
+
+/// The attributes that hold annotations (4.7.16 to 4.7.22).
+const ANNOTATED: [&[u8]; 4] = [
+    b"RuntimeVisibleAnnotations",
+    b"RuntimeVisibleParameterAnnotations",
+    b"RuntimeVisibleTypeAnnotations",
+    b"AnnotationDefault",
+];
+
+/// A class, with its bytes.
+pub struct Class {
+    bytes: FileBytes,
+    /// Where each constant begins, at its tag; 0 where there is none.
+    constants: Vec<u32>,
+    this: u16,
+    /// The class above, then the interfaces.
+    above: Vec<u16>,
+    pub methods: Vec<Method>,
+    /// The names and types of its variables.
+    variables: Vec<(u16, u16)>,
+    bootstraps: Vec<Bootstrap>,
+}
+
+/// A method.
+pub struct Method {
+    name: u16,
+    descriptor: u16,
+    flags: u16,
+    /// Its instructions.
+    code: Range<usize>,
+}
+
+impl Method {
+    pub fn is_native(&self) -> bool {
+        self.flags & NATIVE != 0
+    }
+}
+
+/// How a dynamic constant or call comes about.
+#[derive(Clone)]
+pub struct Bootstrap {
+    pub handle: u16,
+    pub arguments: Vec<u16>,
+}
+
+/// A constant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Constant<'a> {
+    Text(&'a [u8]),
+    Class(u16),
+    String(u16),
+    /// A field or method: its class, and its name with its type.
+    Member { class: u16, signature: u16 },
+    NameAndType { name: u16, descriptor: u16 },
+    /// How the member is used, as the specification numbers it, and the member.
+    Handle { kind: u8, member: u16 },
+    MethodType(u16),
+    Dynamic { bootstrap: u16, signature: u16 },
+    /// A number, module or package.
+    Other,
+}
+
+/// A member that a constant names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member<'a> {
+    pub class: &'a [u8],
+    pub name: &'a [u8],
+    pub descriptor: &'a [u8],
+}
+
+impl Class {
+    /// Reads a class; `None` if the bytes are none.
+    pub fn read(bytes: FileBytes) -> Option<Self> {
+        let mut class = Self {
+            constants: Vec::new(),
+            this: 0,
+            above: Vec::new(),
+            methods: Vec::new(),
+            variables: Vec::new(),
+            bootstraps: Vec::new(),
+            bytes: FileBytes::new(),
+        };
+        class.read_from(&bytes)?;
+        class.bytes = bytes;
+        Some(class)
+    }
+
+    fn read_from(&mut self, bytes: &[u8]) -> Option<()> {
+        let mut reader = Reader::new(bytes, 0);
+        if reader.long()? != MAGIC {
+            return None;
+        }
+        reader.skip(4)?;
+        self.constants = places_of_constants(&mut reader)?;
+        reader.skip(2)?;
+        self.this = reader.short()?;
+        self.above.push(reader.short()?);
+        for _ in 0..reader.short()? {
+            self.above.push(reader.short()?);
+        }
+        for _ in 0..reader.short()? {
+            reader.skip(2)?;
+            self.variables.push((reader.short()?, reader.short()?));
+            for _ in 0..reader.short()? {
+                reader.skip(2)?;
+                let length = reader.length()?;
+                reader.skip(length)?;
+            }
+        }
+        for _ in 0..reader.short()? {
+            let method = self.read_method(bytes, &mut reader)?;
+            self.methods.push(method);
+        }
+        for _ in 0..reader.short()? {
+            let name = reader.short()?;
+            let length = reader.length()?;
+            let start = reader.at();
+            reader.skip(length)?;
+            if text_at(bytes, &self.constants, name) == Some(b"BootstrapMethods") {
+                self.bootstraps = bootstraps(&mut Reader::new(bytes, start))?;
+            }
+        }
+        Some(())
+    }
+
+    fn read_method(&self, bytes: &[u8], reader: &mut Reader<'_>) -> Option<Method> {
+        let mut method = Method {
+            flags: reader.short()?,
+            name: reader.short()?,
+            descriptor: reader.short()?,
+            code: 0..0,
+        };
+        for _ in 0..reader.short()? {
+            let attribute = reader.short()?;
+            let length = reader.length()?;
+            let start = reader.at();
+            reader.skip(length)?;
+            if text_at(bytes, &self.constants, attribute) == Some(b"Code") {
+                let mut code = Reader::new(bytes, start);
+                code.skip(4)?;
+                let length = code.length()?;
+                let start = code.at();
+                code.skip(length)?;
+                method.code = start..code.at();
+            }
+        }
+        Some(method)
+    }
+
+    /// Its name, with slashes.
+    pub fn name(&self) -> Option<&[u8]> {
+        self.class_name(self.this)
+    }
+
+    /// The names of the class above, if there is one, and of its interfaces.
+    pub fn above(&self) -> impl Iterator<Item = &[u8]> {
+        self.above.iter().filter_map(|index| self.class_name(*index))
+    }
+
+    /// The name and the type of a method.
+    pub fn signature(&self, method: &Method) -> Option<(&[u8], &[u8])> {
+        Some((self.text(method.name)?, self.text(method.descriptor)?))
+    }
+
+    /// The instructions of a method; none if it has no body.
+    pub fn code(&self, method: &Method) -> &[u8] {
+        self.bytes.get(method.code.clone()).unwrap_or_default()
+    }
+
+    pub fn bootstrap(&self, index: u16) -> Option<&Bootstrap> {
+        self.bootstraps.get(usize::from(index))
+    }
+
+    /// A constant by its index.
+    pub fn constant(&self, index: u16) -> Option<Constant<'_>> {
+        constant_at(&self.bytes, &self.constants, index)
+    }
+
+    /// All constants.
+    pub fn constants(&self) -> impl Iterator<Item = (u16, Constant<'_>)> {
+        let count = u16::try_from(self.constants.len()).unwrap_or(u16::MAX);
+        (1..count).filter_map(|index| Some((index, self.constant(index)?)))
+    }
+
+    pub fn text(&self, index: u16) -> Option<&[u8]> {
+        text_at(&self.bytes, &self.constants, index)
+    }
+
+    /// What a constant of a class says.
+    pub fn class_name(&self, index: u16) -> Option<&[u8]> {
+        match self.constant(index)? {
+            Constant::Class(name) => self.text(name),
+            _ => None,
+        }
+    }
+
+    /// The name and type that a constant says.
+    pub fn name_and_type(&self, index: u16) -> Option<(&[u8], &[u8])> {
+        match self.constant(index)? {
+            Constant::NameAndType { name, descriptor } => Some((self.text(name)?, self.text(descriptor)?)),
+            _ => None,
+        }
+    }
+
+    /// The field or method that a constant names.
+    pub fn member(&self, index: u16) -> Option<Member<'_>> {
+        let Constant::Member { class, signature } = self.constant(index)? else {
+            return None;
+        };
+        let (name, descriptor) = self.name_and_type(signature)?;
+        let class = self.class_name(class)?;
+        Some(Member { class, name, descriptor })
+    }
+
+    /// The texts that its code may have in hand: strings; and where it has annotations, what may be a value of one, which is
+    /// what no other constant uses.
+    pub fn strings(&self) -> Vec<&[u8]> {
+        let mut strings: BTreeSet<u16> = BTreeSet::new();
+        let mut used: BTreeSet<u16> = self.variables.iter().flat_map(|(name, of)| [*name, *of]).collect();
+        used.extend(self.methods.iter().flat_map(|method| [method.name, method.descriptor]));
+        let mut annotated = false;
+        for (_, constant) in self.constants() {
+            match constant {
+                Constant::Class(name) | Constant::MethodType(name) => {
+                    used.insert(name);
+                }
+                Constant::NameAndType { name, descriptor } => used.extend([name, descriptor]),
+                Constant::String(text) => {
+                    strings.insert(text);
+                }
+                Constant::Text(text) => annotated |= ANNOTATED.contains(&text),
+                _ => {}
+            }
+        }
+        let is_value = |index: u16| strings.contains(&index) || annotated && !used.contains(&index);
+        let constants = self.constants();
+        constants
+            .filter_map(|(index, constant)| match constant {
+                Constant::Text(text) if is_value(index) => Some(text),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+/// Where each constant begins. Those of eight bytes take two indices.
+fn places_of_constants(reader: &mut Reader<'_>) -> Option<Vec<u32>> {
+    let count = usize::from(reader.short()?);
+    let mut places = vec![0];
+    while places.len() < count {
+        places.push(u32::try_from(reader.at()).ok()?);
+        let size = match reader.byte()? {
+            1 => usize::from(reader.short()?),
+            7 | 8 | 16 | 19 | 20 => 2,
+            15 => 3,
+            3 | 4 | 9..=12 | 17 | 18 => 4,
+            5 | 6 => {
+                places.push(0);
+                8
+            }
+            _ => return None,
+        };
+        reader.skip(size)?;
+    }
+    Some(places)
+}
+
+fn constant_at<'a>(bytes: &'a [u8], places: &[u32], index: u16) -> Option<Constant<'a>> {
+    let place = places.get(usize::from(index)).filter(|place| **place != 0)?;
+    let mut reader = Reader::new(bytes, usize::try_from(*place).ok()?);
+    Some(match reader.byte()? {
+        1 => {
+            let length = usize::from(reader.short()?);
+            Constant::Text(reader.take(length)?)
+        }
+        7 => Constant::Class(reader.short()?),
+        8 => Constant::String(reader.short()?),
+        9..=11 => Constant::Member {
+            class: reader.short()?,
+            signature: reader.short()?,
+        },
+        12 => Constant::NameAndType {
+            name: reader.short()?,
+            descriptor: reader.short()?,
+        },
+        15 => Constant::Handle {
+            kind: reader.byte()?,
+            member: reader.short()?,
+        },
+        16 => Constant::MethodType(reader.short()?),
+        17 | 18 => Constant::Dynamic {
+            bootstrap: reader.short()?,
+            signature: reader.short()?,
+        },
+        _ => Constant::Other,
+    })
+}
+
+fn text_at<'a>(bytes: &'a [u8], places: &[u32], index: u16) -> Option<&'a [u8]> {
+    match constant_at(bytes, places, index)? {
+        Constant::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn bootstraps(reader: &mut Reader<'_>) -> Option<Vec<Bootstrap>> {
+    let mut found = Vec::new();
+    for _ in 0..reader.short()? {
+        let handle = reader.short()?;
+        let mut arguments = Vec::new();
+        for _ in 0..reader.short()? {
+            arguments.push(reader.short()?);
+        }
+        found.push(Bootstrap { handle, arguments });
+    }
+    Some(found)
+}
+
+/// What a module provides: the `Module` attribute of a `module-info` class (4.7.25), as the service and its providers.
+pub fn provided(class: &Class) -> Option<Vec<(Vec<u8>, Vec<Vec<u8>>)>> {
+    let bytes = &class.bytes;
+    let mut reader = Reader::new(bytes, 8);
+    places_of_constants(&mut reader)?;
+    reader.skip(6)?;
+    // No interfaces, fields or methods.
+    reader.skip(6)?;
+    let mut services = Vec::new();
+    for _ in 0..reader.short()? {
+        let name = reader.short()?;
+        let length = reader.length()?;
+        let start = reader.at();
+        reader.skip(length)?;
+        if class.text(name) != Some(b"Module") {
+            continue;
+        }
+        let mut module = Reader::new(bytes, start);
+        module.skip(6)?;
+        let required = usize::from(module.short()?);
+        module.skip(required.checked_mul(6)?)?;
+        for _exported_then_opened in 0..2 {
+            for _ in 0..module.short()? {
+                module.skip(4)?;
+                let to = usize::from(module.short()?);
+                module.skip(to * 2)?;
+            }
+        }
+        let used = usize::from(module.short()?);
+        module.skip(used * 2)?;
+        for _ in 0..module.short()? {
+            let service = module.short()?;
+            let mut providers = Vec::new();
+            for _ in 0..module.short()? {
+                providers.extend(class.class_name(module.short()?).map(<[u8]>::to_vec));
+            }
+            services.extend(class.class_name(service).map(|name| (name.to_vec(), providers)));
+        }
+    }
+    Some(services)
+}

@@ -1,0 +1,371 @@
+//! Which functions of native libraries run: those of native methods that the search comes to, for all starts of one virtual
+//! machine together.
+//!
+//! The search begins with what the virtual machine's own libraries name, which is what they call; with the classes that
+//! the starts name; and with what the applications' configurations name. It goes on with every library that is named by
+//! what it found, until nothing is new. A function is looked up by the name that its method's class and name make; what
+//! libraries register by tables is reached as any other code.
+//!
+//! Where the search cannot know what runs, every function of every library counts, as an assumption that says so: where a
+//! start is not known, and where a class, an archive or the modules cannot be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use confine_assumption::{Effect, Kind as Open};
+use confine_image::{Files, Resolved};
+
+use super::applications::{self, Applications};
+use super::command::{Command, Main};
+use super::constants::FOREIGN;
+use super::search::{Id, Search};
+use super::world::{self, Origin};
+use super::{MACHINE, home, mangle};
+use crate::reached::{Beginning, Reached};
+use crate::walk::Walk;
+use crate::{Roots, executables, folders, zip};
+
+/// What configurations and sources may measure, each and together, in bytes.
+const LARGEST_TEXT: u64 = 4 << 20;
+const LARGEST_SUM: u64 = 256 << 20;
+
+/// The libraries that every start of the virtual machine loads, without the ending: its launcher's, itself, and its core
+/// library. What else it loads it names.
+const ALWAYS: &[&str] = &["libjli", "libjvm", "libjava", "libjimage"];
+
+/// Folders of the virtual machine's configuration.
+const CONFIGURATION: &[&str] = &["conf", "lib/security", "lib/management", "jre/lib/security"];
+
+/// What runs by all these starts, which are of one file.
+pub fn together(files: &dyn Files, known: &Reached) -> Reached {
+    let mut walk = Walk::new(files);
+    let Some(home) = known.beginnings.first().and_then(|one| home(files, &one.path)) else {
+        return walk.reached;
+    };
+    let libraries = libraries(&mut walk, &home);
+    let mut natives = Natives { files, walk, search: Search::default(), home, sum: 0 };
+    match natives.follow(known, &libraries) {
+        Ok(()) => natives.tell(),
+        Err(why) => everything(natives.walk, &libraries, known, &why),
+    }
+}
+
+/// Every function of every library: what runs is not known.
+fn everything(walk: Walk<'_>, libraries: &BTreeMap<String, String>, known: &Reached, why: &str) -> Reached {
+    let mut reached = walk.reached;
+    for path in libraries.values() {
+        let module = crate::Module { why: MACHINE.to_owned(), roots: Roots::All };
+        reached.add_module(path.clone(), module);
+    }
+    for beginning in &known.beginnings {
+        let detail = format!("which classes run is not known, since {why}: every function of the virtual machine's libraries counts");
+        reached.assume(Open::OpenLibrary, beginning.place.clone(), detail, Effect::WidenedToCandidates);
+    }
+    reached
+}
+
+/// The virtual machine's libraries: path by name without the ending.
+fn libraries(walk: &mut Walk<'_>, home: &str) -> BTreeMap<String, String> {
+    let paths = walk.below(home, |name| name.ends_with(".so"));
+    let named = paths.into_iter().filter_map(|path| {
+        let name = folders::base_name(&path).strip_suffix(".so")?.to_owned();
+        Some((name, path))
+    });
+    named.collect()
+}
+
+struct Natives<'a> {
+    files: &'a dyn Files,
+    walk: Walk<'a>,
+    search: Search,
+    home: String,
+    /// How much text was read.
+    sum: u64,
+}
+
+impl Natives<'_> {
+    /// Searches; why not everything is known, if so.
+    fn follow(&mut self, known: &Reached, libraries: &BTreeMap<String, String>) -> Result<(), String> {
+        self.read_modules()?;
+        let mut texts = BTreeSet::new();
+        let mut code = BTreeSet::new();
+        for beginning in &known.beginnings {
+            let found = self.applications(beginning);
+            texts.extend(found.texts);
+            code.extend(found.code);
+        }
+        self.read_code(&code);
+        self.search.world.settle(&self.search.names);
+        for beginning in &known.beginnings {
+            self.begin(beginning)?;
+        }
+        for folder in CONFIGURATION {
+            texts.extend(self.walk.below(&format!("{}/{folder}", self.home), world::may_name));
+        }
+        for text in texts {
+            self.read_text(&text)?;
+        }
+        let modules = known.modules.keys().filter(|path| path.starts_with('/'));
+        for library in modules {
+            self.read_library(library)?;
+        }
+        self.settle(libraries)
+    }
+
+    fn read_modules(&mut self) -> Result<(), String> {
+        let path = format!("{}/lib/modules", self.home);
+        let bytes = world::read(self.files, &path).ok_or_else(|| format!("there is no {path}"))?;
+        match self.search.world.add_modules(&mut self.search.names, bytes) {
+            true => Ok(()),
+            false => Err(format!("{path} could not be read")),
+        }
+    }
+
+    fn applications(&mut self, beginning: &Beginning) -> Applications {
+        applications::find(&mut self.walk, &beginning.start(self.files), &self.home)
+    }
+
+    fn read_code(&mut self, code: &BTreeSet<String>) {
+        for path in code {
+            if let Some(bytes) = world::read(self.files, path) {
+                self.search.world.add_file(&mut self.search.names, path, bytes);
+            }
+        }
+    }
+
+    /// Takes what a start names.
+    fn begin(&mut self, beginning: &Beginning) -> Result<(), String> {
+        if !beginning.known {
+            return Err("which programs it runs is not".to_owned());
+        }
+        let start = beginning.start(self.files);
+        for word in applications::words(&start) {
+            self.take_word(word);
+        }
+        let command = Command::of(&beginning.arguments);
+        let found = match &command.main {
+            Main::None => true,
+            Main::Class(name) => self.take_word(name),
+            Main::Archive(path) => self.take_manifests(path),
+            Main::Open => false,
+        };
+        if found || self.take_script(beginning) {
+            return Ok(());
+        }
+        Err("which class it starts is not".to_owned())
+    }
+
+    /// Takes a class by a word, or what the manifest of an archive names; whether there is such a one.
+    fn take_word(&mut self, word: &str) -> bool {
+        let class = world::slashed(word.as_bytes());
+        // `module/class`
+        let within = class.splitn(2, |letter| *letter == b'/').nth(1).unwrap_or_default();
+        let is_class = self.search.take_class(&class) || self.search.take_class(within);
+        is_class || zip::is_archive(word) && self.take_manifests(word)
+    }
+
+    /// Takes what the manifests of archives of this name say; whether there is such a one.
+    fn take_manifests(&mut self, path: &str) -> bool {
+        let manifests = self.search.world.manifests(folders::base_name(path));
+        for manifest in &manifests {
+            self.search.take_configuration(manifest);
+        }
+        !manifests.is_empty()
+    }
+
+    /// Takes the classes that the script around a start names, whose arguments are not known: whether there is one that can be
+    /// started.
+    fn take_script(&mut self, beginning: &Beginning) -> bool {
+        let (path, _) = beginning.place.rsplit_once(':').unwrap_or((&beginning.place, ""));
+        let script = self.regular(path).filter(|file| file.size <= LARGEST_TEXT);
+        let Some(text) = script.and_then(|file| world::read(self.files, &file.path)) else {
+            return false;
+        };
+        if text.starts_with(b"\x7fELF") {
+            return false;
+        }
+        let words = text.split(|letter| !(letter.is_ascii_alphanumeric() || b"_$./-".contains(letter)));
+        let words: Vec<&str> = words.filter_map(|word| std::str::from_utf8(word).ok()).collect();
+        let mut starts = false;
+        for word in words.iter().filter(|word| word.contains('.')) {
+            let is_one = self.take_word(word);
+            let name = world::slashed(word.as_bytes());
+            starts |= is_one && (zip::is_archive(word) || self.search.starts(&name));
+        }
+        if starts {
+            let detail = "which class it starts is not known: those that the script names are taken in";
+            self.walk.assume(Open::OpenCommand, beginning.place.clone(), detail, Effect::NotCovered);
+        }
+        starts
+    }
+
+    fn regular(&self, path: &str) -> Option<Resolved> {
+        folders::regular(self.files, path)
+    }
+
+    fn read_text(&mut self, path: &str) -> Result<(), String> {
+        let Some(file) = self.regular(path) else { return Ok(()) };
+        self.sum = self.sum.saturating_add(file.size);
+        if file.size > LARGEST_TEXT || self.sum > LARGEST_SUM {
+            return Err(format!("{path} is larger than what is read of configurations"));
+        }
+        let Some(text) = world::read(self.files, path) else {
+            return Err(format!("{path} could not be read"));
+        };
+        self.take_text(path, &text);
+        Ok(())
+    }
+
+    fn take_text(&mut self, name: &str, text: &[u8]) {
+        match world::is_source(name) {
+            true => self.search.take_source(text),
+            false => self.search.take_configuration(text),
+        }
+    }
+
+    fn read_library(&mut self, path: &str) -> Result<(), String> {
+        let bytes = world::read(self.files, path).ok_or_else(|| format!("{path} could not be read"))?;
+        for text in bytes.split(|byte| !(b' '..=b'~').contains(byte)) {
+            self.search.take_native(text);
+        }
+        Ok(())
+    }
+
+    /// Goes on until nothing is new.
+    fn settle(&mut self, libraries: &BTreeMap<String, String>) -> Result<(), String> {
+        let mut loaded: BTreeSet<&String> = BTreeSet::new();
+        let mut archives = BTreeSet::new();
+        // Ends: every turn but the last adds a library, an archive or a class, of which there are so many.
+        loop {
+            self.search.run();
+            if let Some(name) = self.search.unread.first() {
+                let name = self.search.names.text(*name);
+                return Err(format!("the class {} could not be read", String::from_utf8_lossy(&name)));
+            }
+            let new: Vec<(&String, &String)> = libraries
+                .iter()
+                .filter(|(name, _)| !loaded.contains(name) && self.loads(name))
+                .collect();
+            for (name, path) in &new {
+                loaded.insert(name);
+                self.read_library(path)?;
+                self.walk.module((*path).clone(), MACHINE.to_owned(), Roots::Natives);
+            }
+            let used: Vec<usize> = self.search.archives.difference(&archives).copied().collect();
+            for archive in &used {
+                archives.insert(*archive);
+                let mut texts = Vec::new();
+                self.search.world.each_text(*archive, |name, text| texts.push((name.to_owned(), text.to_vec())));
+                for (name, text) in texts {
+                    self.take_text(&name, &text);
+                }
+            }
+            if !new.is_empty() || !used.is_empty() {
+                self.search.offer_again();
+            }
+            self.search.compose();
+            if !self.search.waits() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether a library is loaded: it always is, or its name is a text.
+    fn loads(&self, name: &str) -> bool {
+        let short = name.strip_prefix("lib").unwrap_or(name);
+        let file = format!("{name}.so");
+        let names = [short.to_owned(), format!("/{file}"), file];
+        ALWAYS.contains(&name) || names.iter().any(|name| self.search.is_text(name.as_bytes()))
+    }
+
+    /// What was found.
+    fn tell(mut self) -> Reached {
+        for (id, method) in std::mem::take(&mut self.search.natives) {
+            let Some((body, _, name, descriptor)) = self.search.method(id, method) else {
+                continue;
+            };
+            let class = self.search.names.text(body.name);
+            let place = String::from_utf8_lossy(&class).replace('/', ".");
+            for symbol in mangle::symbols(&class, name, descriptor) {
+                self.walk.reached.natives.entry(symbol).or_insert_with(|| place.clone());
+            }
+        }
+        if let Ok(wanted) = std::env::var("JAVA_WHY") {
+            self.debug(&wanted);
+        }
+        self.foreign_functions();
+        self.walk.reached
+    }
+
+    fn debug(&self, wanted: &str) {
+        use super::search::Cause;
+        let show = |id, method| {
+            self.search.method(id, method).map_or("?".to_owned(), |(body, _, name, d)| {
+                format!("{}.{}{}", String::from_utf8_lossy(&self.search.names.text(body.name)), String::from_utf8_lossy(name), String::from_utf8_lossy(d))
+            })
+        };
+        for id in self.search.ids() {
+            let Some(body) = self.search.body(id) else { continue };
+            for method in 0..body.class.methods.len() {
+                let name = show(id, method);
+                if !wanted.split(',').any(|w| name.starts_with(w)) || self.search.cause(id, method).is_none() {
+                    continue;
+                }
+                let mut line = name;
+                let mut at = self.search.cause(id, method);
+                for _ in 0..60 {
+                    match at {
+                        Some(Cause::Method(id, method)) => {
+                            line += &format!("\n   <- {}", show(id, method));
+                            at = self.search.cause(id, method);
+                        }
+                        Some(Cause::Text(id)) => {
+                            let n = self.search.body(id).map(|b| b.name);
+                            line += &format!("\n   <- text of {}", n.map_or(String::new(), |n| String::from_utf8_lossy(&self.search.names.text(n)).into_owned()));
+                            at = self.search.body(id).and_then(|b| (0..b.class.methods.len()).find_map(|m| self.search.cause(id, m)));
+                        }
+                        Some(Cause::Whole(name)) => {
+                            line += &format!("\n   <- whole {}", String::from_utf8_lossy(&self.search.names.text(name)));
+                            at = self.search.cause_of_whole(name);
+                        }
+                        other => {
+                            line += &format!("\n   <- {other:?}");
+                            break;
+                        }
+                    }
+                }
+                eprintln!("{line}");
+            }
+        }
+        let used = self.search.ids().filter(|id| self.search.body(*id).is_some_and(|b| b.is_used())).count();
+        let read = self.search.ids().count();
+        eprintln!("{read} read, {used} used, natives {}", self.search.natives.len());
+    }
+
+    /// The functions that the virtual machine's own classes may call by their names.
+    fn foreign_functions(&mut self) {
+        let ids: Vec<Id> = self.search.ids().collect();
+        for id in ids {
+            let Some(body) = self.search.body(id).filter(|body| body.is_used() && body.origin == Origin::Machine) else {
+                continue;
+            };
+            let name = self.search.names.text(body.name);
+            let is_foreign = |name: &[u8]| FOREIGN.iter().any(|foreign| executables::mentions(name, foreign));
+            let classes = body.class.constants().map(|(index, _)| index);
+            let foreign = classes.filter_map(|index| body.class.class_name(index)).any(is_foreign);
+            if !foreign || is_foreign(&name) {
+                continue;
+            }
+            let place = String::from_utf8_lossy(&name).replace('/', ".");
+            for text in body.class.strings() {
+                let is_part = |letter: &u8| letter.is_ascii_alphanumeric() || *letter == b'_';
+                if let Ok(text) = std::str::from_utf8(text)
+                    && text.len() > 1
+                    && text.bytes().all(|letter| is_part(&letter))
+                {
+                    let functions = &mut self.walk.reached.functions;
+                    functions.entry(text.to_owned()).or_insert_with(|| place.clone());
+                }
+            }
+        }
+    }
+}

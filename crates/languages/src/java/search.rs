@@ -1,0 +1,574 @@
+//! Which methods can run: rapid type analysis over class files.
+//!
+//! A method that runs brings what its instructions refer to: methods by their names, looked up as the virtual machine does;
+//! classes of which it makes objects, which are *live*; classes whose variables or methods it uses, which are initialised.
+//! A virtual call comes to the method of every live class below the one that it names. What the native code calls, and
+//! what reflection may, is [`super::texts`]'. Instructions are looked at wherever they stand in a method, values not at all.
+//!
+//! Over-reports: what stands behind conditions; calls on objects that never meet the live class; of a class that lies in
+//! several places, each. Misses: classes that are made while the program runs, and what only they call; classes that come
+//! from elsewhere than the image.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::class::{Class, Constant, Member, Method};
+use super::code::{self, Use};
+use super::names::{Name, Names};
+use super::texts::Texts;
+use super::world::{Origin, World};
+
+/// A class of the search: one of perhaps several with the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(u32);
+
+/// The name and the type of a method.
+pub type Selector = (Name, Name);
+
+/// A class and what is known of it so far.
+pub struct Body {
+    pub class: Rc<Class>,
+    pub name: Name,
+    pub origin: Origin,
+    /// The classes directly above.
+    above: Vec<Id>,
+    /// It and all above it.
+    line: Option<Rc<[Id]>>,
+    methods: FxHashMap<Selector, usize>,
+    /// Why each method runs.
+    reached: Vec<Option<Cause>>,
+    entered: bool,
+    initialised: bool,
+    live: bool,
+    open: bool,
+    whole: bool,
+    /// Constants whose use was followed.
+    used: FxHashSet<(Use, u16)>,
+    /// What is called on it as a type.
+    called: Vec<Selector>,
+    /// Live classes that are of its type.
+    below: Vec<Id>,
+}
+
+/// Why something is followed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// A start, a configuration, a native library.
+    #[default]
+    Outside,
+    /// A method that runs.
+    Method(Id, usize),
+    /// A text of a class.
+    Text(Id),
+    /// A class of this name is taken whole.
+    Whole(Name),
+}
+
+/// What waits to be done.
+enum Task {
+    /// A method's instructions.
+    Method(Id, usize),
+    /// The texts of a class whose code runs.
+    Texts(Id),
+    /// Everything of the classes of a name.
+    Whole(Name),
+}
+
+/// The search, as far as it has come.
+#[derive(Default)]
+pub struct Search {
+    pub names: Names,
+    pub world: World,
+    pub texts: Texts,
+    bodies: Vec<Body>,
+    by_name: FxHashMap<Name, Rc<[Id]>>,
+    looked_up: FxHashSet<(Id, Selector)>,
+    called: FxHashSet<(Id, Selector)>,
+    waiting: Vec<Task>,
+    /// What is followed now.
+    cause: Cause,
+    wanted_whole: FxHashMap<Name, Cause>,
+    /// Dynamic constants that were followed.
+    linked: FxHashSet<(Name, u16)>,
+    /// Archives of which a class is used.
+    pub archives: BTreeSet<usize>,
+    /// Native methods that run, with their classes.
+    pub natives: Vec<(Id, usize)>,
+    /// Classes that could not be read.
+    pub unread: Vec<Name>,
+}
+
+impl Search {
+    pub fn body(&self, id: Id) -> Option<&Body> {
+        self.bodies.get(usize::try_from(id.0).ok()?)
+    }
+
+    fn body_mut(&mut self, id: Id) -> Option<&mut Body> {
+        self.bodies.get_mut(usize::try_from(id.0).ok()?)
+    }
+
+    /// Follows everything that waits.
+    pub fn run(&mut self) {
+        // Ends: every method waits once, and every class twice at most.
+        while let Some(task) = self.waiting.pop() {
+            match task {
+                Task::Method(id, method) => {
+                    self.cause = Cause::Method(id, method);
+                    self.follow(id, method);
+                }
+                Task::Texts(id) => {
+                    self.cause = Cause::Text(id);
+                    self.take_texts(id);
+                }
+                Task::Whole(name) => {
+                    self.cause = Cause::Whole(name);
+                    for id in self.classes(name).iter().copied() {
+                        self.take_whole(id);
+                    }
+                }
+            }
+        }
+        self.cause = Cause::Outside;
+    }
+
+    /// Why a method runs.
+    pub fn cause(&self, id: Id, method: usize) -> Option<Cause> {
+        self.body(id).and_then(|body| body.reached.get(method).copied().flatten())
+    }
+
+    /// Why a class was wanted whole.
+    pub fn cause_of_whole(&self, name: Name) -> Option<Cause> {
+        self.wanted_whole.get(&name).copied()
+    }
+
+    /// Whether anything waits to be followed.
+    pub fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Whether a class of this name can be started.
+    pub fn starts(&mut self, name: &[u8]) -> bool {
+        let main = (self.names.intern(b"main"), self.names.intern(b"([Ljava/lang/String;)V"));
+        let ids = self.named(Some(name));
+        ids.into_iter().any(|id| self.body(id).is_some_and(|body| body.methods.contains_key(&main)))
+    }
+
+    /// Takes all classes of a name whole, in time.
+    pub fn want_whole(&mut self, name: Name) {
+        if !self.wanted_whole.contains_key(&name) {
+            self.wanted_whole.insert(name, self.cause);
+            self.waiting.push(Task::Whole(name));
+        }
+    }
+
+    fn follow(&mut self, id: Id, index: usize) {
+        let Some(class) = self.body(id).map(|body| Rc::clone(&body.class)) else {
+            return;
+        };
+        let Some(method) = class.methods.get(index) else {
+            return;
+        };
+        if method.is_native() {
+            self.natives.push((id, index));
+        }
+        let mut found = Vec::new();
+        let whole = code::uses(class.code(method), |how, constant| found.push((how, constant)));
+        if whole.is_none()
+            && let Some(name) = self.body(id).map(|body| body.name)
+        {
+            self.unread.push(name);
+        }
+        for (how, constant) in found {
+            // What a constant leads to does not depend on where in the class it is used.
+            if self.body_mut(id).is_some_and(|body| body.used.insert((how, constant))) {
+                self.use_constant(&class, how, constant);
+            }
+        }
+    }
+
+    fn use_constant(&mut self, class: &Class, how: Use, index: u16) {
+        match how {
+            Use::New => {
+                for id in self.named(class.class_name(index)) {
+                    self.make(id);
+                }
+            }
+            Use::Load => self.load(class, index),
+            Use::Dynamic => self.link(class, index),
+            Use::Variable | Use::Exact | Use::Virtual => {
+                if let Some(member) = class.member(index) {
+                    self.use_member(how, member);
+                }
+            }
+        }
+    }
+
+    fn use_member(&mut self, how: Use, member: Member<'_>) {
+        let selector = (self.names.intern(member.name), self.names.intern(member.descriptor));
+        for id in self.named(Some(member.class)) {
+            match how {
+                Use::Virtual => self.call(id, selector),
+                Use::Exact => {
+                    self.initialise(id);
+                    self.look_up(id, selector);
+                }
+                _ => self.initialise(id),
+            }
+        }
+    }
+
+    fn load(&mut self, class: &Class, index: u16) {
+        match class.constant(index) {
+            Some(Constant::Class(_)) => self.literal(class.class_name(index)),
+            Some(Constant::Handle { kind, member }) => self.handle(class, kind, member),
+            Some(Constant::Dynamic { .. }) => self.link(class, index),
+            _ => {}
+        }
+    }
+
+    /// A method handle (4.4.8).
+    fn handle(&mut self, class: &Class, kind: u8, member: u16) {
+        let Some(member) = class.member(member) else { return };
+        match kind {
+            1..=4 => self.use_member(Use::Variable, member),
+            5 | 9 => self.use_member(Use::Virtual, member),
+            _ => {
+                self.use_member(Use::Exact, member);
+                if kind == 8 {
+                    for id in self.named(Some(member.class)) {
+                        self.make(id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A call or constant that a bootstrap method links: what it is given may be called, and an object of the type that
+    /// comes out may be made.
+    fn link(&mut self, class: &Class, index: u16) {
+        let Some(Constant::Dynamic { bootstrap, signature }) = class.constant(index) else {
+            return;
+        };
+        if let Some((_, descriptor)) = class.name_and_type(signature) {
+            let result = descriptor.rsplit(|byte| *byte == b')').next();
+            for id in self.named(result) {
+                self.make(id);
+            }
+        }
+        let Some(bootstrap) = class.bootstrap(bootstrap).cloned() else {
+            return;
+        };
+        for index in std::iter::once(bootstrap.handle).chain(bootstrap.arguments) {
+            // A dynamic constant among the arguments may lead back: it is followed once.
+            let is_new = !matches!(class.constant(index), Some(Constant::Dynamic { .. }))
+                || class.name().is_some_and(|name| {
+                    let name = self.names.intern(name);
+                    self.linked.insert((name, index))
+                });
+            if is_new {
+                self.load(class, index);
+            }
+        }
+    }
+
+    /// The classes that a constant names: of an array, those of its elements; of `Lname;`, the name's.
+    pub fn named(&mut self, name: Option<&[u8]>) -> Vec<Id> {
+        let Some(name) = name else { return Vec::new() };
+        let element = name.iter().position(|byte| *byte != b'[').unwrap_or(0);
+        let plain = name.get(element..).unwrap_or_default();
+        let typed = plain.strip_prefix(b"L").and_then(|rest| rest.strip_suffix(b";"));
+        let name = match (typed, element) {
+            (Some(class), _) => class,
+            (None, 0) => plain,
+            // An array of numbers is an object.
+            (None, _) => b"java/lang/Object",
+        };
+        match self.names.known(name) {
+            Some(name) => self.classes(name).to_vec(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Every class of a name, read when first asked for.
+    pub fn classes(&mut self, name: Name) -> Rc<[Id]> {
+        // Ends: every name is read once. What lies above is read before, by a list and not by recursion, as a chain of
+        // classes may be long.
+        let mut pending = vec![name];
+        while let Some(name) = pending.last().copied() {
+            if self.by_name.contains_key(&name) {
+                pending.pop();
+                continue;
+            }
+            let ids = self.read(name);
+            self.by_name.insert(name, ids.clone().into());
+            for id in ids {
+                let above: Vec<Name> = self
+                    .body(id)
+                    .map(|body| Rc::clone(&body.class))
+                    .iter()
+                    .flat_map(|class| class.above().map(<[u8]>::to_vec).collect::<Vec<_>>())
+                    .map(|name| self.names.intern(&name))
+                    .collect();
+                pending.extend(above);
+            }
+        }
+        self.by_name.get(&name).cloned().unwrap_or_default()
+    }
+
+    fn read(&mut self, name: Name) -> Vec<Id> {
+        if !self.world.has(name) {
+            return Vec::new();
+        }
+        let (found, whole) = self.world.read(&self.names, name);
+        if !whole {
+            self.unread.push(name);
+        }
+        let mut ids = Vec::new();
+        for found in found {
+            let Ok(number) = u32::try_from(self.bodies.len()) else {
+                break;
+            };
+            let class = Rc::new(found.class);
+            let mut methods = FxHashMap::default();
+            for (index, method) in class.methods.iter().enumerate() {
+                if let Some((name, descriptor)) = class.signature(method) {
+                    methods.insert((self.names.intern(name), self.names.intern(descriptor)), index);
+                }
+            }
+            self.bodies.push(Body {
+                reached: vec![None; class.methods.len()],
+                class,
+                name,
+                origin: found.origin,
+                above: Vec::new(),
+                line: None,
+                methods,
+                entered: false,
+                initialised: false,
+                live: false,
+                open: false,
+                whole: false,
+                used: FxHashSet::default(),
+                called: Vec::new(),
+                below: Vec::new(),
+            });
+            ids.push(Id(number));
+        }
+        ids
+    }
+
+    /// A class and all above it, itself first.
+    pub fn line(&mut self, id: Id) -> Rc<[Id]> {
+        if let Some(line) = self.body(id).and_then(|body| body.line.clone()) {
+            return line;
+        }
+        let mut line = vec![id];
+        let mut seen: FxHashSet<Id> = [id].into_iter().collect();
+        let mut at = 0;
+        // Ends: every class is added once.
+        while let Some(here) = line.get(at).copied() {
+            at += 1;
+            for id in self.above(here) {
+                if seen.insert(id) {
+                    line.push(id);
+                }
+            }
+        }
+        let line: Rc<[Id]> = line.into();
+        if let Some(body) = self.body_mut(id) {
+            body.line = Some(Rc::clone(&line));
+        }
+        line
+    }
+
+    fn above(&mut self, id: Id) -> Vec<Id> {
+        let Some(class) = self.body(id).map(|body| Rc::clone(&body.class)) else {
+            return Vec::new();
+        };
+        let known = self.body(id).map(|body| body.above.clone()).unwrap_or_default();
+        if !known.is_empty() {
+            return known;
+        }
+        let names: Vec<&[u8]> = class.above().collect();
+        let above: Vec<Id> = names.into_iter().flat_map(|name| self.named(Some(name))).collect();
+        if let Some(body) = self.body_mut(id) {
+            body.above.clone_from(&above);
+        }
+        above
+    }
+
+    /// A method of a class, or where it has none, those of the classes directly above.
+    pub fn look_up(&mut self, id: Id, selector: Selector) {
+        let mut pending = vec![id];
+        // Ends: every class is asked for each method once.
+        while let Some(id) = pending.pop() {
+            if !self.looked_up.insert((id, selector)) {
+                continue;
+            }
+            match self.body(id).and_then(|body| body.methods.get(&selector).copied()) {
+                Some(method) => self.reach(id, method),
+                None => pending.extend(self.above(id)),
+            }
+        }
+    }
+
+    /// A call on objects of a type.
+    pub fn call(&mut self, id: Id, selector: Selector) {
+        if !self.called.insert((id, selector)) {
+            return;
+        }
+        let Some(body) = self.body_mut(id) else { return };
+        body.called.push(selector);
+        let below = body.below.clone();
+        // What generated classes of the type inherit.
+        self.look_up(id, selector);
+        for live in below {
+            self.look_up(live, selector);
+        }
+    }
+
+    /// A method that runs.
+    pub fn reach(&mut self, id: Id, method: usize) {
+        let cause = self.cause;
+        let reached = self.body_mut(id).and_then(|body| body.reached.get_mut(method));
+        let Some(reached) = reached.filter(|reached| reached.is_none()) else {
+            return;
+        };
+        *reached = Some(cause);
+        self.waiting.push(Task::Method(id, method));
+        self.enter(id);
+    }
+
+    /// Code of a class runs.
+    fn enter(&mut self, id: Id) {
+        let Some(body) = self.body_mut(id).filter(|body| !body.entered) else {
+            return;
+        };
+        body.entered = true;
+        if let Origin::Application(Some(archive)) = body.origin {
+            self.archives.insert(archive);
+        }
+        self.waiting.push(Task::Texts(id));
+    }
+
+    /// A class is initialised, and those above it.
+    pub fn initialise(&mut self, id: Id) {
+        if self.body(id).is_none_or(|body| body.initialised) {
+            return;
+        }
+        let selector = (self.names.intern(b"<clinit>"), self.names.intern(b"()V"));
+        for id in self.line(id).iter().copied() {
+            let Some(body) = self.body_mut(id).filter(|body| !body.initialised) else {
+                continue;
+            };
+            body.initialised = true;
+            if let Some(method) = body.methods.get(&selector).copied() {
+                self.reach(id, method);
+            }
+        }
+    }
+
+    /// An object of a class is made.
+    pub fn make(&mut self, id: Id) {
+        let Some(body) = self.body_mut(id).filter(|body| !body.live) else {
+            return;
+        };
+        body.live = true;
+        let application = body.origin != Origin::Machine;
+        let name = body.name;
+        self.initialise(id);
+        for above in self.line(id).iter().copied() {
+            let Some(body) = self.body_mut(above) else { continue };
+            body.below.push(id);
+            for selector in body.called.clone() {
+                self.look_up(id, selector);
+            }
+        }
+        self.open(id);
+        if application {
+            self.want_whole(name);
+            self.want_nested(name);
+        }
+    }
+
+    /// Takes the classes within one of an application whole: their names begin with its own, so that it may put them together.
+    fn want_nested(&mut self, name: Name) {
+        let prefix = [&self.names.text(name)[..], b"$"].concat();
+        let nested: Vec<Name> = self.world.beginning_with(&prefix).iter().map(|(_, name)| *name).collect();
+        for name in nested {
+            self.want_whole(name);
+        }
+    }
+
+    /// Something has a class in hand, by an object or by its name: its methods may be called by their names.
+    pub fn open(&mut self, id: Id) {
+        for id in self.line(id).iter().copied() {
+            let Some(body) = self.body_mut(id).filter(|body| !body.open) else {
+                continue;
+            };
+            body.open = true;
+            let methods: Vec<(Selector, usize)> =
+                body.methods.iter().map(|(selector, method)| (*selector, *method)).collect();
+            for (selector, method) in methods {
+                self.offer(id, selector, method);
+            }
+        }
+    }
+
+    /// A class by a constant: objects of it may be made by any of its constructors, or by a provider that is looked for.
+    pub fn literal(&mut self, name: Option<&[u8]>) {
+        for id in self.named(name) {
+            self.make(id);
+            let constructor = self.names.intern(b"<init>");
+            let Some(body) = self.body(id) else { continue };
+            let name = body.name;
+            let methods = body.methods.iter();
+            let constructors = methods.filter(|((name, _), _)| *name == constructor);
+            let constructors: Vec<usize> = constructors.map(|(_, method)| *method).collect();
+            for method in constructors {
+                self.reach(id, method);
+            }
+            for provider in self.world.providers(name).to_vec() {
+                self.want_whole(provider);
+            }
+        }
+    }
+
+    /// All of a class may run.
+    pub fn take_whole(&mut self, id: Id) {
+        let Some(body) = self.body_mut(id).filter(|body| !body.whole) else {
+            return;
+        };
+        body.whole = true;
+        let name = body.name;
+        let methods = body.class.methods.len();
+        self.make(id);
+        let name = self.names.text(name);
+        self.literal(Some(&name));
+        for method in 0..methods {
+            self.reach(id, method);
+        }
+    }
+
+    /// The name and type of a method.
+    pub fn method(&self, id: Id, method: usize) -> Option<(&Body, &Method, &[u8], &[u8])> {
+        let body = self.body(id)?;
+        let method = body.class.methods.get(method)?;
+        let (name, descriptor) = body.class.signature(method)?;
+        Some((body, method, name, descriptor))
+    }
+
+    /// Every class that was read.
+    pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        (0..u32::try_from(self.bodies.len()).unwrap_or(u32::MAX)).map(Id)
+    }
+}
+
+impl Body {
+    /// Whether any of its code runs, or an object of it is made.
+    pub fn is_used(&self) -> bool {
+        self.entered || self.live || self.initialised
+    }
+}

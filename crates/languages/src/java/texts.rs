@@ -1,0 +1,248 @@
+//! What is called by names that are texts: by reflection, by services, by the native interface.
+//!
+//! A class whose name is a text of a class that runs, of the native libraries or of a configuration is taken whole, with all
+//! its methods. So is one whose name can be put together: of a text that ends where a package or class does (`sun.nio.fs.`) and
+//! texts for each part that follows, or of the name of a class that is used and a text behind it (`_Stub`). A method of
+//! a class that is in use at all is taken if its name is a text; for native libraries, if its name and its type are.
+//! Sources in other languages name classes without their packages, and methods in their own spelling.
+//!
+//! Over-reports: texts that are never used so. Misses: names that come from elsewhere, or from texts in smaller pieces.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::names::Name;
+use super::search::{Id, Search, Selector};
+use super::world;
+
+/// No name in a text is longer, in bytes.
+const LONGEST: usize = 300;
+
+/// What was found to be a text so far.
+#[derive(Default)]
+pub struct Texts {
+    /// Whole texts that may be names of methods.
+    words: FxHashSet<Name>,
+    /// Parts of texts that may be parts of names of classes.
+    parts: FxHashSet<Vec<u8>>,
+    /// Texts that end where a package or a class does, with slashes.
+    prefixes: BTreeSet<Vec<u8>>,
+    /// Texts of native libraries.
+    native: FxHashSet<Name>,
+    /// Words of sources in other languages, without case and underscores.
+    loose: FxHashSet<Vec<u8>>,
+    /// Methods that may be called by their names.
+    offered: FxHashMap<Name, Vec<(Id, Name, usize)>>,
+    /// Classes that were put together.
+    composed: FxHashSet<Name>,
+}
+
+impl Search {
+    /// The texts of a class whose code runs.
+    pub fn take_texts(&mut self, id: Id) {
+        let Some(class) = self.body(id).map(|body| Rc::clone(&body.class)) else {
+            return;
+        };
+        for text in class.strings() {
+            self.take_text(text);
+        }
+    }
+
+    /// A text that may name something.
+    pub fn take_text(&mut self, text: &[u8]) {
+        if text.len() < LONGEST && is_identifier(text) {
+            self.take_word(text);
+        }
+        let is_composed = |letter: &u8| is_part(*letter) || matches!(letter, b'.' | b'/');
+        if text.len() < LONGEST && text.iter().all(is_composed) {
+            for part in text.split(|letter| matches!(letter, b'.' | b'/' | b'$')) {
+                if !self.texts.parts.contains(part) {
+                    self.texts.parts.insert(part.to_vec());
+                }
+            }
+            if matches!(text.last(), Some(b'.' | b'/' | b'$')) {
+                self.take_prefix(text);
+            }
+        }
+        self.take_class_names(text);
+    }
+
+    /// A word that may be the name of a method.
+    pub fn take_word(&mut self, word: &[u8]) {
+        let name = self.names.intern(word);
+        if self.texts.words.insert(name) {
+            let offered = self.texts.offered.get(&name).cloned();
+            for (id, _, method) in offered.into_iter().flatten() {
+                self.reach(id, method);
+            }
+        }
+    }
+
+    fn take_prefix(&mut self, text: &[u8]) {
+        let prefix = world::slashed(text);
+        if !self.world.beginning_with(&prefix).is_empty() {
+            self.texts.prefixes.insert(prefix);
+        }
+    }
+
+    /// Takes every class whose name stands in a text, perhaps with a member behind it.
+    pub fn take_class_names(&mut self, text: &[u8]) {
+        let words = text.split(|letter| !is_part(*letter) && !matches!(letter, b'.' | b'/'));
+        let words = words.filter(|word| word.len() < LONGEST && word.iter().any(|letter| matches!(letter, b'.' | b'/')));
+        for word in words {
+            let name = world::slashed(word);
+            let name = name.strip_suffix(b"/").unwrap_or(&name);
+            let typed = name.strip_prefix(b"L").filter(|_| text.ends_with(b";"));
+            for name in std::iter::once(name).chain(typed) {
+                let without_member = name.iter().rposition(|letter| *letter == b'/').and_then(|at| name.get(..at));
+                for name in std::iter::once(name).chain(without_member) {
+                    self.take_class(name);
+                }
+            }
+        }
+    }
+
+    /// Takes a class by its whole name, if there is one; whether there is.
+    pub fn take_class(&mut self, name: &[u8]) -> bool {
+        match self.names.known(name).filter(|name| self.world.has(*name)) {
+            Some(name) => {
+                self.want_whole(name);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The words of a configuration.
+    pub fn take_configuration(&mut self, text: &[u8]) {
+        self.take_class_names(text);
+        for word in text.split(|letter| !is_part(*letter)).filter(|word| is_identifier(word)) {
+            if word.len() < LONGEST {
+                self.take_word(word);
+            }
+        }
+    }
+
+    /// The words of a source in another language.
+    pub fn take_source(&mut self, text: &[u8]) {
+        self.take_configuration(text);
+        for word in text.split(|letter| !is_part(*letter)) {
+            let loose = loosened(word);
+            if (2..LONGEST).contains(&loose.len()) && !self.texts.loose.contains(&loose) {
+                self.texts.loose.insert(loose);
+            }
+        }
+    }
+
+    /// A text of a native library.
+    pub fn take_native(&mut self, text: &[u8]) {
+        if text.len() >= LONGEST {
+            return;
+        }
+        let name = self.names.intern(text);
+        self.texts.native.insert(name);
+        if text.contains(&b'/') && !text.starts_with(b"/") {
+            for id in self.named(Some(text)) {
+                self.make(id);
+            }
+        }
+    }
+
+    /// Whether a text stands alone in a class that runs, or in a native library.
+    pub fn is_text(&self, text: &[u8]) -> bool {
+        let name = self.names.known(text);
+        name.is_some_and(|name| self.texts.words.contains(&name) || self.texts.native.contains(&name))
+    }
+
+    /// A method that may be called by its name.
+    pub fn offer(&mut self, id: Id, selector: Selector, method: usize) {
+        let (name, descriptor) = selector;
+        self.texts.offered.entry(name).or_default().push((id, descriptor, method));
+        if self.texts.words.contains(&name) || self.is_native_call(name, descriptor) {
+            self.reach(id, method);
+        }
+    }
+
+    fn is_native_call(&self, name: Name, descriptor: Name) -> bool {
+        self.texts.native.contains(&name) && self.texts.native.contains(&descriptor)
+    }
+
+    /// Looks again at what was offered, after native libraries or sources were added.
+    pub fn offer_again(&mut self) {
+        let mut reached = Vec::new();
+        for (name, offered) in &self.texts.offered {
+            let named = self.is_loosely_named(*name);
+            let called = offered.iter().filter(|(_, descriptor, _)| named || self.is_native_call(*name, *descriptor));
+            reached.extend(called.map(|(id, _, method)| (*id, *method)));
+        }
+        reached.sort_unstable();
+        for (id, method) in reached {
+            self.reach(id, method);
+        }
+    }
+
+    fn is_loosely_named(&self, name: Name) -> bool {
+        if self.texts.loose.is_empty() {
+            return false;
+        }
+        let name = loosened(&self.names.text(name));
+        let property = ["get", "set", "is", "has"].into_iter();
+        let property = property.filter_map(|prefix| name.strip_prefix(prefix.as_bytes()));
+        std::iter::once(&name[..]).chain(property).any(|name| self.texts.loose.contains(name))
+    }
+
+    /// Takes the classes whose names can be put together of texts, and those that sources name without their packages.
+    pub fn compose(&mut self) {
+        let mut wanted: Vec<Name> = Vec::new();
+        for prefix in &self.texts.prefixes {
+            for (text, name) in self.world.beginning_with(prefix) {
+                let rest = text.get(prefix.len()..).unwrap_or_default();
+                let mut parts = rest.split(|letter| matches!(letter, b'/' | b'$'));
+                if parts.all(|part| part.iter().all(u8::is_ascii_digit) || self.texts.parts.contains(part)) {
+                    wanted.push(*name);
+                }
+            }
+        }
+        for id in self.ids() {
+            let Some(body) = self.body(id).filter(|body| body.is_used()) else {
+                continue;
+            };
+            let name = self.names.text(body.name);
+            for (text, longer) in self.world.beginning_with(&name) {
+                let rest = text.get(name.len()..).unwrap_or_default();
+                if matches!(rest.first(), Some(b'A'..=b'Z' | b'_')) && self.texts.parts.contains(rest) {
+                    wanted.push(*longer);
+                }
+            }
+        }
+        if !self.texts.loose.is_empty() {
+            for (text, name) in self.world.all() {
+                let mut simple = text.rsplit(|letter| matches!(letter, b'/' | b'$'));
+                if simple.next().is_some_and(|simple| self.texts.loose.contains(&loosened(simple))) {
+                    wanted.push(*name);
+                }
+            }
+        }
+        for name in wanted {
+            if self.texts.composed.insert(name) {
+                self.want_whole(name);
+            }
+        }
+    }
+}
+
+fn is_part(letter: u8) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, b'_' | b'$') || !letter.is_ascii()
+}
+
+fn is_identifier(text: &[u8]) -> bool {
+    text.len() > 1 && text.iter().all(|letter| is_part(*letter)) && !text.first().is_some_and(u8::is_ascii_digit)
+}
+
+/// A name without case and underscores: languages on the virtual machine write `read_line` for `readLine`.
+fn loosened(name: &[u8]) -> Vec<u8> {
+    let letters = name.iter().filter(|letter| **letter != b'_');
+    letters.map(u8::to_ascii_lowercase).collect()
+}
