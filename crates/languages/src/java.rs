@@ -6,6 +6,7 @@
 //! of packages that call functions of libraries by their names, each name. Misses, as assumptions: libraries that classes
 //! unpack from their archives, commands that are put together, numbers of system calls that classes make by themselves.
 
+mod annotations;
 mod applications;
 mod bytes;
 mod class;

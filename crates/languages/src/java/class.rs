@@ -2,24 +2,17 @@
 //!
 //! Read without a look at what the virtual machine's verifier checks: what it refuses never runs.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use confine_image::FileBytes;
+use memchr::memmem;
 
+use super::annotations::{Kind, Values};
 use super::bytes::Reader;
 
 const MAGIC: u32 = 0xCAFE_BABE;
 
 const NATIVE: u16 = 0x0100;
-
-/// The attributes that hold annotations (4.7.16 to 4.7.22).
-const ANNOTATED: [&[u8]; 4] = [
-    b"RuntimeVisibleAnnotations",
-    b"RuntimeVisibleParameterAnnotations",
-    b"RuntimeVisibleTypeAnnotations",
-    b"AnnotationDefault",
-];
 
 /// A class, with its bytes.
 pub struct Class {
@@ -30,8 +23,8 @@ pub struct Class {
     /// The class above, then the interfaces.
     above: Vec<u16>,
     pub methods: Vec<Method>,
-    /// The names and types of its variables.
-    variables: Vec<(u16, u16)>,
+    /// Where attributes with annotations begin, its own and those of its members.
+    annotations: Vec<(Kind, usize)>,
     bootstraps: Vec<Bootstrap>,
 }
 
@@ -90,7 +83,7 @@ impl Class {
             this: 0,
             above: Vec::new(),
             methods: Vec::new(),
-            variables: Vec::new(),
+            annotations: Vec::new(),
             bootstraps: Vec::new(),
             bytes: FileBytes::new(),
         };
@@ -113,12 +106,9 @@ impl Class {
             self.above.push(reader.short()?);
         }
         for _ in 0..reader.short()? {
-            reader.skip(2)?;
-            self.variables.push((reader.short()?, reader.short()?));
+            reader.skip(6)?;
             for _ in 0..reader.short()? {
-                reader.skip(2)?;
-                let length = reader.length()?;
-                reader.skip(length)?;
+                self.read_attribute(bytes, &mut reader)?;
             }
         }
         for _ in 0..reader.short()? {
@@ -126,18 +116,15 @@ impl Class {
             self.methods.push(method);
         }
         for _ in 0..reader.short()? {
-            let name = reader.short()?;
-            let length = reader.length()?;
-            let start = reader.at();
-            reader.skip(length)?;
-            if text_at(bytes, &self.constants, name) == Some(b"BootstrapMethods") {
+            let (name, start) = self.read_attribute(bytes, &mut reader)?;
+            if name == Some(b"BootstrapMethods") {
                 self.bootstraps = bootstraps(&mut Reader::new(bytes, start))?;
             }
         }
         Some(())
     }
 
-    fn read_method(&self, bytes: &[u8], reader: &mut Reader<'_>) -> Option<Method> {
+    fn read_method(&mut self, bytes: &[u8], reader: &mut Reader<'_>) -> Option<Method> {
         let mut method = Method {
             flags: reader.short()?,
             name: reader.short()?,
@@ -145,11 +132,8 @@ impl Class {
             code: 0..0,
         };
         for _ in 0..reader.short()? {
-            let attribute = reader.short()?;
-            let length = reader.length()?;
-            let start = reader.at();
-            reader.skip(length)?;
-            if text_at(bytes, &self.constants, attribute) == Some(b"Code") {
+            let (name, start) = self.read_attribute(bytes, reader)?;
+            if name == Some(b"Code") {
                 let mut code = Reader::new(bytes, start);
                 code.skip(4)?;
                 let length = code.length()?;
@@ -159,6 +143,18 @@ impl Class {
             }
         }
         Some(method)
+    }
+
+    /// The name of an attribute and where its content begins; annotations are noted.
+    fn read_attribute<'a>(&mut self, bytes: &'a [u8], reader: &mut Reader<'_>) -> Option<(Option<&'a [u8]>, usize)> {
+        let name = text_at(bytes, &self.constants, reader.short()?);
+        let length = reader.length()?;
+        let start = reader.at();
+        reader.skip(length)?;
+        if let Some(kind) = name.and_then(Kind::named) {
+            self.annotations.push((kind, start));
+        }
+        Some((name, start))
     }
 
     /// Its name, with slashes.
@@ -226,34 +222,48 @@ impl Class {
         Some(Member { class, name, descriptor })
     }
 
-    /// The texts that its code may have in hand: strings; and where it has annotations, what may be a value of one, which is
-    /// what no other constant uses.
+    /// The texts that its code may have in hand: strings, and values of annotations.
     pub fn strings(&self) -> Vec<&[u8]> {
-        let mut strings: BTreeSet<u16> = BTreeSet::new();
-        let mut used: BTreeSet<u16> = self.variables.iter().flat_map(|(name, of)| [*name, *of]).collect();
-        used.extend(self.methods.iter().flat_map(|method| [method.name, method.descriptor]));
-        let mut annotated = false;
-        for (_, constant) in self.constants() {
-            match constant {
-                Constant::Class(name) | Constant::MethodType(name) => {
-                    used.insert(name);
-                }
-                Constant::NameAndType { name, descriptor } => used.extend([name, descriptor]),
-                Constant::String(text) => {
-                    strings.insert(text);
-                }
-                Constant::Text(text) => annotated |= ANNOTATED.contains(&text),
-                _ => {}
-            }
+        let strings = self.constants().filter_map(|(_, constant)| match constant {
+            Constant::String(text) => Some(text),
+            _ => None,
+        });
+        let values = self.annotated().texts;
+        strings.chain(values).filter_map(|index| self.text(index)).collect()
+    }
+
+    /// Whether it has to do with a member of this name.
+    pub fn names_member(&self, wanted: &[u8]) -> bool {
+        self.constants().any(|(_, constant)| match constant {
+            Constant::NameAndType { name, .. } => self.text(name) == Some(wanted),
+            _ => false,
+        })
+    }
+
+    /// Whether it calls something that finds a class by its name: what is given a text and gives a class.
+    pub fn finds_classes(&self) -> bool {
+        self.constants().any(|(_, constant)| {
+            let Constant::NameAndType { descriptor, .. } = constant else {
+                return false;
+            };
+            let given = self.text(descriptor).and_then(|text| text.strip_suffix(b")Ljava/lang/Class;"));
+            given.is_some_and(|given| memmem::find(given, b"Ljava/lang/String;").is_some())
+        })
+    }
+
+    /// The classes that values of annotations are, as types.
+    pub fn annotated_classes(&self) -> Vec<&[u8]> {
+        let values = self.annotated().classes;
+        values.into_iter().filter_map(|index| self.text(index)).collect()
+    }
+
+    fn annotated(&self) -> Values {
+        let mut values = Values::default();
+        for (kind, start) in &self.annotations {
+            // A broken one is none to the virtual machine either.
+            let _ = values.add(*kind, &mut Reader::new(&self.bytes, *start));
         }
-        let is_value = |index: u16| strings.contains(&index) || annotated && !used.contains(&index);
-        let constants = self.constants();
-        constants
-            .filter_map(|(index, constant)| match constant {
-                Constant::Text(text) if is_value(index) => Some(text),
-                _ => None,
-            })
-            .collect()
+        values
     }
 }
 

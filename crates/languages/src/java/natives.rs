@@ -24,13 +24,16 @@ use crate::reached::{Beginning, Reached};
 use crate::walk::Walk;
 use crate::{Roots, executables, folders, zip};
 
-/// What configurations and sources may measure, each and together, in bytes.
-const LARGEST_TEXT: u64 = 4 << 20;
-const LARGEST_SUM: u64 = 256 << 20;
+/// What a script may measure, and what configurations and sources may together, in bytes.
+const LARGEST_SCRIPT: u64 = 4 << 20;
+const LARGEST_SUM: usize = 256 << 20;
 
-/// The libraries that every start of the virtual machine loads, without the ending: its launcher's, itself, and its core
-/// library. What else it loads it names.
-const ALWAYS: &[&str] = &["libjli", "libjvm", "libjava", "libjimage"];
+/// How much of a file is looked at to tell texts from others.
+const BEGINNING: usize = 1024;
+
+/// The libraries that the virtual machine and its launcher load by themselves, or when they are told to by an agent that
+/// attaches (os::native_java_library, ClassLoader::load_zip_library and others in the OpenJDK's sources).
+const ALWAYS: &[&str] = &["jli", "jvm", "java", "jimage", "zip", "verify", "jsvml", "instrument"];
 
 /// Folders of the virtual machine's configuration.
 const CONFIGURATION: &[&str] = &["conf", "lib/security", "lib/management", "jre/lib/security"];
@@ -79,7 +82,7 @@ struct Natives<'a> {
     search: Search,
     home: String,
     /// How much text was read.
-    sum: u64,
+    sum: usize,
 }
 
 impl Natives<'_> {
@@ -140,6 +143,7 @@ impl Natives<'_> {
         let start = beginning.start(self.files);
         for word in applications::words(&start) {
             self.take_word(word);
+            self.search.take_option(word.as_bytes());
         }
         let command = Command::of(&beginning.arguments);
         let found = match &command.main {
@@ -176,7 +180,7 @@ impl Natives<'_> {
     /// started.
     fn take_script(&mut self, beginning: &Beginning) -> bool {
         let (path, _) = beginning.place.rsplit_once(':').unwrap_or((&beginning.place, ""));
-        let script = self.regular(path).filter(|file| file.size <= LARGEST_TEXT);
+        let script = self.regular(path).filter(|file| file.size <= LARGEST_SCRIPT);
         let Some(text) = script.and_then(|file| world::read(self.files, &file.path)) else {
             return false;
         };
@@ -185,6 +189,9 @@ impl Natives<'_> {
         }
         let words = text.split(|letter| !(letter.is_ascii_alphanumeric() || b"_$./-".contains(letter)));
         let words: Vec<&str> = words.filter_map(|word| std::str::from_utf8(word).ok()).collect();
+        for word in text.split(|letter| !letter.is_ascii_alphanumeric() && *letter != b'_') {
+            self.search.take_option(word);
+        }
         let mut starts = false;
         for word in words.iter().filter(|word| word.contains('.')) {
             let is_one = self.take_word(word);
@@ -203,14 +210,17 @@ impl Natives<'_> {
     }
 
     fn read_text(&mut self, path: &str) -> Result<(), String> {
-        let Some(file) = self.regular(path) else { return Ok(()) };
-        self.sum = self.sum.saturating_add(file.size);
-        if file.size > LARGEST_TEXT || self.sum > LARGEST_SUM {
-            return Err(format!("{path} is larger than what is read of configurations"));
-        }
         let Some(text) = world::read(self.files, path) else {
             return Err(format!("{path} could not be read"));
         };
+        // What is not text is no configuration.
+        if text.iter().take(BEGINNING).any(|byte| *byte == 0) {
+            return Ok(());
+        }
+        self.sum = self.sum.saturating_add(text.len());
+        if self.sum > LARGEST_SUM {
+            return Err(format!("{path} and what was read before is more than is read of configurations"));
+        }
         self.take_text(path, &text);
         Ok(())
     }
@@ -269,12 +279,9 @@ impl Natives<'_> {
         }
     }
 
-    /// Whether a library is loaded: it always is, or its name is a text.
     fn loads(&self, name: &str) -> bool {
         let short = name.strip_prefix("lib").unwrap_or(name);
-        let file = format!("{name}.so");
-        let names = [short.to_owned(), format!("/{file}"), file];
-        ALWAYS.contains(&name) || names.iter().any(|name| self.search.is_text(name.as_bytes()))
+        ALWAYS.contains(&short) || self.search.may_load(short.as_bytes())
     }
 
     /// What was found.
@@ -321,7 +328,7 @@ impl Natives<'_> {
                         Some(Cause::Text(id)) => {
                             let n = self.search.body(id).map(|b| b.name);
                             line += &format!("\n   <- text of {}", n.map_or(String::new(), |n| String::from_utf8_lossy(&self.search.names.text(n)).into_owned()));
-                            at = self.search.body(id).and_then(|b| (0..b.class.methods.len()).find_map(|m| self.search.cause(id, m)));
+                            at = self.search.cause_of_entry(id);
                         }
                         Some(Cause::Whole(name)) => {
                             line += &format!("\n   <- whole {}", String::from_utf8_lossy(&self.search.names.text(name)));
@@ -336,6 +343,18 @@ impl Natives<'_> {
                 eprintln!("{line}");
             }
         }
+        let mut outside = 0; let mut bytext = 0; let mut wholes = 0; 
+        for id in self.search.ids() {
+            let Some(body) = self.search.body(id) else { continue };
+            if let Some(c) = self.search.cause_of_whole(body.name) {
+                wholes += 1;
+                let n = String::from_utf8_lossy(&self.search.names.text(body.name)).into_owned();
+                match c { Cause::Outside => { outside += 1; if std::env::var("JAVA_WHOLE").is_ok() { eprintln!("outside whole {n}"); } }
+                  Cause::Text(t) => { bytext += 1; if std::env::var("JAVA_WHOLE").is_ok() { let t = self.search.body(t).map(|b| b.name).unwrap(); eprintln!("text whole {n} by {}", String::from_utf8_lossy(&self.search.names.text(t))); } }
+                  _ => {} }
+            }
+        }
+        eprintln!("wholes {wholes} outside {outside} text {bytext}");
         let used = self.search.ids().filter(|id| self.search.body(*id).is_some_and(|b| b.is_used())).count();
         let read = self.search.ids().count();
         eprintln!("{read} read, {used} used, natives {}", self.search.natives.len());

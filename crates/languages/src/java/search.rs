@@ -9,7 +9,7 @@
 //! several places, each. Misses: classes that are made while the program runs, and what only they call; classes that come
 //! from elsewhere than the image.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -39,7 +39,8 @@ pub struct Body {
     methods: FxHashMap<Selector, usize>,
     /// Why each method runs.
     reached: Vec<Option<Cause>>,
-    entered: bool,
+    /// Why the first of its code ran.
+    entered: Option<Cause>,
     initialised: bool,
     live: bool,
     open: bool,
@@ -86,7 +87,7 @@ pub struct Search {
     by_name: FxHashMap<Name, Rc<[Id]>>,
     looked_up: FxHashSet<(Id, Selector)>,
     called: FxHashSet<(Id, Selector)>,
-    waiting: Vec<Task>,
+    waiting: VecDeque<Task>,
     /// What is followed now.
     cause: Cause,
     wanted_whole: FxHashMap<Name, Cause>,
@@ -112,7 +113,7 @@ impl Search {
     /// Follows everything that waits.
     pub fn run(&mut self) {
         // Ends: every method waits once, and every class twice at most.
-        while let Some(task) = self.waiting.pop() {
+        while let Some(task) = self.waiting.pop_front() {
             match task {
                 Task::Method(id, method) => {
                     self.cause = Cause::Method(id, method);
@@ -138,6 +139,11 @@ impl Search {
         self.body(id).and_then(|body| body.reached.get(method).copied().flatten())
     }
 
+    /// Why code of a class runs.
+    pub fn cause_of_entry(&self, id: Id) -> Option<Cause> {
+        self.body(id).and_then(|body| body.entered)
+    }
+
     /// Why a class was wanted whole.
     pub fn cause_of_whole(&self, name: Name) -> Option<Cause> {
         self.wanted_whole.get(&name).copied()
@@ -159,7 +165,7 @@ impl Search {
     pub fn want_whole(&mut self, name: Name) {
         if !self.wanted_whole.contains_key(&name) {
             self.wanted_whole.insert(name, self.cause);
-            self.waiting.push(Task::Whole(name));
+            self.waiting.push_back(Task::Whole(name));
         }
     }
 
@@ -345,7 +351,7 @@ impl Search {
                 above: Vec::new(),
                 line: None,
                 methods,
-                entered: false,
+                entered: None,
                 initialised: false,
                 live: false,
                 open: false,
@@ -437,20 +443,21 @@ impl Search {
             return;
         };
         *reached = Some(cause);
-        self.waiting.push(Task::Method(id, method));
+        self.waiting.push_back(Task::Method(id, method));
         self.enter(id);
     }
 
     /// Code of a class runs.
     fn enter(&mut self, id: Id) {
-        let Some(body) = self.body_mut(id).filter(|body| !body.entered) else {
+        let cause = self.cause;
+        let Some(body) = self.body_mut(id).filter(|body| body.entered.is_none()) else {
             return;
         };
-        body.entered = true;
+        body.entered = Some(cause);
         if let Origin::Application(Some(archive)) = body.origin {
             self.archives.insert(archive);
         }
-        self.waiting.push(Task::Texts(id));
+        self.waiting.push_back(Task::Texts(id));
     }
 
     /// A class is initialised, and those above it.
@@ -569,6 +576,6 @@ impl Search {
 impl Body {
     /// Whether any of its code runs, or an object of it is made.
     pub fn is_used(&self) -> bool {
-        self.entered || self.live || self.initialised
+        self.entered.is_some() || self.live || self.initialised
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! Over-reports: texts that are never used so. Misses: names that come from elsewhere, or from texts in smaller pieces.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -20,15 +20,32 @@ use super::world;
 /// No name in a text is longer, in bytes.
 const LONGEST: usize = 300;
 
+/// What a method is called that loads a library.
+const LOADS: &[u8] = b"loadLibrary";
+
+/// Classes, by what their names begin with, whose texts only describe what else is known.
+const DESCRIPTIONS: &[&[u8]] = &[
+    // What the modules' own descriptions say, put together by jlink: each service with its providers, which count when the
+    // service is looked for.
+    b"jdk/internal/module/SystemModules$",
+];
+
 /// What was found to be a text so far.
 #[derive(Default)]
 pub struct Texts {
     /// Whole texts that may be names of methods.
     words: FxHashSet<Name>,
-    /// Parts of texts that may be parts of names of classes.
-    parts: FxHashSet<Vec<u8>>,
-    /// Texts that end where a package or a class does, with slashes.
-    prefixes: BTreeSet<Vec<u8>>,
+    /// Words of configurations.
+    configured: FxHashSet<Name>,
+    /// Parts of texts that may be parts of names of classes, by the package of the classes with the texts.
+    parts: FxHashMap<Name, FxHashSet<Vec<u8>>>,
+    /// Texts of classes of a package that end where a package or a class does, with slashes; and what may stand at the end of
+    /// what begins so.
+    prefixes: BTreeMap<(Vec<u8>, Name), Vec<Vec<u8>>>,
+    /// Texts that may end names of classes.
+    suffixes: FxHashSet<Vec<u8>>,
+    /// What libraries that are loaded may be called.
+    libraries: FxHashSet<Vec<u8>>,
     /// Texts of native libraries.
     native: FxHashSet<Name>,
     /// Words of sources in other languages, without case and underscores.
@@ -45,8 +62,49 @@ impl Search {
         let Some(class) = self.body(id).map(|body| Rc::clone(&body.class)) else {
             return;
         };
-        for text in class.strings() {
+        let name = class.name().unwrap_or_default();
+        if DESCRIPTIONS.iter().any(|prefix| name.starts_with(prefix)) {
+            return;
+        }
+        let strings = class.strings();
+        for text in &strings {
             self.take_text(text);
+        }
+        for name in class.annotated_classes() {
+            self.literal(Some(name));
+        }
+        if class.names_member(LOADS) {
+            let names = strings.iter().filter(|text| text.len() < LONGEST);
+            self.texts.libraries.extend(names.map(|text| text.to_vec()));
+        }
+        let strings: Vec<&[u8]> = strings.into_iter().filter(|text| is_composed(text)).collect();
+        let package = name.iter().rposition(|letter| *letter == b'/').and_then(|at| name.get(..at));
+        let package = self.names.intern(package.unwrap_or_default());
+        if class.finds_classes() {
+            self.take_ends(package, &strings);
+        }
+        let parts = self.texts.parts.entry(package).or_default();
+        for part in strings.iter().flat_map(|text| text.split(|letter| matches!(letter, b'.' | b'/' | b'$'))) {
+            if !parts.contains(part) {
+                parts.insert(part.to_vec());
+            }
+        }
+    }
+
+    /// The texts of a class that finds others by their names: with what such names may begin and end.
+    fn take_ends(&mut self, package: Name, texts: &[&[u8]]) {
+        let ends = texts.iter().filter(|text| matches!(text.first(), Some(b'.' | b'$')));
+        let ends: Vec<Vec<u8>> = ends.map(|text| world::slashed(text)).collect();
+        for text in texts {
+            let prefix = world::slashed(text);
+            let folders = prefix.iter().filter(|letter| **letter == b'/').count();
+            if matches!(prefix.last(), Some(b'/' | b'$')) && folders > 1 {
+                if !self.world.beginning_with(&prefix).is_empty() {
+                    self.texts.prefixes.insert((prefix.clone(), package), ends.clone());
+                }
+            } else if is_identifier(text) {
+                self.texts.suffixes.insert(text.to_vec());
+            }
         }
     }
 
@@ -54,17 +112,6 @@ impl Search {
     pub fn take_text(&mut self, text: &[u8]) {
         if text.len() < LONGEST && is_identifier(text) {
             self.take_word(text);
-        }
-        let is_composed = |letter: &u8| is_part(*letter) || matches!(letter, b'.' | b'/');
-        if text.len() < LONGEST && text.iter().all(is_composed) {
-            for part in text.split(|letter| matches!(letter, b'.' | b'/' | b'$')) {
-                if !self.texts.parts.contains(part) {
-                    self.texts.parts.insert(part.to_vec());
-                }
-            }
-            if matches!(text.last(), Some(b'.' | b'/' | b'$')) {
-                self.take_prefix(text);
-            }
         }
         self.take_class_names(text);
     }
@@ -80,13 +127,6 @@ impl Search {
         }
     }
 
-    fn take_prefix(&mut self, text: &[u8]) {
-        let prefix = world::slashed(text);
-        if !self.world.beginning_with(&prefix).is_empty() {
-            self.texts.prefixes.insert(prefix);
-        }
-    }
-
     /// Takes every class whose name stands in a text, perhaps with a member behind it.
     pub fn take_class_names(&mut self, text: &[u8]) {
         let words = text.split(|letter| !is_part(*letter) && !matches!(letter, b'.' | b'/'));
@@ -94,12 +134,9 @@ impl Search {
         for word in words {
             let name = world::slashed(word);
             let name = name.strip_suffix(b"/").unwrap_or(&name);
-            let typed = name.strip_prefix(b"L").filter(|_| text.ends_with(b";"));
-            for name in std::iter::once(name).chain(typed) {
-                let without_member = name.iter().rposition(|letter| *letter == b'/').and_then(|at| name.get(..at));
-                for name in std::iter::once(name).chain(without_member) {
-                    self.take_class(name);
-                }
+            let without_member = name.iter().rposition(|letter| *letter == b'/').and_then(|at| name.get(..at));
+            for name in std::iter::once(name).chain(without_member) {
+                self.take_class(name);
             }
         }
     }
@@ -115,19 +152,29 @@ impl Search {
         }
     }
 
-    /// The words of a configuration.
+    /// The words of a configuration, but for lines that are remarks.
     pub fn take_configuration(&mut self, text: &[u8]) {
+        for line in text.split(|letter| *letter == b'\n') {
+            if !line.trim_ascii_start().starts_with(b"#") {
+                self.take_words(line);
+            }
+        }
+    }
+
+    fn take_words(&mut self, text: &[u8]) {
         self.take_class_names(text);
         for word in text.split(|letter| !is_part(*letter)).filter(|word| is_identifier(word)) {
             if word.len() < LONGEST {
                 self.take_word(word);
+                let word = self.names.intern(word);
+                self.texts.configured.insert(word);
             }
         }
     }
 
     /// The words of a source in another language.
     pub fn take_source(&mut self, text: &[u8]) {
-        self.take_configuration(text);
+        self.take_words(text);
         for word in text.split(|letter| !is_part(*letter)) {
             let loose = loosened(word);
             if (2..LONGEST).contains(&loose.len()) && !self.texts.loose.contains(&loose) {
@@ -150,10 +197,21 @@ impl Search {
         }
     }
 
-    /// Whether a text stands alone in a class that runs, or in a native library.
-    pub fn is_text(&self, text: &[u8]) -> bool {
-        let name = self.names.known(text);
-        name.is_some_and(|name| self.texts.words.contains(&name) || self.texts.native.contains(&name))
+    /// Whether a library may be loaded that is called like this: `libNAME.so` without what is around the name. A class that
+    /// loads libraries has it as a text, a native library its file's name.
+    pub fn may_load(&self, name: &[u8]) -> bool {
+        let file = [b"lib", name, b".so"].concat();
+        let path = [b"/", &file[..]].concat();
+        let is_native = |text: &[u8]| {
+            let text = self.names.known(text);
+            text.is_some_and(|text| self.texts.native.contains(&text))
+        };
+        self.texts.libraries.contains(name) || is_native(&file) || is_native(&path)
+    }
+
+    /// A word of a start, which may name a library that is loaded then.
+    pub fn take_option(&mut self, word: &[u8]) {
+        self.texts.libraries.insert(word.to_vec());
     }
 
     /// A method that may be called by its name.
@@ -196,12 +254,21 @@ impl Search {
     /// Takes the classes whose names can be put together of texts, and those that sources name without their packages.
     pub fn compose(&mut self) {
         let mut wanted: Vec<Name> = Vec::new();
-        for prefix in &self.texts.prefixes {
+        let debug = std::env::var("JAVA_COMPOSE").is_ok();
+        for ((prefix, package), ends) in &self.texts.prefixes {
+            let known = self.texts.parts.get(package);
+            let is_known = |part: &[u8]| {
+                let word = self.names.known(part);
+                known.is_some_and(|known| known.contains(part))
+                    || word.is_some_and(|word| self.texts.configured.contains(&word))
+            };
             for (text, name) in self.world.beginning_with(prefix) {
                 let rest = text.get(prefix.len()..).unwrap_or_default();
+                let is_number = rest.iter().all(u8::is_ascii_digit);
                 let mut parts = rest.split(|letter| matches!(letter, b'/' | b'$'));
-                if parts.all(|part| part.iter().all(u8::is_ascii_digit) || self.texts.parts.contains(part)) {
+                if is_number || ends.iter().any(|end| rest.ends_with(end)) || parts.all(is_known) {
                     wanted.push(*name);
+                    if debug { eprintln!("compose {} {}", String::from_utf8_lossy(prefix), String::from_utf8_lossy(text)); }
                 }
             }
         }
@@ -212,8 +279,9 @@ impl Search {
             let name = self.names.text(body.name);
             for (text, longer) in self.world.beginning_with(&name) {
                 let rest = text.get(name.len()..).unwrap_or_default();
-                if matches!(rest.first(), Some(b'A'..=b'Z' | b'_')) && self.texts.parts.contains(rest) {
+                if self.texts.suffixes.contains(rest) {
                     wanted.push(*longer);
+                    if debug { eprintln!("compose longer {}", String::from_utf8_lossy(text)); }
                 }
             }
         }
@@ -235,6 +303,11 @@ impl Search {
 
 fn is_part(letter: u8) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, b'_' | b'$') || !letter.is_ascii()
+}
+
+/// Whether a text may be a part of the name of a class, with a package or without.
+fn is_composed(text: &[u8]) -> bool {
+    text.len() < LONGEST && text.iter().all(|letter| is_part(*letter) || matches!(letter, b'.' | b'/'))
 }
 
 fn is_identifier(text: &[u8]) -> bool {
