@@ -17,6 +17,7 @@ mod mangle;
 mod modules;
 mod names;
 mod natives;
+mod properties;
 mod search;
 mod texts;
 mod world;

@@ -10,6 +10,10 @@ use super::bytes::Reader;
 pub enum Use {
     /// Loads it.
     Load,
+    /// Loads it only to compare it with another object.
+    Compare,
+    /// Loads it only to call this method with it, as the object or as the last argument.
+    Ask(u16),
     /// Reads or writes a variable of a class.
     Variable,
     /// Calls a method of the class of the object that it is called on, or of one above.
@@ -29,8 +33,14 @@ pub fn uses(code: &[u8], mut each: impl FnMut(Use, u16)) -> Option<()> {
     while reader.at() < code.len() {
         let start = reader.at();
         match reader.byte()? {
-            0x12 => each(Use::Load, u16::from(reader.byte()?)),
-            0x13 | 0x14 => each(Use::Load, reader.short()?),
+            0x12 => {
+                let constant = u16::from(reader.byte()?);
+                each(loaded(reader), constant);
+            }
+            0x13 | 0x14 => {
+                let constant = reader.short()?;
+                each(loaded(reader), constant);
+            }
             0xb2 | 0xb3 => each(Use::Variable, reader.short()?),
             0xb6 => each(Use::Virtual, reader.short()?),
             0xb7 | 0xb8 => each(Use::Exact, reader.short()?),
@@ -66,6 +76,25 @@ pub fn uses(code: &[u8], mut each: impl FnMut(Use, u16)) -> Option<()> {
     Some(())
 }
 
+/// What becomes of a constant that was loaded last: what the next instruction does with it, or the one after that, which
+/// takes one more object.
+fn loaded(mut next: Reader<'_>) -> Use {
+    let mut pushed = false;
+    loop {
+        match next.byte() {
+            Some(0xa5 | 0xa6) if !pushed => return Use::Compare,
+            Some(0xb6) => return next.short().map_or(Use::Load, Use::Ask),
+            // Pushes a local object.
+            Some(0x2a..=0x2d) if !pushed => pushed = true,
+            Some(0x19) if !pushed => {
+                pushed = true;
+                next.byte();
+            }
+            _ => return Use::Load,
+        }
+    }
+}
+
 /// How many bytes follow an instruction of another kind; `None` if there is none.
 fn operands(instruction: u8) -> Option<usize> {
     match instruction {
@@ -97,6 +126,16 @@ mod tests {
         check(&[0xb9, 0, 3, 1, 0, 0xbb, 0, 4], Some(&[(Use::Virtual, 3), (Use::New, 4)]));
         check(&[0xba, 0, 5, 0, 0, 0xb2, 0, 6], Some(&[(Use::Dynamic, 5), (Use::Variable, 6)]));
         check(&[0xc4, 0x84, 0, 1, 0, 2, 0xc4, 0x15, 0, 1, 0x12, 1], Some(&[(Use::Load, 1)]));
+    }
+
+    #[test]
+    fn what_loaded_constants_are_for() {
+        check(&[0x12, 7, 0xa5, 0, 9], Some(&[(Use::Compare, 7)]));
+        check(&[0x12, 7, 0xb6, 0, 9], Some(&[(Use::Ask(9), 7), (Use::Virtual, 9)]));
+        check(&[0x13, 0, 7, 0x2b, 0xb6, 0, 9], Some(&[(Use::Ask(9), 7), (Use::Virtual, 9)]));
+        check(&[0x12, 7, 0x19, 4, 0xb6, 0, 9], Some(&[(Use::Ask(9), 7), (Use::Virtual, 9)]));
+        check(&[0x12, 7, 0x2b, 0x2b, 0xb6, 0, 9], Some(&[(Use::Load, 7), (Use::Virtual, 9)]));
+        check(&[0x12, 7, 0x2b, 0xa5, 0, 9], Some(&[(Use::Load, 7)]));
     }
 
     #[test]

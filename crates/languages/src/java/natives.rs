@@ -101,11 +101,13 @@ impl Natives<'_> {
         for beginning in &known.beginnings {
             self.begin(beginning)?;
         }
-        for folder in CONFIGURATION {
-            texts.extend(self.walk.below(&format!("{}/{folder}", self.home), world::may_name));
-        }
         for text in texts {
-            self.read_text(&text)?;
+            self.read_text(&text, false)?;
+        }
+        for folder in CONFIGURATION {
+            for text in self.walk.below(&format!("{}/{folder}", self.home), world::may_name) {
+                self.read_text(&text, true)?;
+            }
         }
         let modules = known.modules.keys().filter(|path| path.starts_with('/'));
         for library in modules {
@@ -145,6 +147,10 @@ impl Natives<'_> {
             self.take_word(word);
             self.search.take_option(word.as_bytes());
         }
+        for text in start.arguments.iter().chain(start.variables.values()) {
+            self.search.texts.properties.take(text.as_bytes());
+        }
+        self.search.call_generated();
         let command = Command::of(&beginning.arguments);
         let found = match &command.main {
             Main::None => true,
@@ -152,7 +158,9 @@ impl Natives<'_> {
             Main::Archive(path) => self.take_manifests(path),
             Main::Open => false,
         };
-        if found || self.take_script(beginning) {
+        // The launcher starts itself again as it was started, where a library's name or its path tells it to.
+        let is_own = beginning.place == beginning.path;
+        if found || is_own || self.take_script(beginning) {
             return Ok(());
         }
         Err("which class it starts is not".to_owned())
@@ -209,7 +217,7 @@ impl Natives<'_> {
         folders::regular(self.files, path)
     }
 
-    fn read_text(&mut self, path: &str) -> Result<(), String> {
+    fn read_text(&mut self, path: &str, own: bool) -> Result<(), String> {
         let Some(text) = world::read(self.files, path) else {
             return Err(format!("{path} could not be read"));
         };
@@ -221,7 +229,10 @@ impl Natives<'_> {
         if self.sum > LARGEST_SUM {
             return Err(format!("{path} and what was read before is more than is read of configurations"));
         }
-        self.take_text(path, &text);
+        match own {
+            true => self.search.take_own_configuration(&text),
+            false => self.take_text(path, &text),
+        }
         Ok(())
     }
 
@@ -273,6 +284,7 @@ impl Natives<'_> {
                 self.search.offer_again();
             }
             self.search.compose();
+            self.search.make_again();
             if !self.search.waits() {
                 return Ok(());
             }
@@ -291,6 +303,9 @@ impl Natives<'_> {
                 continue;
             };
             let class = self.search.names.text(body.name);
+            if !self.search.texts.properties.allow(&class, name) {
+                continue;
+            }
             let place = String::from_utf8_lossy(&class).replace('/', ".");
             for symbol in mangle::symbols(&class, name, descriptor) {
                 self.walk.reached.natives.entry(symbol).or_insert_with(|| place.clone());
@@ -333,6 +348,10 @@ impl Natives<'_> {
                         Some(Cause::Whole(name)) => {
                             line += &format!("\n   <- whole {}", String::from_utf8_lossy(&self.search.names.text(name)));
                             at = self.search.cause_of_whole(name);
+                        }
+                        Some(Cause::Named(name)) => {
+                            line += &format!("\n   <- named {}", String::from_utf8_lossy(&self.search.names.text(name)));
+                            at = self.search.cause_of_name(name);
                         }
                         other => {
                             line += &format!("\n   <- {other:?}");

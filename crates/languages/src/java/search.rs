@@ -20,6 +20,29 @@ use super::names::{Name, Names};
 use super::texts::Texts;
 use super::world::{Origin, World};
 
+/// Types whose methods other processes call, by how their names end: what the management extensions take for managed by
+/// their specification (4.1), and what is remote (java.rmi.Remote).
+const CALLED_FROM_OUTSIDE: &[&[u8]] = &[b"MBean", b"MXBean", b"java/rmi/Remote"];
+
+/// Methods of java.lang.Class that only tell something of a class.
+const ANSWERS: &[&[u8]] = &[
+    b"desiredAssertionStatus",
+    b"getClassLoader",
+    b"getModule",
+    b"getName",
+    b"getPackage",
+    b"getPackageName",
+    b"getSimpleName",
+    b"getTypeName",
+    b"hashCode",
+    b"isAssignableFrom",
+    b"isInstance",
+    b"toString",
+];
+
+/// What generated classes call that stand for interfaces (java.lang.reflect.Proxy).
+const INVOKED: &[u8] = b"java/lang/reflect/InvocationHandler";
+
 /// A class of the search: one of perhaps several with the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(u32);
@@ -65,6 +88,8 @@ pub enum Cause {
     Text(Id),
     /// A class of this name is taken whole.
     Whole(Name),
+    /// A class is found by this name.
+    Named(Name),
 }
 
 /// What waits to be done.
@@ -75,6 +100,8 @@ enum Task {
     Texts(Id),
     /// Everything of the classes of a name.
     Whole(Name),
+    /// Objects of the classes of a name.
+    Named(Name),
 }
 
 /// The search, as far as it has come.
@@ -91,6 +118,11 @@ pub struct Search {
     /// What is followed now.
     cause: Cause,
     wanted_whole: FxHashMap<Name, Cause>,
+    wanted: FxHashMap<Name, Cause>,
+    /// Classes that code which runs mentions.
+    pub mentioned: FxHashSet<Name>,
+    /// Classes that are found by their names and of which no object was made.
+    unmade: BTreeSet<Name>,
     /// Dynamic constants that were followed.
     linked: FxHashSet<(Name, u16)>,
     /// Archives of which a class is used.
@@ -129,6 +161,10 @@ impl Search {
                         self.take_whole(id);
                     }
                 }
+                Task::Named(name) => {
+                    self.cause = Cause::Named(name);
+                    self.find_by_name(name);
+                }
             }
         }
         self.cause = Cause::Outside;
@@ -144,9 +180,23 @@ impl Search {
         self.body(id).and_then(|body| body.entered)
     }
 
+    /// Why a class was found by its name.
+    pub fn cause_of_name(&self, name: Name) -> Option<Cause> {
+        self.wanted.get(&name).copied()
+    }
+
     /// Why a class was wanted whole.
     pub fn cause_of_whole(&self, name: Name) -> Option<Cause> {
         self.wanted_whole.get(&name).copied()
+    }
+
+    /// What classes call that are made while the program runs: those that stand for interfaces.
+    pub fn call_generated(&mut self) {
+        let descriptor = b"(Ljava/lang/Object;Ljava/lang/reflect/Method;[Ljava/lang/Object;)Ljava/lang/Object;";
+        let selector = (self.names.intern(b"invoke"), self.names.intern(descriptor));
+        for id in self.named(Some(INVOKED)) {
+            self.call(id, selector);
+        }
     }
 
     /// Whether anything waits to be followed.
@@ -202,6 +252,8 @@ impl Search {
                 }
             }
             Use::Load => self.load(class, index),
+            Use::Ask(method) if !is_answer(class, method) => self.load(class, index),
+            Use::Ask(_) | Use::Compare => {}
             Use::Dynamic => self.link(class, index),
             Use::Variable | Use::Exact | Use::Virtual => {
                 if let Some(member) = class.member(index) {
@@ -495,9 +547,70 @@ impl Search {
         }
         self.open(id);
         if application {
-            self.want_whole(name);
             self.want_nested(name);
         }
+        if application || self.is_called_from_outside(id) {
+            self.want_whole(name);
+        }
+    }
+
+    /// Whether what comes from other processes calls the methods of an object: it is managed or remote.
+    fn is_called_from_outside(&mut self, id: Id) -> bool {
+        let line = self.line(id);
+        line.iter().filter_map(|id| self.body(*id)).any(|body| {
+            let name = self.names.text(body.name);
+            CALLED_FROM_OUTSIDE.iter().any(|ending| name.ends_with(ending))
+        })
+    }
+
+    /// Takes what finds the classes of a name by it: makes objects of them and calls these as what they are known to be, or calls
+    /// methods by their names, which count by themselves.
+    pub fn want_named(&mut self, name: Name) {
+        if !self.wanted.contains_key(&name) {
+            self.wanted.insert(name, self.cause);
+            self.waiting.push_back(Task::Named(name));
+        }
+    }
+
+    fn find_by_name(&mut self, name: Name) {
+        for id in self.classes(name).iter().copied() {
+            self.initialise(id);
+            self.open(id);
+        }
+        if !self.make_mentioned(name) {
+            self.unmade.insert(name);
+        }
+    }
+
+    /// Makes objects of a class that is found by its name, if code that runs mentions a type to take them for: one above it,
+    /// or itself. Where it is of no type but its own, whoever makes one may call it by names alone.
+    fn make_mentioned(&mut self, name: Name) -> bool {
+        let object = self.names.intern(b"java/lang/Object");
+        let ids = self.classes(name);
+        let mut types: Vec<Name> = Vec::new();
+        for id in ids.iter().copied() {
+            let line = self.line(id);
+            let names = line.iter().filter_map(|id| Some(self.body(*id)?.name));
+            types.extend(names.filter(|name| *name != object));
+        }
+        let is_alone = types.iter().all(|of| *of == name);
+        if is_alone || types.iter().any(|name| self.mentioned.contains(name)) {
+            let name = self.names.text(name);
+            self.literal(Some(&name));
+            return true;
+        }
+        false
+    }
+
+    /// Looks again at the classes of which no object could be taken for anything.
+    pub fn make_again(&mut self) {
+        for name in self.unmade.clone() {
+            self.cause = Cause::Named(name);
+            if self.make_mentioned(name) {
+                self.unmade.remove(&name);
+            }
+        }
+        self.cause = Cause::Outside;
     }
 
     /// Takes the classes within one of an application whole: their names begin with its own, so that it may put them together.
@@ -538,7 +651,7 @@ impl Search {
                 self.reach(id, method);
             }
             for provider in self.world.providers(name).to_vec() {
-                self.want_whole(provider);
+                self.want_named(provider);
             }
         }
     }
@@ -571,6 +684,16 @@ impl Search {
     pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
         (0..u32::try_from(self.bodies.len()).unwrap_or(u32::MAX)).map(Id)
     }
+}
+
+/// Whether a method only tells something of a class that it is called on or with, and gives nothing out by which an object of it
+/// could be made.
+fn is_answer(class: &Class, method: u16) -> bool {
+    let answers = |member: Member<'_>| {
+        member.class == b"java/lang/Class" && ANSWERS.contains(&member.name)
+            || member.name == b"equals" && member.descriptor == b"(Ljava/lang/Object;)Z"
+    };
+    class.member(method).is_some_and(answers)
 }
 
 impl Body {

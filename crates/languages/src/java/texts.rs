@@ -14,8 +14,9 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::names::Name;
+use super::properties::Properties;
 use super::search::{Id, Search, Selector};
-use super::world;
+use super::world::{self, Origin};
 
 /// No name in a text is longer, in bytes.
 const LONGEST: usize = 300;
@@ -33,6 +34,10 @@ const DESCRIPTIONS: &[&[u8]] = &[
 /// What was found to be a text so far.
 #[derive(Default)]
 pub struct Texts {
+    /// Properties that are set.
+    pub properties: Properties,
+    /// Whether the texts that are looked at are the virtual machine's own.
+    by_machine: bool,
     /// Whole texts that may be names of methods.
     words: FxHashSet<Name>,
     /// Words of configurations.
@@ -66,9 +71,20 @@ impl Search {
         if DESCRIPTIONS.iter().any(|prefix| name.starts_with(prefix)) {
             return;
         }
+        for (index, _) in class.constants() {
+            // A class and those within it mention each other, used or not.
+            if let Some(other) = class.class_name(index).filter(|other| outermost(other) != outermost(name)) {
+                let other = self.names.intern(other);
+                self.mentioned.insert(other);
+            }
+        }
+        self.texts.by_machine = self.body(id).is_some_and(|body| body.origin == Origin::Machine);
         let strings = class.strings();
         for text in &strings {
             self.take_text(text);
+            if !self.texts.by_machine {
+                self.texts.properties.take(text);
+            }
         }
         for name in class.annotated_classes() {
             self.literal(Some(name));
@@ -83,6 +99,7 @@ impl Search {
         if class.finds_classes() {
             self.take_ends(package, &strings);
         }
+        self.texts.by_machine = false;
         let parts = self.texts.parts.entry(package).or_default();
         for part in strings.iter().flat_map(|text| text.split(|letter| matches!(letter, b'.' | b'/' | b'$'))) {
             if !parts.contains(part) {
@@ -134,9 +151,9 @@ impl Search {
         for word in words {
             let name = world::slashed(word);
             let name = name.strip_suffix(b"/").unwrap_or(&name);
-            let without_member = name.iter().rposition(|letter| *letter == b'/').and_then(|at| name.get(..at));
-            for name in std::iter::once(name).chain(without_member) {
-                self.take_class(name);
+            if !self.take_class(name) && !self.texts.by_machine {
+                let member = name.iter().rposition(|letter| *letter == b'/');
+                self.take_class(member.and_then(|at| name.get(..at)).unwrap_or_default());
             }
         }
     }
@@ -145,7 +162,10 @@ impl Search {
     pub fn take_class(&mut self, name: &[u8]) -> bool {
         match self.names.known(name).filter(|name| self.world.has(*name)) {
             Some(name) => {
-                self.want_whole(name);
+                match self.texts.by_machine {
+                    true => self.want_named(name),
+                    false => self.want_whole(name),
+                }
                 true
             }
             None => false,
@@ -156,6 +176,7 @@ impl Search {
     pub fn take_configuration(&mut self, text: &[u8]) {
         for line in text.split(|letter| *letter == b'\n') {
             if !line.trim_ascii_start().starts_with(b"#") {
+                self.texts.properties.take(line);
                 self.take_words(line);
             }
         }
@@ -174,6 +195,7 @@ impl Search {
 
     /// The words of a source in another language.
     pub fn take_source(&mut self, text: &[u8]) {
+        self.texts.properties.take(text);
         self.take_words(text);
         for word in text.split(|letter| !is_part(*letter)) {
             let loose = loosened(word);
@@ -211,6 +233,7 @@ impl Search {
 
     /// A word of a start, which may name a library that is loaded then.
     pub fn take_option(&mut self, word: &[u8]) {
+        self.texts.properties.take(word);
         self.texts.libraries.insert(word.to_vec());
     }
 
@@ -295,14 +318,34 @@ impl Search {
         }
         for name in wanted {
             if self.texts.composed.insert(name) {
-                self.want_whole(name);
+                match self.is_machine(name) {
+                    true => self.want_named(name),
+                    false => self.want_whole(name),
+                }
             }
         }
+    }
+
+    fn is_machine(&mut self, name: Name) -> bool {
+        let classes = self.classes(name);
+        classes.iter().all(|id| self.body(*id).is_some_and(|body| body.origin == Origin::Machine))
+    }
+
+    /// The words of a configuration of the virtual machine's own.
+    pub fn take_own_configuration(&mut self, text: &[u8]) {
+        self.texts.by_machine = true;
+        self.take_configuration(text);
+        self.texts.by_machine = false;
     }
 }
 
 fn is_part(letter: u8) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, b'_' | b'$') || !letter.is_ascii()
+}
+
+/// The name of the class that a class lies within, or its own.
+fn outermost(name: &[u8]) -> &[u8] {
+    name.split(|letter| *letter == b'$').next().unwrap_or_default()
 }
 
 /// Whether a text may be a part of the name of a class, with a package or without.
