@@ -35,7 +35,7 @@ fn main() {
     let resolved = references.filter(defined).count();
     println!("{resolved} symbols resolved in {:?}", start.elapsed());
     let start = Instant::now();
-    let candidates = plugins::candidates(&files, &store, &linked);
+    let candidates = plugins::candidates(&files, &store, &linked, &BTreeSet::new());
     println!("{} modules found in {:?}", candidates.len(), start.elapsed());
     let start = Instant::now();
     for candidate in candidates {

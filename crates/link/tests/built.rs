@@ -498,7 +498,7 @@ fn modules_are_those_of_named_folders_and_configurations() {
         );
     let store = ObjectStore::new();
     let linked = link(&files, &store, "/srv/bin/program", &Environment::default());
-    let found: Vec<String> = plugins::candidates(&files, &store, &linked)
+    let found: Vec<String> = plugins::candidates(&files, &store, &linked, &BTreeSet::new())
         .into_iter()
         .map(|found| found.path)
         .collect();

@@ -200,10 +200,12 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
             });
         }
     }
-    if later.candidates < linked.objects.len() && loads.clone().any(|passed| passed.string.is_none()) {
+    let governed = natives::governed(linked, program);
+    let opens = |passed: &Passed| passed.string.is_none() && !governed.contains(&passed.object);
+    if later.candidates < linked.objects.len() && loads.clone().any(opens) {
         later.candidates = linked.objects.len();
         requests.extend(
-            plugins::candidates(files, store, linked)
+            plugins::candidates(files, store, linked, &governed)
                 .into_iter()
                 .map(|candidate| LateRequest {
                     name: candidate.path,
@@ -402,9 +404,15 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
     let library = conventions::c_library(&program.linked);
     // A shell executes what its scripts say, a wrapper what its arguments say: what is open in these is told there.
     let known = names(program).all(executes_only_arguments);
+    let governed = natives::governed(&program.linked, &program.program);
     let mut assumptions: Vec<Assumption> = passed_openly(program, library)
         .filter_map(|passed| {
-            let (kind, effect, detail) = if is_one_of(passed, &LOADERS) {
+            let is_told = || governed.contains(&passed.object);
+            let (kind, effect, detail) = if is_one_of(passed, &LOADERS) && is_told() {
+                let detail = "loads a library by a name that sources of its language give: those that such sources name are \
+                              taken in";
+                (Kind::OpenLibrary, Effect::WidenedToCandidates, detail)
+            } else if is_one_of(passed, &LOADERS) {
                 let detail = "loads a library by a name that is not a constant: every module that the program's \
                               strings and configuration point at is taken in";
                 (Kind::OpenLibrary, Effect::WidenedToCandidates, detail)

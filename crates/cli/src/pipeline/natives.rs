@@ -48,6 +48,19 @@ pub fn look(files: &dyn Files, program: &mut AnalysedProgram) {
     }
 }
 
+/// The modules whose methods sources call, by the numbers of their objects: where these open a library by a name that they do not
+/// have themselves, sources gave it to them.
+pub fn governed(linked: &Linked, program: &confine_programs::Program) -> BTreeSet<usize> {
+    let modules = program.interpreted.values().flat_map(|reached| &reached.modules);
+    let modules = modules.filter(|(_, module)| module.roots == confine_languages::Roots::Natives);
+    let paths: BTreeSet<&str> = modules.map(|(path, _)| path.as_str()).collect();
+    let objects = linked.objects.iter().enumerate();
+    objects
+        .filter(|(_, object)| paths.contains(object.path.as_str()))
+        .map(|(index, _)| index)
+        .collect()
+}
+
 /// The functions of methods that run, in every object that has them, and what the program's objects name.
 pub fn roots(program: &mut AnalysedProgram) -> Vec<LateRoot> {
     let linked = &program.linked;
@@ -69,12 +82,9 @@ pub fn roots(program: &mut AnalysedProgram) -> Vec<LateRoot> {
 
 /// The functions of modules with native methods that a text of an object names.
 fn named(linked: &Linked, program: &confine_programs::Program) -> Vec<LateRoot> {
-    let modules = program.interpreted.values().flat_map(|reached| &reached.modules);
-    let modules = modules.filter(|(_, module)| module.roots == confine_languages::Roots::Natives);
-    let paths: BTreeSet<&str> = modules.map(|(path, _)| path.as_str()).collect();
-    let objects = linked.objects.iter().enumerate();
-    let exported: Vec<(usize, u32, &str)> = objects
-        .filter(|(_, object)| paths.contains(object.path.as_str()))
+    let governed = governed(linked, program).into_iter();
+    let exported: Vec<(usize, u32, &str)> = governed
+        .filter_map(|index| Some((index, linked.objects.get(index)?)))
         .flat_map(|(index, object)| {
             let symbols = linked.roots(index, &Roots::AllExported).into_iter();
             symbols.filter_map(move |symbol| {

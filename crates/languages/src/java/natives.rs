@@ -17,6 +17,7 @@ use confine_image::{Files, Resolved};
 use super::applications::{self, Applications};
 use super::command::{Command, Main};
 use super::constants::FOREIGN;
+use super::names::Name;
 use super::search::{Id, Search};
 use super::world::{self, Origin};
 use super::{MACHINE, home, mangle};
@@ -34,6 +35,13 @@ const BEGINNING: usize = 1024;
 /// The libraries that the virtual machine and its launcher load by themselves, or when they are told to by an agent that
 /// attaches (os::native_java_library, ClassLoader::load_zip_library and others in the OpenJDK's sources).
 const ALWAYS: &[&str] = &["jli", "jvm", "java", "jimage", "zip", "verify", "jsvml", "instrument"];
+
+/// Libraries that come with one, but are named by options alone: the debugger's transport.
+const COMPANIONS: &[(&str, &str)] = &[("dt_socket", "jdwp")];
+
+/// What is looked up in a library that a class of the virtual machine names, beside constants of native code: lists of
+/// functions of tokens (PKCS #11, "C_GetFunctionList" and "C_GetInterface"), by whichever name a class gives.
+const OWN_ROOTS: Roots = Roots::Prefixes(&["C_Get", "NSC_Get", "FC_Get"]);
 
 /// Folders of the virtual machine's configuration.
 const CONFIGURATION: &[&str] = &["conf", "lib/security", "lib/management", "jre/lib/security"];
@@ -293,7 +301,9 @@ impl Natives<'_> {
 
     fn loads(&self, name: &str) -> bool {
         let short = name.strip_prefix("lib").unwrap_or(name);
-        ALWAYS.contains(&short) || self.search.may_load(short.as_bytes())
+        let may_load = |name: &str| ALWAYS.contains(&name) || self.search.may_load(name.as_bytes());
+        let companions = COMPANIONS.iter().filter(|(name, _)| *name == short);
+        may_load(short) || companions.into_iter().any(|(_, with)| may_load(with))
     }
 
     /// What was found.
@@ -314,6 +324,7 @@ impl Natives<'_> {
         if let Ok(wanted) = std::env::var("JAVA_WHY") {
             self.debug(&wanted);
         }
+        self.named_libraries();
         self.foreign_functions();
         self.walk.reached
     }
@@ -377,6 +388,25 @@ impl Natives<'_> {
         let used = self.search.ids().filter(|id| self.search.body(*id).is_some_and(|b| b.is_used())).count();
         let read = self.search.ids().count();
         eprintln!("{read} read, {used} used, natives {}", self.search.natives.len());
+    }
+
+    /// The libraries that classes which run, starts and configurations name by their files: a library of the virtual machine's
+    /// opens them, by names that classes give it.
+    fn named_libraries(&mut self) {
+        for (file, named_by) in std::mem::take(&mut self.search.texts.files) {
+            let is_loaded = self.walk.reached.modules.keys().any(|path| folders::base_name(path) == file);
+            let roots = match named_by.contains(&None) {
+                true => Roots::All,
+                false => OWN_ROOTS,
+            };
+            let may_load = |class: &Option<Name>| {
+                let properties = &self.search.texts.properties;
+                class.is_none_or(|class| properties.allow_library(&self.search.names.text(class)))
+            };
+            if !is_loaded && named_by.iter().any(may_load) {
+                self.walk.module(file, "a class or a configuration names it".to_owned(), roots);
+            }
+        }
     }
 
     /// The functions that the virtual machine's own classes may call by their names.

@@ -12,6 +12,8 @@ struct Row {
     class: &'static [u8],
     method: &'static [u8],
     property: &'static [u8],
+    /// The package whose classes name the libraries that it loads, if classes do.
+    package: &'static [u8],
 }
 
 const TABLE: [Row; 2] = [
@@ -20,12 +22,14 @@ const TABLE: [Row; 2] = [
         class: b"sun/net/spi/DefaultProxySelector",
         method: b"init",
         property: b"java.net.useSystemProxies",
+        package: b"sun/net/spi/",
     },
     // The system's library for GSS-API ("Accessing Native GSS-API" of the platform's documentation).
     Row {
         class: b"sun/security/jgss/wrapper/GSSLibStub",
         method: b"init",
         property: b"sun.security.jgss.native",
+        package: b"sun/security/jgss/wrapper/",
     },
 ];
 
@@ -41,6 +45,12 @@ impl Properties {
         for (row, named) in TABLE.iter().zip(&mut self.named) {
             *named |= memmem::find(text, row.property).is_some() && !text.trim_ascii_end().ends_with(b"false");
         }
+    }
+
+    /// Whether a library may be loaded that a class names.
+    pub fn allow_library(&self, class: &[u8]) -> bool {
+        let mut rows = TABLE.iter().zip(&self.named);
+        rows.all(|(row, named)| *named || !class.starts_with(row.package))
     }
 
     /// Whether a native method may be called.
@@ -60,6 +70,8 @@ mod tests {
         assert_eq!(properties.allow(TABLE[0].class, b"init"), expected, "{text}");
         assert!(properties.allow(TABLE[0].class, b"getSystemProxies"));
         assert!(!properties.allow(TABLE[1].class, b"init"));
+        assert_eq!(properties.allow_library(TABLE[0].class), expected);
+        assert!(properties.allow_library(b"a/B"));
     }
 
     #[test]

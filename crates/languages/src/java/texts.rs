@@ -8,9 +8,10 @@
 //!
 //! Over-reports: texts that are never used so. Misses: names that come from elsewhere, or from texts in smaller pieces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use memchr::memmem;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::names::Name;
@@ -24,6 +25,9 @@ const LONGEST: usize = 300;
 /// What a method is called that loads a library.
 const LOADS: &[u8] = b"loadLibrary";
 
+/// How the file of a library ends, but for its version.
+const LIBRARY: &[u8] = b".so";
+
 /// Classes, by what their names begin with, whose texts only describe what else is known.
 const DESCRIPTIONS: &[&[u8]] = &[
     // What the modules' own descriptions say, put together by jlink: each service with its providers, which count when the
@@ -34,10 +38,14 @@ const DESCRIPTIONS: &[&[u8]] = &[
 /// What was found to be a text so far.
 #[derive(Default)]
 pub struct Texts {
+    /// Files of libraries, and the classes of the virtual machine that name them; none for everything else that does.
+    pub files: BTreeMap<String, BTreeSet<Option<Name>>>,
     /// Properties that are set.
     pub properties: Properties,
     /// Whether the texts that are looked at are the virtual machine's own.
     by_machine: bool,
+    /// The class whose texts are looked at.
+    class: Option<Name>,
     /// Whole texts that may be names of methods.
     words: FxHashSet<Name>,
     /// Words of configurations.
@@ -79,6 +87,7 @@ impl Search {
             }
         }
         self.texts.by_machine = self.body(id).is_some_and(|body| body.origin == Origin::Machine);
+        self.texts.class = Some(self.names.intern(name));
         let strings = class.strings();
         for text in &strings {
             self.take_text(text);
@@ -100,6 +109,7 @@ impl Search {
             self.take_ends(package, &strings);
         }
         self.texts.by_machine = false;
+        self.texts.class = None;
         let parts = self.texts.parts.entry(package).or_default();
         for part in strings.iter().flat_map(|text| text.split(|letter| matches!(letter, b'.' | b'/' | b'$'))) {
             if !parts.contains(part) {
@@ -144,8 +154,9 @@ impl Search {
         }
     }
 
-    /// Takes every class whose name stands in a text, perhaps with a member behind it.
+    /// Takes every class whose name stands in a text, perhaps with a member behind it; and every library's file.
     pub fn take_class_names(&mut self, text: &[u8]) {
+        self.take_files(text);
         let words = text.split(|letter| !is_part(*letter) && !matches!(letter, b'.' | b'/'));
         let words = words.filter(|word| word.len() < LONGEST && word.iter().any(|letter| matches!(letter, b'.' | b'/')));
         for word in words {
@@ -154,6 +165,20 @@ impl Search {
             if !self.take_class(name) && !self.texts.by_machine {
                 let member = name.iter().rposition(|letter| *letter == b'/');
                 self.take_class(member.and_then(|at| name.get(..at)).unwrap_or_default());
+            }
+        }
+    }
+
+    fn take_files(&mut self, text: &[u8]) {
+        if memmem::find(text, LIBRARY).is_none() {
+            return;
+        }
+        let separators = |letter: &u8| letter.is_ascii_whitespace() || b"\"'=;,:()<>|".contains(letter);
+        for word in text.split(separators).filter(|word| word.len() < LONGEST) {
+            let ends = word.ends_with(LIBRARY) || memmem::find(word, b".so.").is_some();
+            if let Some(word) = std::str::from_utf8(word).ok().filter(|_| ends) {
+                let by = self.texts.class.filter(|_| self.texts.by_machine);
+                self.texts.files.entry(word.to_owned()).or_default().insert(by);
             }
         }
     }
