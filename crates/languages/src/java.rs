@@ -64,7 +64,10 @@ pub fn follow(start: &Start<'_>) -> Reached {
     java.machine();
     java.applications();
     java.libraries();
-    java.walk.reached.beginnings.insert(Beginning::of(start));
+    // The launcher starts itself again as it was started, where the path of its libraries asks for that.
+    if start.place != start.path {
+        java.walk.reached.beginnings.insert(Beginning::of(start));
+    }
     java.walk.reached
 }
 

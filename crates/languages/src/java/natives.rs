@@ -117,9 +117,11 @@ impl Natives<'_> {
                 self.read_text(&text, true)?;
             }
         }
-        let modules = known.modules.keys().filter(|path| path.starts_with('/'));
-        for library in modules {
-            self.read_library(library)?;
+        // Libraries of applications call methods, too.
+        for (library, module) in &known.modules {
+            if matches!(module.roots, Roots::Prefixes(_)) && self.regular(library).is_some() {
+                self.read_library(library)?;
+            }
         }
         self.settle(libraries)
     }
@@ -166,9 +168,7 @@ impl Natives<'_> {
             Main::Archive(path) => self.take_manifests(path),
             Main::Open => false,
         };
-        // The launcher starts itself again as it was started, where a library's name or its path tells it to.
-        let is_own = beginning.place == beginning.path;
-        if found || is_own || self.take_script(beginning) {
+        if found || self.take_script(beginning) {
             return Ok(());
         }
         Err("which class it starts is not".to_owned())
