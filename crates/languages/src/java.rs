@@ -8,6 +8,8 @@
 
 mod annotations;
 mod applications;
+#[cfg(test)]
+mod assembler;
 mod bytes;
 mod class;
 mod code;
@@ -17,7 +19,7 @@ mod mangle;
 mod modules;
 mod names;
 mod natives;
-mod properties;
+mod requests;
 mod search;
 mod texts;
 mod world;

@@ -14,11 +14,16 @@ const MAGIC: u32 = 0xCAFE_BABE;
 
 const NATIVE: u16 = 0x0100;
 
+/// Flags of classes: neither an interface nor an abstract class has objects that are not of a class below.
+const INTERFACE: u16 = 0x0200;
+const ABSTRACT: u16 = 0x0400;
+
 /// A class, with its bytes.
 pub struct Class {
     bytes: FileBytes,
     /// Where each constant begins, at its tag; 0 where there is none.
     constants: Vec<u32>,
+    flags: u16,
     this: u16,
     /// The class above, then the interfaces.
     above: Vec<u16>,
@@ -80,6 +85,7 @@ impl Class {
     pub fn read(bytes: FileBytes) -> Option<Self> {
         let mut class = Self {
             constants: Vec::new(),
+            flags: 0,
             this: 0,
             above: Vec::new(),
             methods: Vec::new(),
@@ -99,7 +105,7 @@ impl Class {
         }
         reader.skip(4)?;
         self.constants = places_of_constants(&mut reader)?;
-        reader.skip(2)?;
+        self.flags = reader.short()?;
         self.this = reader.short()?;
         self.above.push(reader.short()?);
         for _ in 0..reader.short()? {
@@ -162,6 +168,15 @@ impl Class {
         self.class_name(self.this)
     }
 
+    /// Whether there are objects of it and not of a class below.
+    pub fn has_objects(&self) -> bool {
+        self.flags & (INTERFACE | ABSTRACT) == 0
+    }
+
+    pub fn is_interface(&self) -> bool {
+        self.flags & INTERFACE != 0
+    }
+
     /// The names of the class above, if there is one, and of its interfaces.
     pub fn above(&self) -> impl Iterator<Item = &[u8]> {
         self.above.iter().filter_map(|index| self.class_name(*index))
@@ -194,6 +209,14 @@ impl Class {
 
     pub fn text(&self, index: u16) -> Option<&[u8]> {
         text_at(&self.bytes, &self.constants, index)
+    }
+
+    /// What a constant of a string says.
+    pub fn string(&self, index: u16) -> Option<&[u8]> {
+        match self.constant(index)? {
+            Constant::String(text) => self.text(text),
+            _ => None,
+        }
     }
 
     /// What a constant of a class says.
@@ -249,6 +272,12 @@ impl Class {
             let given = self.text(descriptor).and_then(|text| text.strip_suffix(b")Ljava/lang/Class;"));
             given.is_some_and(|given| memmem::find(given, b"Ljava/lang/String;").is_some())
         })
+    }
+
+    /// The texts that values of annotations are.
+    pub fn annotated_texts(&self) -> Vec<&[u8]> {
+        let values = self.annotated().texts;
+        values.into_iter().filter_map(|index| self.text(index)).collect()
     }
 
     /// The classes that values of annotations are, as types.

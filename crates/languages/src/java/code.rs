@@ -84,6 +84,7 @@ fn loaded(mut next: Reader<'_>) -> Use {
         match next.byte() {
             Some(0xa5 | 0xa6) if !pushed => return Use::Compare,
             Some(0xb6) => return next.short().map_or(Use::Load, Use::Ask),
+            Some(0xb8) if !pushed => return next.short().map_or(Use::Load, Use::Ask),
             // Pushes a local object.
             Some(0x2a..=0x2d) if !pushed => pushed = true,
             Some(0x19) if !pushed => {
@@ -121,7 +122,7 @@ mod tests {
     fn instructions_that_refer_to_constants() {
         check(
             &[0x12, 7, 0x13, 1, 2, 0xb8, 0, 9, 0xb1],
-            Some(&[(Use::Load, 7), (Use::Load, 0x102), (Use::Exact, 9)]),
+            Some(&[(Use::Load, 7), (Use::Ask(9), 0x102), (Use::Exact, 9)]),
         );
         check(&[0xb9, 0, 3, 1, 0, 0xbb, 0, 4], Some(&[(Use::Virtual, 3), (Use::New, 4)]));
         check(&[0xba, 0, 5, 0, 0, 0xb2, 0, 6], Some(&[(Use::Dynamic, 5), (Use::Variable, 6)]));

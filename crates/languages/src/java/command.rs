@@ -52,18 +52,8 @@ pub enum Main {
     Open,
 }
 
-/// A command line of the virtual machine, without its own name.
-pub struct Command {
-    pub main: Main,
-}
-
-impl Command {
-    pub fn of(arguments: &[String]) -> Self {
-        Self { main: main(arguments) }
-    }
-}
-
-fn main(arguments: &[String]) -> Main {
+/// What a command line of the virtual machine starts, without its own name.
+pub fn main(arguments: &[String]) -> Main {
     let is_open = |word: &str| word.contains(crate::HOLE) || word == crate::MORE || word.starts_with('@');
     let named = |word: Option<&String>, main: fn(String) -> Main| match word {
         Some(word) if !is_open(word) => main(word.clone()),
@@ -85,7 +75,7 @@ fn main(arguments: &[String]) -> Main {
             }
             option if option.starts_with('-') && !is_open(option) => {}
             source if source.ends_with(".java") => return Main::Open,
-            class if !is_open(class) => return Main::Class(class.to_owned()),
+            class if !class.is_empty() && !is_open(class) => return Main::Class(class.to_owned()),
             _ => return Main::Open,
         }
     }
@@ -98,7 +88,7 @@ mod tests {
 
     fn check(line: &str, expected: Main) {
         let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        assert_eq!(Command::of(&arguments).main, expected, "{line}");
+        assert_eq!(main(&arguments), expected, "{line}");
     }
 
     #[test]

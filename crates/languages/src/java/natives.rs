@@ -15,7 +15,7 @@ use confine_assumption::{Effect, Kind as Open};
 use confine_image::{Files, Resolved};
 
 use super::applications::{self, Applications};
-use super::command::{Command, Main};
+use super::command::{self, Main};
 use super::constants::FOREIGN;
 use super::names::Name;
 use super::search::{Id, Search};
@@ -158,14 +158,13 @@ impl Natives<'_> {
             self.search.take_option(word.as_bytes());
         }
         for text in start.arguments.iter().chain(start.variables.values()) {
-            self.search.texts.properties.take(text.as_bytes());
+            self.search.texts.requests.take(text.as_bytes());
         }
         self.search.call_generated();
-        let command = Command::of(&beginning.arguments);
-        let found = match &command.main {
+        let found = match command::main(&beginning.arguments) {
             Main::None => true,
-            Main::Class(name) => self.take_word(name),
-            Main::Archive(path) => self.take_manifests(path),
+            Main::Class(name) => self.take_word(&name),
+            Main::Archive(path) => self.take_manifests(&path),
             Main::Open => false,
         };
         if found || self.take_script(beginning) {
@@ -183,13 +182,17 @@ impl Natives<'_> {
         is_class || zip::is_archive(word) && self.take_manifests(word)
     }
 
-    /// Takes what the manifests of archives of this name say; whether there is such a one.
+    /// Takes what the manifests of archives of this name say; whether they name a class that there is.
     fn take_manifests(&mut self, path: &str) -> bool {
         let manifests = self.search.world.manifests(folders::base_name(path));
+        let mut is_there = false;
         for manifest in &manifests {
             self.search.take_configuration(manifest);
+            for word in manifest.split(u8::is_ascii_whitespace) {
+                is_there |= self.search.take_class(&world::slashed(word));
+            }
         }
-        !manifests.is_empty()
+        is_there
     }
 
     /// Takes the classes that the script around a start names, whose arguments are not known: whether there is one that can be
@@ -303,6 +306,9 @@ impl Natives<'_> {
         let short = name.strip_prefix("lib").unwrap_or(name);
         let may_load = |name: &str| ALWAYS.contains(&name) || self.search.may_load(name.as_bytes());
         let companions = COMPANIONS.iter().filter(|(name, _)| *name == short);
+        if !self.search.texts.requests.allow_library(short) {
+            return false;
+        }
         may_load(short) || companions.into_iter().any(|(_, with)| may_load(with))
     }
 
@@ -313,7 +319,7 @@ impl Natives<'_> {
                 continue;
             };
             let class = self.search.names.text(body.name);
-            if !self.search.texts.properties.allow(&class, name) {
+            if !self.search.texts.requests.allow(&class, name) {
                 continue;
             }
             let place = String::from_utf8_lossy(&class).replace('/', ".");
@@ -321,73 +327,9 @@ impl Natives<'_> {
                 self.walk.reached.natives.entry(symbol).or_insert_with(|| place.clone());
             }
         }
-        if let Ok(wanted) = std::env::var("JAVA_WHY") {
-            self.debug(&wanted);
-        }
         self.named_libraries();
         self.foreign_functions();
         self.walk.reached
-    }
-
-    fn debug(&self, wanted: &str) {
-        use super::search::Cause;
-        let show = |id, method| {
-            self.search.method(id, method).map_or("?".to_owned(), |(body, _, name, d)| {
-                format!("{}.{}{}", String::from_utf8_lossy(&self.search.names.text(body.name)), String::from_utf8_lossy(name), String::from_utf8_lossy(d))
-            })
-        };
-        for id in self.search.ids() {
-            let Some(body) = self.search.body(id) else { continue };
-            for method in 0..body.class.methods.len() {
-                let name = show(id, method);
-                if !wanted.split(',').any(|w| name.starts_with(w)) || self.search.cause(id, method).is_none() {
-                    continue;
-                }
-                let mut line = name;
-                let mut at = self.search.cause(id, method);
-                for _ in 0..60 {
-                    match at {
-                        Some(Cause::Method(id, method)) => {
-                            line += &format!("\n   <- {}", show(id, method));
-                            at = self.search.cause(id, method);
-                        }
-                        Some(Cause::Text(id)) => {
-                            let n = self.search.body(id).map(|b| b.name);
-                            line += &format!("\n   <- text of {}", n.map_or(String::new(), |n| String::from_utf8_lossy(&self.search.names.text(n)).into_owned()));
-                            at = self.search.cause_of_entry(id);
-                        }
-                        Some(Cause::Whole(name)) => {
-                            line += &format!("\n   <- whole {}", String::from_utf8_lossy(&self.search.names.text(name)));
-                            at = self.search.cause_of_whole(name);
-                        }
-                        Some(Cause::Named(name)) => {
-                            line += &format!("\n   <- named {}", String::from_utf8_lossy(&self.search.names.text(name)));
-                            at = self.search.cause_of_name(name);
-                        }
-                        other => {
-                            line += &format!("\n   <- {other:?}");
-                            break;
-                        }
-                    }
-                }
-                eprintln!("{line}");
-            }
-        }
-        let mut outside = 0; let mut bytext = 0; let mut wholes = 0; 
-        for id in self.search.ids() {
-            let Some(body) = self.search.body(id) else { continue };
-            if let Some(c) = self.search.cause_of_whole(body.name) {
-                wholes += 1;
-                let n = String::from_utf8_lossy(&self.search.names.text(body.name)).into_owned();
-                match c { Cause::Outside => { outside += 1; if std::env::var("JAVA_WHOLE").is_ok() { eprintln!("outside whole {n}"); } }
-                  Cause::Text(t) => { bytext += 1; if std::env::var("JAVA_WHOLE").is_ok() { let t = self.search.body(t).map(|b| b.name).unwrap(); eprintln!("text whole {n} by {}", String::from_utf8_lossy(&self.search.names.text(t))); } }
-                  _ => {} }
-            }
-        }
-        eprintln!("wholes {wholes} outside {outside} text {bytext}");
-        let used = self.search.ids().filter(|id| self.search.body(*id).is_some_and(|b| b.is_used())).count();
-        let read = self.search.ids().count();
-        eprintln!("{read} read, {used} used, natives {}", self.search.natives.len());
     }
 
     /// The libraries that classes which run, starts and configurations name by their files: a library of the virtual machine's
@@ -400,8 +342,8 @@ impl Natives<'_> {
                 false => OWN_ROOTS,
             };
             let may_load = |class: &Option<Name>| {
-                let properties = &self.search.texts.properties;
-                class.is_none_or(|class| properties.allow_library(&self.search.names.text(class)))
+                let requests = &self.search.texts.requests;
+                class.is_none_or(|class| requests.allow_file(&self.search.names.text(class)))
             };
             if !is_loaded && named_by.iter().any(may_load) {
                 self.walk.module(file, "a class or a configuration names it".to_owned(), roots);
@@ -437,3 +379,6 @@ impl Natives<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,9 @@ use super::world::{Origin, World};
 /// their specification (4.1), and what is remote (java.rmi.Remote).
 const CALLED_FROM_OUTSIDE: &[&[u8]] = &[b"MBean", b"MXBean", b"java/rmi/Remote"];
 
+/// What a method is called that loads a library.
+const LOADS: &[u8] = b"loadLibrary";
+
 /// Methods of java.lang.Class that only tell something of a class.
 const ANSWERS: &[&[u8]] = &[
     b"desiredAssertionStatus",
@@ -39,6 +42,10 @@ const ANSWERS: &[&[u8]] = &[
     b"isInstance",
     b"toString",
 ];
+
+/// Methods that compare a text with the names of an object's class and of those above it, to do without loading a class that is
+/// not there (OpenJDK's java.awt.Component).
+const COMPARES: &[(&[u8], &[u8])] = &[(b"java/awt/Component", b"isInstanceOf")];
 
 /// What generated classes call that stand for interfaces (java.lang.reflect.Proxy).
 const INVOKED: &[u8] = b"java/lang/reflect/InvocationHandler";
@@ -60,10 +67,11 @@ pub struct Body {
     /// It and all above it.
     line: Option<Rc<[Id]>>,
     methods: FxHashMap<Selector, usize>,
-    /// Why each method runs.
-    reached: Vec<Option<Cause>>,
-    /// Why the first of its code ran.
-    entered: Option<Cause>,
+    reached: Vec<bool>,
+    entered: bool,
+    /// Whether it finds classes by their names, and whether it loads libraries.
+    pub finds_classes: bool,
+    pub loads_libraries: bool,
     initialised: bool,
     live: bool,
     open: bool,
@@ -74,22 +82,6 @@ pub struct Body {
     called: Vec<Selector>,
     /// Live classes that are of its type.
     below: Vec<Id>,
-}
-
-/// Why something is followed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Cause {
-    /// A start, a configuration, a native library.
-    #[default]
-    Outside,
-    /// A method that runs.
-    Method(Id, usize),
-    /// A text of a class.
-    Text(Id),
-    /// A class of this name is taken whole.
-    Whole(Name),
-    /// A class is found by this name.
-    Named(Name),
 }
 
 /// What waits to be done.
@@ -115,10 +107,8 @@ pub struct Search {
     looked_up: FxHashSet<(Id, Selector)>,
     called: FxHashSet<(Id, Selector)>,
     waiting: VecDeque<Task>,
-    /// What is followed now.
-    cause: Cause,
-    wanted_whole: FxHashMap<Name, Cause>,
-    wanted: FxHashMap<Name, Cause>,
+    wanted_whole: FxHashSet<Name>,
+    wanted: FxHashSet<Name>,
     /// Classes that code which runs mentions.
     pub mentioned: FxHashSet<Name>,
     /// Classes that are found by their names and of which no object was made.
@@ -147,47 +137,16 @@ impl Search {
         // Ends: every method waits once, and every class twice at most.
         while let Some(task) = self.waiting.pop_front() {
             match task {
-                Task::Method(id, method) => {
-                    self.cause = Cause::Method(id, method);
-                    self.follow(id, method);
-                }
-                Task::Texts(id) => {
-                    self.cause = Cause::Text(id);
-                    self.take_texts(id);
-                }
+                Task::Method(id, method) => self.follow(id, method),
+                Task::Texts(id) => self.take_texts(id),
+                Task::Named(name) => self.find_by_name(name),
                 Task::Whole(name) => {
-                    self.cause = Cause::Whole(name);
                     for id in self.classes(name).iter().copied() {
                         self.take_whole(id);
                     }
                 }
-                Task::Named(name) => {
-                    self.cause = Cause::Named(name);
-                    self.find_by_name(name);
-                }
             }
         }
-        self.cause = Cause::Outside;
-    }
-
-    /// Why a method runs.
-    pub fn cause(&self, id: Id, method: usize) -> Option<Cause> {
-        self.body(id).and_then(|body| body.reached.get(method).copied().flatten())
-    }
-
-    /// Why code of a class runs.
-    pub fn cause_of_entry(&self, id: Id) -> Option<Cause> {
-        self.body(id).and_then(|body| body.entered)
-    }
-
-    /// Why a class was found by its name.
-    pub fn cause_of_name(&self, name: Name) -> Option<Cause> {
-        self.wanted.get(&name).copied()
-    }
-
-    /// Why a class was wanted whole.
-    pub fn cause_of_whole(&self, name: Name) -> Option<Cause> {
-        self.wanted_whole.get(&name).copied()
     }
 
     /// What classes call that are made while the program runs: those that stand for interfaces.
@@ -213,8 +172,7 @@ impl Search {
 
     /// Takes all classes of a name whole, in time.
     pub fn want_whole(&mut self, name: Name) {
-        if !self.wanted_whole.contains_key(&name) {
-            self.wanted_whole.insert(name, self.cause);
+        if self.wanted_whole.insert(name) {
             self.waiting.push_back(Task::Whole(name));
         }
     }
@@ -239,22 +197,23 @@ impl Search {
         for (how, constant) in found {
             // What a constant leads to does not depend on where in the class it is used.
             if self.body_mut(id).is_some_and(|body| body.used.insert((how, constant))) {
-                self.use_constant(&class, how, constant);
+                self.use_constant(id, &class, how, constant);
             }
         }
     }
 
-    fn use_constant(&mut self, class: &Class, how: Use, index: u16) {
+    fn use_constant(&mut self, id: Id, class: &Class, how: Use, index: u16) {
         match how {
             Use::New => {
                 for id in self.named(class.class_name(index)) {
                     self.make(id);
                 }
             }
-            Use::Load => self.load(class, index),
-            Use::Ask(method) if !is_answer(class, method) => self.load(class, index),
-            Use::Ask(_) | Use::Compare => {}
-            Use::Dynamic => self.link(class, index),
+            Use::Load => self.load(id, class, index),
+            Use::Ask(method) if compares_names(class, method) => {}
+            Use::Ask(method) if !is_answer(class, method) => self.load(id, class, index),
+            Use::Ask(_) | Use::Compare => self.load_text(id, class, index),
+            Use::Dynamic => self.link(id, class, index),
             Use::Variable | Use::Exact | Use::Virtual => {
                 if let Some(member) = class.member(index) {
                     self.use_member(how, member);
@@ -277,11 +236,19 @@ impl Search {
         }
     }
 
-    fn load(&mut self, class: &Class, index: u16) {
+    /// A text, whatever is done with it.
+    fn load_text(&mut self, id: Id, class: &Class, index: u16) {
+        if let Some(text) = class.string(index) {
+            self.take_text_of(id, text);
+        }
+    }
+
+    fn load(&mut self, id: Id, class: &Class, index: u16) {
+        self.load_text(id, class, index);
         match class.constant(index) {
             Some(Constant::Class(_)) => self.literal(class.class_name(index)),
             Some(Constant::Handle { kind, member }) => self.handle(class, kind, member),
-            Some(Constant::Dynamic { .. }) => self.link(class, index),
+            Some(Constant::Dynamic { .. }) => self.link(id, class, index),
             _ => {}
         }
     }
@@ -305,7 +272,7 @@ impl Search {
 
     /// A call or constant that a bootstrap method links: what it is given may be called, and an object of the type that
     /// comes out may be made.
-    fn link(&mut self, class: &Class, index: u16) {
+    fn link(&mut self, id: Id, class: &Class, index: u16) {
         let Some(Constant::Dynamic { bootstrap, signature }) = class.constant(index) else {
             return;
         };
@@ -326,7 +293,7 @@ impl Search {
                     self.linked.insert((name, index))
                 });
             if is_new {
-                self.load(class, index);
+                self.load(id, class, index);
             }
         }
     }
@@ -396,14 +363,16 @@ impl Search {
                 }
             }
             self.bodies.push(Body {
-                reached: vec![None; class.methods.len()],
+                reached: vec![false; class.methods.len()],
                 class,
                 name,
                 origin: found.origin,
                 above: Vec::new(),
                 line: None,
                 methods,
-                entered: None,
+                entered: false,
+                finds_classes: false,
+                loads_libraries: false,
                 initialised: false,
                 live: false,
                 open: false,
@@ -480,8 +449,10 @@ impl Search {
         let Some(body) = self.body_mut(id) else { return };
         body.called.push(selector);
         let below = body.below.clone();
-        // What generated classes of the type inherit.
-        self.look_up(id, selector);
+        // Of an interface there may be objects of classes that are made while the program runs.
+        if body.class.is_interface() {
+            self.look_up(id, selector);
+        }
         for live in below {
             self.look_up(live, selector);
         }
@@ -489,23 +460,23 @@ impl Search {
 
     /// A method that runs.
     pub fn reach(&mut self, id: Id, method: usize) {
-        let cause = self.cause;
         let reached = self.body_mut(id).and_then(|body| body.reached.get_mut(method));
-        let Some(reached) = reached.filter(|reached| reached.is_none()) else {
+        let Some(reached) = reached.filter(|reached| !**reached) else {
             return;
         };
-        *reached = Some(cause);
+        *reached = true;
         self.waiting.push_back(Task::Method(id, method));
         self.enter(id);
     }
 
     /// Code of a class runs.
     fn enter(&mut self, id: Id) {
-        let cause = self.cause;
-        let Some(body) = self.body_mut(id).filter(|body| body.entered.is_none()) else {
+        let Some(body) = self.body_mut(id).filter(|body| !body.entered) else {
             return;
         };
-        body.entered = Some(cause);
+        body.entered = true;
+        body.finds_classes = body.class.finds_classes();
+        body.loads_libraries = body.class.names_member(LOADS);
         if let Origin::Application(Some(archive)) = body.origin {
             self.archives.insert(archive);
         }
@@ -566,8 +537,7 @@ impl Search {
     /// Takes what finds the classes of a name by it: makes objects of them and calls these as what they are known to be, or calls
     /// methods by their names, which count by themselves.
     pub fn want_named(&mut self, name: Name) {
-        if !self.wanted.contains_key(&name) {
-            self.wanted.insert(name, self.cause);
+        if self.wanted.insert(name) {
             self.waiting.push_back(Task::Named(name));
         }
     }
@@ -595,6 +565,10 @@ impl Search {
         }
         let is_alone = types.iter().all(|of| *of == name);
         if is_alone || types.iter().any(|name| self.mentioned.contains(name)) {
+            // What is named to generate classes below it has objects of those.
+            for id in ids.iter().copied() {
+                self.make(id);
+            }
             let name = self.names.text(name);
             self.literal(Some(&name));
             return true;
@@ -605,12 +579,10 @@ impl Search {
     /// Looks again at the classes of which no object could be taken for anything.
     pub fn make_again(&mut self) {
         for name in self.unmade.clone() {
-            self.cause = Cause::Named(name);
             if self.make_mentioned(name) {
                 self.unmade.remove(&name);
             }
         }
-        self.cause = Cause::Outside;
     }
 
     /// Takes the classes within one of an application whole: their names begin with its own, so that it may put them together.
@@ -640,7 +612,12 @@ impl Search {
     /// A class by a constant: objects of it may be made by any of its constructors, or by a provider that is looked for.
     pub fn literal(&mut self, name: Option<&[u8]>) {
         for id in self.named(name) {
-            self.make(id);
+            if self.body(id).is_some_and(|body| body.class.has_objects() || body.origin != Origin::Machine) {
+                self.make(id);
+            } else {
+                self.initialise(id);
+                self.open(id);
+            }
             let constructor = self.names.intern(b"<init>");
             let Some(body) = self.body(id) else { continue };
             let name = body.name;
@@ -696,9 +673,15 @@ fn is_answer(class: &Class, method: u16) -> bool {
     class.member(method).is_some_and(answers)
 }
 
+/// Whether a method only compares a text that it is called with with the names of classes.
+fn compares_names(class: &Class, method: u16) -> bool {
+    let compares = |member: Member<'_>| COMPARES.contains(&(member.class, member.name));
+    class.member(method).is_some_and(compares)
+}
+
 impl Body {
     /// Whether any of its code runs, or an object of it is made.
     pub fn is_used(&self) -> bool {
-        self.entered.is_some() || self.live || self.initialised
+        self.entered || self.live || self.initialised
     }
 }

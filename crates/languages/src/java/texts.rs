@@ -15,15 +15,12 @@ use memchr::memmem;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::names::Name;
-use super::properties::Properties;
+use super::requests::Requests;
 use super::search::{Id, Search, Selector};
 use super::world::{self, Origin};
 
 /// No name in a text is longer, in bytes.
 const LONGEST: usize = 300;
-
-/// What a method is called that loads a library.
-const LOADS: &[u8] = b"loadLibrary";
 
 /// How the file of a library ends, but for its version.
 const LIBRARY: &[u8] = b".so";
@@ -40,8 +37,8 @@ const DESCRIPTIONS: &[&[u8]] = &[
 pub struct Texts {
     /// Files of libraries, and the classes of the virtual machine that name them; none for everything else that does.
     pub files: BTreeMap<String, BTreeSet<Option<Name>>>,
-    /// Properties that are set.
-    pub properties: Properties,
+    /// What the application asks for.
+    pub requests: Requests,
     /// Whether the texts that are looked at are the virtual machine's own.
     by_machine: bool,
     /// The class whose texts are looked at.
@@ -52,16 +49,19 @@ pub struct Texts {
     configured: FxHashSet<Name>,
     /// Parts of texts that may be parts of names of classes, by the package of the classes with the texts.
     parts: FxHashMap<Name, FxHashSet<Vec<u8>>>,
-    /// Texts of classes of a package that end where a package or a class does, with slashes; and what may stand at the end of
-    /// what begins so.
-    prefixes: BTreeMap<(Vec<u8>, Name), Vec<Vec<u8>>>,
+    /// Texts that end where a package or a class does, with slashes, with the package and name of the class that has them.
+    prefixes: BTreeSet<(Vec<u8>, Name, Name)>,
+    /// What may stand at the end of names that a class puts together.
+    ends: FxHashMap<Name, Vec<Vec<u8>>>,
     /// Texts that may end names of classes.
     suffixes: FxHashSet<Vec<u8>>,
     /// What libraries that are loaded may be called.
     libraries: FxHashSet<Vec<u8>>,
     /// Texts of native libraries.
     native: FxHashSet<Name>,
-    /// Words of sources in other languages, without case and underscores.
+    /// Words of sources in other languages.
+    source_words: FxHashSet<Vec<u8>>,
+    /// The same, without case and underscores.
     loose: FxHashSet<Vec<u8>>,
     /// Methods that may be called by their names.
     offered: FxHashMap<Name, Vec<(Id, Name, usize)>>,
@@ -70,68 +70,89 @@ pub struct Texts {
 }
 
 impl Search {
-    /// The texts of a class whose code runs.
+    /// What is to be known of a class whose code runs. All of an application's texts count at once; of the virtual machine's own
+    /// classes those of methods that run do, since no text but an annotation's is come by in another way.
     pub fn take_texts(&mut self, id: Id) {
         let Some(class) = self.body(id).map(|body| Rc::clone(&body.class)) else {
             return;
         };
         let name = class.name().unwrap_or_default();
-        if DESCRIPTIONS.iter().any(|prefix| name.starts_with(prefix)) {
-            return;
-        }
+        let is_machine = self.body(id).is_some_and(|body| body.origin == Origin::Machine);
         for (index, _) in class.constants() {
             // A class and those within it mention each other, used or not.
             if let Some(other) = class.class_name(index).filter(|other| outermost(other) != outermost(name)) {
-                let other = self.names.intern(other);
-                self.mentioned.insert(other);
+                let name = self.names.intern(other);
+                self.mentioned.insert(name);
+                if !is_machine {
+                    self.texts.requests.take(other);
+                }
             }
         }
-        self.texts.by_machine = self.body(id).is_some_and(|body| body.origin == Origin::Machine);
-        self.texts.class = Some(self.names.intern(name));
-        let strings = class.strings();
-        for text in &strings {
-            self.take_text(text);
-            if !self.texts.by_machine {
-                self.texts.properties.take(text);
-            }
+        if !is_machine && class.names_member(b"getContent") {
+            self.texts.requests.take(b"getContent");
         }
         for name in class.annotated_classes() {
             self.literal(Some(name));
         }
-        if class.names_member(LOADS) {
-            let names = strings.iter().filter(|text| text.len() < LONGEST);
-            self.texts.libraries.extend(names.map(|text| text.to_vec()));
+        let texts = match is_machine {
+            true => class.annotated_texts(),
+            false => class.strings(),
+        };
+        for text in texts {
+            self.take_text_of(id, text);
         }
-        let strings: Vec<&[u8]> = strings.into_iter().filter(|text| is_composed(text)).collect();
-        let package = name.iter().rposition(|letter| *letter == b'/').and_then(|at| name.get(..at));
-        let package = self.names.intern(package.unwrap_or_default());
-        if class.finds_classes() {
-            self.take_ends(package, &strings);
+    }
+
+    /// A text of a class.
+    pub fn take_text_of(&mut self, id: Id, text: &[u8]) {
+        let Some(body) = self.body(id) else { return };
+        let (name, by_machine) = (body.name, body.origin == Origin::Machine);
+        let (finds_classes, loads_libraries) = (body.finds_classes, body.loads_libraries);
+        let class = self.names.text(name);
+        if DESCRIPTIONS.iter().any(|prefix| class.starts_with(prefix)) {
+            return;
+        }
+        self.texts.by_machine = by_machine;
+        self.texts.class = Some(name);
+        self.take_text(text);
+        if !by_machine {
+            self.texts.requests.take(text);
+        }
+        if text.len() < LONGEST && loads_libraries {
+            self.texts.libraries.insert(text.to_vec());
+        }
+        if is_composed(text) {
+            self.take_parts(name, text, finds_classes);
         }
         self.texts.by_machine = false;
         self.texts.class = None;
+    }
+
+    /// A text that may be a part of the name of a class; and if its class finds others by their names, with what such names may
+    /// begin and end.
+    fn take_parts(&mut self, class: Name, text: &[u8], finds_classes: bool) {
+        let name = self.names.text(class);
+        let package = name.iter().rposition(|letter| *letter == b'/').and_then(|at| name.get(..at));
+        let package = self.names.intern(package.unwrap_or_default());
         let parts = self.texts.parts.entry(package).or_default();
-        for part in strings.iter().flat_map(|text| text.split(|letter| matches!(letter, b'.' | b'/' | b'$'))) {
+        for part in text.split(|letter| matches!(letter, b'.' | b'/' | b'$')) {
             if !parts.contains(part) {
                 parts.insert(part.to_vec());
             }
         }
-    }
-
-    /// The texts of a class that finds others by their names: with what such names may begin and end.
-    fn take_ends(&mut self, package: Name, texts: &[&[u8]]) {
-        let ends = texts.iter().filter(|text| matches!(text.first(), Some(b'.' | b'$')));
-        let ends: Vec<Vec<u8>> = ends.map(|text| world::slashed(text)).collect();
-        for text in texts {
-            let prefix = world::slashed(text);
-            let folders = prefix.iter().filter(|letter| **letter == b'/').count();
-            if matches!(prefix.last(), Some(b'/' | b'$')) && folders > 1 {
-                if !self.world.beginning_with(&prefix).is_empty() {
-                    self.texts.prefixes.insert((prefix.clone(), package), ends.clone());
-                }
-            } else if is_identifier(text) {
-                self.texts.suffixes.insert(text.to_vec());
+        if !finds_classes {
+            return;
+        }
+        let slashed = world::slashed(text);
+        let folders = slashed.iter().filter(|letter| **letter == b'/').count();
+        if matches!(slashed.first(), Some(b'/' | b'$')) {
+            self.texts.ends.entry(class).or_default().push(slashed);
+        } else if matches!(slashed.last(), Some(b'/' | b'$')) && folders > 1 {
+            if !self.world.beginning_with(&slashed).is_empty() {
+                self.texts.prefixes.insert((slashed, package, class));
             }
+        } else if is_identifier(text) {
+            self.texts.suffixes.insert(text.to_vec());
         }
     }
 
@@ -143,8 +164,9 @@ impl Search {
         self.take_class_names(text);
     }
 
-    /// A word that may be the name of a method.
+    /// A word that may be the name of a method, or of a class without a package.
     pub fn take_word(&mut self, word: &[u8]) {
+        self.take_class(word);
         let name = self.names.intern(word);
         if self.texts.words.insert(name) {
             let offered = self.texts.offered.get(&name).cloned();
@@ -201,7 +223,7 @@ impl Search {
     pub fn take_configuration(&mut self, text: &[u8]) {
         for line in text.split(|letter| *letter == b'\n') {
             if !line.trim_ascii_start().starts_with(b"#") {
-                self.texts.properties.take(line);
+                self.texts.requests.take(line);
                 self.take_words(line);
             }
         }
@@ -220,9 +242,12 @@ impl Search {
 
     /// The words of a source in another language.
     pub fn take_source(&mut self, text: &[u8]) {
-        self.texts.properties.take(text);
+        self.texts.requests.take(text);
         self.take_words(text);
         for word in text.split(|letter| !is_part(*letter)) {
+            if is_identifier(word) && !self.texts.source_words.contains(word) {
+                self.texts.source_words.insert(word.to_vec());
+            }
             let loose = loosened(word);
             if (2..LONGEST).contains(&loose.len()) && !self.texts.loose.contains(&loose) {
                 self.texts.loose.insert(loose);
@@ -258,7 +283,7 @@ impl Search {
 
     /// A word of a start, which may name a library that is loaded then.
     pub fn take_option(&mut self, word: &[u8]) {
-        self.texts.properties.take(word);
+        self.texts.requests.take(word);
         self.texts.libraries.insert(word.to_vec());
     }
 
@@ -302,9 +327,9 @@ impl Search {
     /// Takes the classes whose names can be put together of texts, and those that sources name without their packages.
     pub fn compose(&mut self) {
         let mut wanted: Vec<Name> = Vec::new();
-        let debug = std::env::var("JAVA_COMPOSE").is_ok();
-        for ((prefix, package), ends) in &self.texts.prefixes {
+        for (prefix, package, class) in &self.texts.prefixes {
             let known = self.texts.parts.get(package);
+            let ends = self.texts.ends.get(class).map_or(&[][..], Vec::as_slice);
             let is_known = |part: &[u8]| {
                 let word = self.names.known(part);
                 known.is_some_and(|known| known.contains(part))
@@ -316,7 +341,6 @@ impl Search {
                 let mut parts = rest.split(|letter| matches!(letter, b'/' | b'$'));
                 if is_number || ends.iter().any(|end| rest.ends_with(end)) || parts.all(is_known) {
                     wanted.push(*name);
-                    if debug { eprintln!("compose {} {}", String::from_utf8_lossy(prefix), String::from_utf8_lossy(text)); }
                 }
             }
         }
@@ -329,17 +353,11 @@ impl Search {
                 let rest = text.get(name.len()..).unwrap_or_default();
                 if self.texts.suffixes.contains(rest) {
                     wanted.push(*longer);
-                    if debug { eprintln!("compose longer {}", String::from_utf8_lossy(text)); }
                 }
             }
         }
-        if !self.texts.loose.is_empty() {
-            for (text, name) in self.world.all() {
-                let mut simple = text.rsplit(|letter| matches!(letter, b'/' | b'$'));
-                if simple.next().is_some_and(|simple| self.texts.loose.contains(&loosened(simple))) {
-                    wanted.push(*name);
-                }
-            }
+        for name in self.named_simply() {
+            self.want_whole(name);
         }
         for name in wanted {
             if self.texts.composed.insert(name) {
@@ -349,6 +367,17 @@ impl Search {
                 }
             }
         }
+    }
+
+    /// The classes whose names without their packages are words of sources.
+    fn named_simply(&self) -> Vec<Name> {
+        let words = &self.texts.source_words;
+        let is_named = |text: &[u8]| {
+            let mut simple = text.rsplit(|letter| matches!(letter, b'/' | b'$'));
+            simple.next().is_some_and(|simple| words.contains(simple))
+        };
+        let all = self.world.all().filter(|_| !words.is_empty());
+        all.filter(|(text, _)| is_named(text)).map(|(_, name)| *name).collect()
     }
 
     fn is_machine(&mut self, name: Name) -> bool {
