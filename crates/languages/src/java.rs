@@ -15,10 +15,12 @@ mod class;
 mod code;
 mod command;
 mod constants;
+mod hierarchy;
 mod mangle;
 mod modules;
 mod names;
 mod natives;
+mod reflection;
 mod requests;
 mod search;
 mod texts;
@@ -77,7 +79,11 @@ pub fn follow(start: &Start<'_>) -> Reached {
 /// names are not.
 pub fn everything(start: &Start<'_>) -> Reached {
     let mut reached = follow(start);
-    reached.beginnings = std::iter::once(Beginning { known: false, ..Beginning::of(start) }).collect();
+    reached.beginnings = std::iter::once(Beginning {
+        known: false,
+        ..Beginning::of(start)
+    })
+    .collect();
     let detail = "which programs in Java it runs is not known, nor what these execute: name it with --also";
     reached.assume(
         Open::OpenCommand,
@@ -194,4 +200,3 @@ impl Java<'_> {
         }
     }
 }
-

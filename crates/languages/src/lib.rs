@@ -165,6 +165,8 @@ impl Language {
     #[must_use]
     pub fn together(&self, files: &dyn Files, reached: &Reached) -> Reached {
         let together = self.together.filter(|_| !reached.beginnings.is_empty());
-        together.map(|together| together(files, reached)).unwrap_or_default()
+        together
+            .map(|together| together(files, reached))
+            .unwrap_or_default()
     }
 }

@@ -24,7 +24,9 @@ pub struct Entry {
 
 /// Whether a file of this name is an archive of classes.
 pub fn is_archive(name: &str) -> bool {
-    [".jar", ".war", ".ear"].iter().any(|ending| name.ends_with(ending))
+    [".jar", ".war", ".ear"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }
 
 /// The files in an archive; and whether these are all.
@@ -49,6 +51,11 @@ pub fn entries(bytes: &[u8]) -> (Vec<Entry>, bool) {
 /// What is in a file of an archive; `None` if it cannot be read, or is larger than what is looked at.
 pub fn content(bytes: &[u8], entry: &Entry) -> Option<Vec<u8>> {
     content_up_to(bytes, bytes.get(entry.at..)?, LARGEST_ENTRY)
+}
+
+/// What is in an archive that lies in an archive.
+pub fn inner(bytes: &[u8], entry: &Entry) -> Option<Vec<u8>> {
+    content_up_to(bytes, bytes.get(entry.at..)?, LARGEST_SUM)
 }
 
 /// Calls `look` with the name and the content of every file that `wanted` takes by name; whether all were read.

@@ -44,7 +44,10 @@ pub fn look(files: &dyn Files, program: &mut AnalysedProgram) {
         let mut more = language.together(files, reached);
         program.later.open.append(&mut more.assumptions);
         let interpreted = &mut program.program.interpreted;
-        interpreted.entry(language.name.to_owned()).or_default().merge(more);
+        interpreted
+            .entry(language.name.to_owned())
+            .or_default()
+            .merge(more);
     }
 }
 
@@ -74,7 +77,11 @@ pub fn roots(program: &mut AnalysedProgram) -> Vec<LateRoot> {
         (0..linked.objects.len()).filter_map(move |object| {
             let (object, symbol) = linked.lookup_index(name, None, Scope::Only(object))?;
             let reason = format!("a native method of {class}");
-            Some(LateRoot { object, symbol, reason })
+            Some(LateRoot {
+                object,
+                symbol,
+                reason,
+            })
         })
     });
     methods.chain(program.later.named.iter().cloned()).collect()
@@ -88,13 +95,20 @@ fn named(linked: &Linked, program: &confine_programs::Program) -> Vec<LateRoot> 
         .flat_map(|(index, object)| {
             let symbols = linked.roots(index, &Roots::AllExported).into_iter();
             symbols.filter_map(move |symbol| {
-                let name = &object.elf.dynamic_symbols.get(usize::try_from(symbol).ok()?)?.name;
+                let name = &object
+                    .elf
+                    .dynamic_symbols
+                    .get(usize::try_from(symbol).ok()?)?
+                    .name;
                 Some((index, symbol, name.as_str()))
             })
         })
         .collect();
     let names: FxHashSet<&[u8]> = exported.iter().map(|(.., name)| name.as_bytes()).collect();
-    let texts = linked.objects.iter().map(|object| texts_among(&names, &object.elf));
+    let texts = linked
+        .objects
+        .iter()
+        .map(|object| texts_among(&names, &object.elf));
     let texts: FxHashSet<&[u8]> = texts.flatten().collect();
     let named = exported.into_iter();
     named
@@ -110,13 +124,22 @@ fn named(linked: &Linked, program: &confine_programs::Program) -> Vec<LateRoot> 
 /// The names that are texts of an object, or the ends of some: linkers keep a text that ends another one within that.
 fn texts_among<'a>(names: &FxHashSet<&'a [u8]>, object: &Object) -> Vec<&'a [u8]> {
     let ends: FxHashSet<&[u8]> = names.iter().filter_map(|name| end(name)).collect();
-    let lengths: BTreeSet<usize> = names.iter().map(|name| name.len()).filter(|length| *length >= END).collect();
+    let lengths: BTreeSet<usize> = names
+        .iter()
+        .map(|name| name.len())
+        .filter(|length| *length >= END)
+        .collect();
     let mut found = Vec::new();
-    for text in data(object).into_iter().flat_map(|bytes| bytes.split(|byte| *byte == 0)) {
+    for text in data(object)
+        .into_iter()
+        .flat_map(|bytes| bytes.split(|byte| *byte == 0))
+    {
         if !end(text).is_some_and(|end| ends.contains(end)) {
             continue;
         }
-        let tails = lengths.iter().filter_map(|length| text.get(text.len().checked_sub(*length)?..));
+        let tails = lengths
+            .iter()
+            .filter_map(|length| text.get(text.len().checked_sub(*length)?..));
         found.extend(tails.filter_map(|tail| names.get(tail).copied()));
     }
     found
@@ -135,7 +158,9 @@ fn data(object: &Object) -> Vec<&[u8]> {
             let bytes = object.bytes_at(segment.addresses.start);
             let cut = names.filter(|names| segment.addresses.contains(&names.addresses.start));
             let Some(cut) = cut else { return vec![bytes] };
-            let at = |address: u64| usize::try_from(address.saturating_sub(segment.addresses.start)).unwrap_or(usize::MAX);
+            let at = |address: u64| {
+                usize::try_from(address.saturating_sub(segment.addresses.start)).unwrap_or(usize::MAX)
+            };
             let before = bytes.get(..at(cut.addresses.start)).unwrap_or_default();
             let after = bytes.get(at(cut.addresses.end)..).unwrap_or_default();
             vec![before, after]

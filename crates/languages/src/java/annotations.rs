@@ -87,9 +87,17 @@ mod tests {
 
     #[test]
     fn texts_and_classes_are_found_in_lists_and_annotations() {
-        let annotation = [0, 1, 0, 9, 0, 2, 0, 8, b's', 0, 3, 0, 7, b'[', 0, 2, b'c', 0, 4, b'@', 0, 9, 0, 1, 0, 8, b's', 0, 5];
+        let annotation = [
+            0, 1, 0, 9, 0, 2, 0, 8, b's', 0, 3, 0, 7, b'[', 0, 2, b'c', 0, 4, b'@', 0, 9, 0, 1, 0, 8, b's',
+            0, 5,
+        ];
         check(Kind::Annotations, &annotation, &[3, 5], &[4]);
-        check(Kind::OfParameters, &[&[1][..], &annotation].concat(), &[3, 5], &[4]);
+        check(
+            Kind::OfParameters,
+            &[&[1][..], &annotation].concat(),
+            &[3, 5],
+            &[4],
+        );
         check(Kind::Default, &[b'e', 0, 6, 0, 7], &[], &[6]);
     }
 

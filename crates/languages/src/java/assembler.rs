@@ -75,7 +75,10 @@ impl Class {
 
     /// Adds a method with what it does, one word and one operand each; a native one does nothing.
     pub fn method(mut self, name: &str, descriptor: &str, does: &[(&str, &str)]) -> Self {
-        let code: Vec<u8> = does.iter().flat_map(|(how, what)| self.instruction(how, what)).collect();
+        let code: Vec<u8> = does
+            .iter()
+            .flat_map(|(how, what)| self.instruction(how, what))
+            .collect();
         let attribute = self.text("Code");
         let body = [vec![0; 4], long(code.len()), code, vec![0; 4]].concat();
         let head = [short(1), self.named(name, descriptor), short(1), short(attribute)].concat();
@@ -120,7 +123,8 @@ impl Class {
             self.constant([vec![15, 6], short(member)].concat())
         };
         let (bootstrap, called) = (handle(parts[0]), handle(parts[1]));
-        self.bootstraps.push([short(bootstrap), short(1), short(called)].concat());
+        self.bootstraps
+            .push([short(bootstrap), short(1), short(called)].concat());
         let signature = self.signature("it", parts[2]);
         self.pair(18, u16::try_from(self.bootstraps.len() - 1).unwrap(), signature)
     }
@@ -163,7 +167,13 @@ pub fn modules(classes: &[(&str, Vec<u8>)]) -> Vec<u8> {
             strings.extend([text.as_bytes(), b"\0"].concat());
             strings.len() - text.len() - 1
         };
-        let attributes = [(2, string(parent)), (3, string(base)), (4, 1), (5, contents.len()), (7, bytes.len())];
+        let attributes = [
+            (2, string(parent)),
+            (3, string(base)),
+            (4, 1),
+            (5, contents.len()),
+            (7, bytes.len()),
+        ];
         for (kind, value) in attributes {
             locations.push(kind << 3 | 3);
             locations.extend(long(value));

@@ -62,12 +62,24 @@ pub enum Constant<'a> {
     Class(u16),
     String(u16),
     /// A field or method: its class, and its name with its type.
-    Member { class: u16, signature: u16 },
-    NameAndType { name: u16, descriptor: u16 },
+    Member {
+        class: u16,
+        signature: u16,
+    },
+    NameAndType {
+        name: u16,
+        descriptor: u16,
+    },
     /// How the member is used, as the specification numbers it, and the member.
-    Handle { kind: u8, member: u16 },
+    Handle {
+        kind: u8,
+        member: u16,
+    },
     MethodType(u16),
-    Dynamic { bootstrap: u16, signature: u16 },
+    Dynamic {
+        bootstrap: u16,
+        signature: u16,
+    },
     /// A number, module or package.
     Other,
 }
@@ -152,7 +164,11 @@ impl Class {
     }
 
     /// The name of an attribute and where its content begins; annotations are noted.
-    fn read_attribute<'a>(&mut self, bytes: &'a [u8], reader: &mut Reader<'_>) -> Option<(Option<&'a [u8]>, usize)> {
+    fn read_attribute<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        reader: &mut Reader<'_>,
+    ) -> Option<(Option<&'a [u8]>, usize)> {
         let name = text_at(bytes, &self.constants, reader.short()?);
         let length = reader.length()?;
         let start = reader.at();
@@ -242,7 +258,11 @@ impl Class {
         };
         let (name, descriptor) = self.name_and_type(signature)?;
         let class = self.class_name(class)?;
-        Some(Member { class, name, descriptor })
+        Some(Member {
+            class,
+            name,
+            descriptor,
+        })
     }
 
     /// The texts that its code may have in hand: strings, and values of annotations.
@@ -252,7 +272,10 @@ impl Class {
             _ => None,
         });
         let values = self.annotated().texts;
-        strings.chain(values).filter_map(|index| self.text(index)).collect()
+        strings
+            .chain(values)
+            .filter_map(|index| self.text(index))
+            .collect()
     }
 
     /// Whether it has to do with a member of this name.
@@ -263,13 +286,24 @@ impl Class {
         })
     }
 
+    /// Whether it names a member of this name of a class whose name begins so.
+    pub fn uses(&self, class: &[u8], name: &[u8]) -> bool {
+        let constants = self.constants();
+        constants
+            .filter(|(_, constant)| matches!(constant, Constant::Member { .. }))
+            .filter_map(|(index, _)| self.member(index))
+            .any(|member| member.name == name && member.class.starts_with(class))
+    }
+
     /// Whether it calls something that finds a class by its name: what is given a text and gives a class.
     pub fn finds_classes(&self) -> bool {
         self.constants().any(|(_, constant)| {
             let Constant::NameAndType { descriptor, .. } = constant else {
                 return false;
             };
-            let given = self.text(descriptor).and_then(|text| text.strip_suffix(b")Ljava/lang/Class;"));
+            let given = self
+                .text(descriptor)
+                .and_then(|text| text.strip_suffix(b")Ljava/lang/Class;"));
             given.is_some_and(|given| memmem::find(given, b"Ljava/lang/String;").is_some())
         })
     }

@@ -124,34 +124,70 @@ mod tests {
             &[0x12, 7, 0x13, 1, 2, 0xb8, 0, 9, 0xb1],
             Some(&[(Use::Load, 7), (Use::Ask(9), 0x102), (Use::Exact, 9)]),
         );
-        check(&[0xb9, 0, 3, 1, 0, 0xbb, 0, 4], Some(&[(Use::Virtual, 3), (Use::New, 4)]));
-        check(&[0xba, 0, 5, 0, 0, 0xb2, 0, 6], Some(&[(Use::Dynamic, 5), (Use::Variable, 6)]));
-        check(&[0xc4, 0x84, 0, 1, 0, 2, 0xc4, 0x15, 0, 1, 0x12, 1], Some(&[(Use::Load, 1)]));
+        check(
+            &[0xb9, 0, 3, 1, 0, 0xbb, 0, 4],
+            Some(&[(Use::Virtual, 3), (Use::New, 4)]),
+        );
+        check(
+            &[0xba, 0, 5, 0, 0, 0xb2, 0, 6],
+            Some(&[(Use::Dynamic, 5), (Use::Variable, 6)]),
+        );
+        check(
+            &[0xc4, 0x84, 0, 1, 0, 2, 0xc4, 0x15, 0, 1, 0x12, 1],
+            Some(&[(Use::Load, 1)]),
+        );
     }
 
     #[test]
     fn what_loaded_constants_are_for() {
         check(&[0x12, 7, 0xa5, 0, 9], Some(&[(Use::Compare, 7)]));
-        check(&[0x12, 7, 0xb6, 0, 9], Some(&[(Use::Ask(9), 7), (Use::Virtual, 9)]));
-        check(&[0x13, 0, 7, 0x2b, 0xb6, 0, 9], Some(&[(Use::Ask(9), 7), (Use::Virtual, 9)]));
-        check(&[0x12, 7, 0x19, 4, 0xb6, 0, 9], Some(&[(Use::Ask(9), 7), (Use::Virtual, 9)]));
-        check(&[0x12, 7, 0x2b, 0x2b, 0xb6, 0, 9], Some(&[(Use::Load, 7), (Use::Virtual, 9)]));
+        check(
+            &[0x12, 7, 0xb6, 0, 9],
+            Some(&[(Use::Ask(9), 7), (Use::Virtual, 9)]),
+        );
+        check(
+            &[0x13, 0, 7, 0x2b, 0xb6, 0, 9],
+            Some(&[(Use::Ask(9), 7), (Use::Virtual, 9)]),
+        );
+        check(
+            &[0x12, 7, 0x19, 4, 0xb6, 0, 9],
+            Some(&[(Use::Ask(9), 7), (Use::Virtual, 9)]),
+        );
+        check(
+            &[0x12, 7, 0x2b, 0x2b, 0xb6, 0, 9],
+            Some(&[(Use::Load, 7), (Use::Virtual, 9)]),
+        );
         check(&[0x12, 7, 0x2b, 0xa5, 0, 9], Some(&[(Use::Load, 7)]));
     }
 
     #[test]
     fn tables_of_switches_are_no_instructions() {
-        let table = [&[0x00, 0xaa, 0, 0][..], &[0, 0, 0, 9], &[0, 0, 0, 1], &[0, 0, 0, 2], &[0xb8; 8]];
-        check(&[&table.concat()[..], &[0x12, 3]].concat(), Some(&[(Use::Load, 3)]));
+        let table = [
+            &[0x00, 0xaa, 0, 0][..],
+            &[0, 0, 0, 9],
+            &[0, 0, 0, 1],
+            &[0, 0, 0, 2],
+            &[0xb8; 8],
+        ];
+        check(
+            &[&table.concat()[..], &[0x12, 3]].concat(),
+            Some(&[(Use::Load, 3)]),
+        );
         let pairs = [&[0xab, 0, 0, 0][..], &[0, 0, 0, 9], &[0, 0, 0, 1], &[0xb8; 8]];
-        check(&[&pairs.concat()[..], &[0x12, 3]].concat(), Some(&[(Use::Load, 3)]));
+        check(
+            &[&pairs.concat()[..], &[0x12, 3]].concat(),
+            Some(&[(Use::Load, 3)]),
+        );
     }
 
     #[test]
     fn what_is_no_code_is_told() {
         check(&[0xfe], None);
         check(&[0x13, 1], None);
-        check(&[0xaa, 0, 0, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0x80, 0, 0, 0], None);
+        check(
+            &[0xaa, 0, 0, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0x80, 0, 0, 0],
+            None,
+        );
         check(&[0xab, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff], None);
     }
 }

@@ -93,7 +93,10 @@ mod tests {
 
     #[test]
     fn what_command_lines_start() {
-        check("-Xmx1g -cp /srv/x.jar a.Main start", Main::Class("a.Main".to_owned()));
+        check(
+            "-Xmx1g -cp /srv/x.jar a.Main start",
+            Main::Class("a.Main".to_owned()),
+        );
         check("-jar /srv/x.jar -version", Main::Archive("/srv/x.jar".to_owned()));
         check("-p mods -m a.b/a.b.Main", Main::Class("a.b/a.b.Main".to_owned()));
         check("--module=a.b", Main::Class("a.b".to_owned()));

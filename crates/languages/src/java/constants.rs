@@ -59,7 +59,12 @@ pub struct Constants<'w, 'a> {
 
 impl<'w, 'a> Constants<'w, 'a> {
     pub fn new(start: Start<'a>, walk: &'w mut Walk<'a>) -> Self {
-        Self { start, walk, named: BTreeSet::new(), packages: BTreeMap::new() }
+        Self {
+            start,
+            walk,
+            named: BTreeSet::new(),
+            packages: BTreeMap::new(),
+        }
     }
 
     /// Looks at an archive, a class or a source.

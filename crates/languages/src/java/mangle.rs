@@ -35,7 +35,13 @@ mod tests {
             symbols(b"p/q/r/A", b"f", b"(ILjava/lang/String;)D"),
             ["Java_p_q_r_A_f", "Java_p_q_r_A_f__ILjava_lang_String_2"]
         );
-        assert_eq!(symbols(b"A$B", b"x_y", b"([B)V"), ["Java_A_00024B_x_1y", "Java_A_00024B_x_1y___3B"]);
-        assert_eq!(symbols("Ä".as_bytes(), b"f", b"()V"), ["Java__000c4_f", "Java__000c4_f__"]);
+        assert_eq!(
+            symbols(b"A$B", b"x_y", b"([B)V"),
+            ["Java_A_00024B_x_1y", "Java_A_00024B_x_1y___3B"]
+        );
+        assert_eq!(
+            symbols("Ä".as_bytes(), b"f", b"()V"),
+            ["Java__000c4_f", "Java__000c4_f__"]
+        );
     }
 }

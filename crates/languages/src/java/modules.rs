@@ -61,7 +61,14 @@ impl Modules {
         let locations = table.checked_add(entries.checked_mul(4)?)?;
         let strings = locations.checked_add(length(20)?)?;
         let contents = strings.checked_add(length(24)?)?;
-        (contents <= bytes.len()).then_some(Self { bytes, strings, contents, table, entries, locations })
+        (contents <= bytes.len()).then_some(Self {
+            bytes,
+            strings,
+            contents,
+            table,
+            entries,
+            locations,
+        })
     }
 
     /// Calls `each` with every class: its name with slashes, without its module, and where it lies; `None` if a location is

@@ -34,7 +34,16 @@ const BEGINNING: usize = 1024;
 
 /// The libraries that the virtual machine and its launcher load by themselves, or when they are told to by an agent that
 /// attaches (os::native_java_library, ClassLoader::load_zip_library and others in the OpenJDK's sources).
-const ALWAYS: &[&str] = &["jli", "jvm", "java", "jimage", "zip", "verify", "jsvml", "instrument"];
+const ALWAYS: &[&str] = &[
+    "jli",
+    "jvm",
+    "java",
+    "jimage",
+    "zip",
+    "verify",
+    "jsvml",
+    "instrument",
+];
 
 /// Libraries that come with one, but are named by options alone: the debugger's transport.
 const COMPANIONS: &[(&str, &str)] = &[("dt_socket", "jdwp")];
@@ -53,7 +62,13 @@ pub fn together(files: &dyn Files, known: &Reached) -> Reached {
         return walk.reached;
     };
     let libraries = libraries(&mut walk, &home);
-    let mut natives = Natives { files, walk, search: Search::default(), home, sum: 0 };
+    let mut natives = Natives {
+        files,
+        walk,
+        search: Search::default(),
+        home,
+        sum: 0,
+    };
     match natives.follow(known, &libraries) {
         Ok(()) => natives.tell(),
         Err(why) => everything(natives.walk, &libraries, known, &why),
@@ -64,12 +79,22 @@ pub fn together(files: &dyn Files, known: &Reached) -> Reached {
 fn everything(walk: Walk<'_>, libraries: &BTreeMap<String, String>, known: &Reached, why: &str) -> Reached {
     let mut reached = walk.reached;
     for path in libraries.values() {
-        let module = crate::Module { why: MACHINE.to_owned(), roots: Roots::All };
+        let module = crate::Module {
+            why: MACHINE.to_owned(),
+            roots: Roots::All,
+        };
         reached.add_module(path.clone(), module);
     }
     for beginning in &known.beginnings {
-        let detail = format!("which classes run is not known, since {why}: every function of the virtual machine's libraries counts");
-        reached.assume(Open::OpenLibrary, beginning.place.clone(), detail, Effect::WidenedToCandidates);
+        let detail = format!(
+            "which classes run is not known, since {why}: every function of the virtual machine's libraries counts"
+        );
+        reached.assume(
+            Open::OpenLibrary,
+            beginning.place.clone(),
+            detail,
+            Effect::WidenedToCandidates,
+        );
     }
     reached
 }
@@ -104,7 +129,7 @@ impl Natives<'_> {
             texts.extend(found.texts);
             code.extend(found.code);
         }
-        self.read_code(&code);
+        self.read_code(&code)?;
         self.search.world.settle(&self.search.names);
         for beginning in &known.beginnings {
             self.begin(beginning)?;
@@ -113,7 +138,10 @@ impl Natives<'_> {
             self.read_text(&text, false)?;
         }
         for folder in CONFIGURATION {
-            for text in self.walk.below(&format!("{}/{folder}", self.home), world::may_name) {
+            for text in self
+                .walk
+                .below(&format!("{}/{folder}", self.home), world::may_name)
+            {
                 self.read_text(&text, true)?;
             }
         }
@@ -139,11 +167,14 @@ impl Natives<'_> {
         applications::find(&mut self.walk, &beginning.start(self.files), &self.home)
     }
 
-    fn read_code(&mut self, code: &BTreeSet<String>) {
+    fn read_code(&mut self, code: &BTreeSet<String>) -> Result<(), String> {
         for path in code {
-            if let Some(bytes) = world::read(self.files, path) {
-                self.search.world.add_file(&mut self.search.names, path, bytes);
-            }
+            let bytes = world::read(self.files, path).ok_or_else(|| format!("{path} could not be read"))?;
+            self.search.world.add_file(&mut self.search.names, path, bytes);
+        }
+        match self.search.world.broken.first() {
+            Some(path) => Err(format!("{path} could not be read as a whole")),
+            None => Ok(()),
         }
     }
 
@@ -177,7 +208,10 @@ impl Natives<'_> {
     fn take_word(&mut self, word: &str) -> bool {
         let class = world::slashed(word.as_bytes());
         // `module/class`
-        let within = class.splitn(2, |letter| *letter == b'/').nth(1).unwrap_or_default();
+        let within = class
+            .splitn(2, |letter| *letter == b'/')
+            .nth(1)
+            .unwrap_or_default();
         let is_class = self.search.take_class(&class) || self.search.take_class(within);
         is_class || zip::is_archive(word) && self.take_manifests(word)
     }
@@ -219,7 +253,12 @@ impl Natives<'_> {
         }
         if starts {
             let detail = "which class it starts is not known: those that the script names are taken in";
-            self.walk.assume(Open::OpenCommand, beginning.place.clone(), detail, Effect::NotCovered);
+            self.walk.assume(
+                Open::OpenCommand,
+                beginning.place.clone(),
+                detail,
+                Effect::NotCovered,
+            );
         }
         starts
     }
@@ -238,7 +277,9 @@ impl Natives<'_> {
         }
         self.sum = self.sum.saturating_add(text.len());
         if self.sum > LARGEST_SUM {
-            return Err(format!("{path} and what was read before is more than is read of configurations"));
+            return Err(format!(
+                "{path} and what was read before is more than is read of configurations"
+            ));
         }
         match own {
             true => self.search.take_own_configuration(&text),
@@ -271,7 +312,10 @@ impl Natives<'_> {
             self.search.run();
             if let Some(name) = self.search.unread.first() {
                 let name = self.search.names.text(*name);
-                return Err(format!("the class {} could not be read", String::from_utf8_lossy(&name)));
+                return Err(format!(
+                    "the class {} could not be read",
+                    String::from_utf8_lossy(&name)
+                ));
             }
             let new: Vec<(&String, &String)> = libraries
                 .iter()
@@ -280,13 +324,16 @@ impl Natives<'_> {
             for (name, path) in &new {
                 loaded.insert(name);
                 self.read_library(path)?;
-                self.walk.module((*path).clone(), MACHINE.to_owned(), Roots::Natives);
+                self.walk
+                    .module((*path).clone(), MACHINE.to_owned(), Roots::Natives);
             }
             let used: Vec<usize> = self.search.archives.difference(&archives).copied().collect();
             for archive in &used {
                 archives.insert(*archive);
                 let mut texts = Vec::new();
-                self.search.world.each_text(*archive, |name, text| texts.push((name.to_owned(), text.to_vec())));
+                self.search.world.each_text(*archive, |name, text| {
+                    texts.push((name.to_owned(), text.to_vec()))
+                });
                 for (name, text) in texts {
                     self.take_text(&name, &text);
                 }
@@ -324,7 +371,11 @@ impl Natives<'_> {
             }
             let place = String::from_utf8_lossy(&class).replace('/', ".");
             for symbol in mangle::symbols(&class, name, descriptor) {
-                self.walk.reached.natives.entry(symbol).or_insert_with(|| place.clone());
+                self.walk
+                    .reached
+                    .natives
+                    .entry(symbol)
+                    .or_insert_with(|| place.clone());
             }
         }
         self.named_libraries();
@@ -336,7 +387,12 @@ impl Natives<'_> {
     /// opens them, by names that classes give it.
     fn named_libraries(&mut self) {
         for (file, named_by) in std::mem::take(&mut self.search.texts.files) {
-            let is_loaded = self.walk.reached.modules.keys().any(|path| folders::base_name(path) == file);
+            let is_loaded = self
+                .walk
+                .reached
+                .modules
+                .keys()
+                .any(|path| folders::base_name(path) == file);
             let roots = match named_by.contains(&None) {
                 true => Roots::All,
                 false => OWN_ROOTS,
@@ -346,7 +402,8 @@ impl Natives<'_> {
                 class.is_none_or(|class| requests.allow_file(&self.search.names.text(class)))
             };
             if !is_loaded && named_by.iter().any(may_load) {
-                self.walk.module(file, "a class or a configuration names it".to_owned(), roots);
+                self.walk
+                    .module(file, "a class or a configuration names it".to_owned(), roots);
             }
         }
     }
@@ -355,13 +412,19 @@ impl Natives<'_> {
     fn foreign_functions(&mut self) {
         let ids: Vec<Id> = self.search.ids().collect();
         for id in ids {
-            let Some(body) = self.search.body(id).filter(|body| body.is_used() && body.origin == Origin::Machine) else {
+            let Some(body) = self
+                .search
+                .body(id)
+                .filter(|body| body.is_used() && body.origin == Origin::Machine)
+            else {
                 continue;
             };
             let name = self.search.names.text(body.name);
             let is_foreign = |name: &[u8]| FOREIGN.iter().any(|foreign| executables::mentions(name, foreign));
             let classes = body.class.constants().map(|(index, _)| index);
-            let foreign = classes.filter_map(|index| body.class.class_name(index)).any(is_foreign);
+            let foreign = classes
+                .filter_map(|index| body.class.class_name(index))
+                .any(is_foreign);
             if !foreign || is_foreign(&name) {
                 continue;
             }

@@ -18,6 +18,12 @@ struct Row {
     texts: &'static [&'static [u8]],
 }
 
+/// What stands for a call of `getContent` of java.net.URL or of a connection.
+pub const CONTENT: &[u8] = b"URL.getContent";
+
+/// What names the package of windows and images and says that there are none.
+const HEADLESS: &[u8] = b"java.awt.headless";
+
 const TABLE: [Row; 4] = [
     // The desktop's settings for proxies, by GNOME's libraries ("Networking Properties" of the platform's documentation).
     Row {
@@ -45,7 +51,7 @@ const TABLE: [Row; 4] = [
             b"java.applet.",
             b"javax/swing/",
             b"javax.swing.",
-            b"getContent",
+            CONTENT,
         ],
     },
     // Printers: by the interfaces for printing, and by windows and widgets that print themselves.
@@ -74,8 +80,12 @@ impl Requests {
     /// Takes a text, a line or a name of an application.
     pub fn take(&mut self, text: &[u8]) {
         let is_off = text.trim_ascii_end().ends_with(b"=false");
+        let is_there = |wanted: &[u8]| {
+            let mut places = memmem::find_iter(text, wanted);
+            places.any(|at| !text.get(at..).is_some_and(|text| text.starts_with(HEADLESS)))
+        };
         for (row, asked) in TABLE.iter().zip(&mut self.asked) {
-            *asked |= !is_off && row.texts.iter().any(|wanted| memmem::find(text, wanted).is_some());
+            *asked |= !is_off && row.texts.iter().any(|wanted| is_there(wanted));
         }
     }
 
@@ -86,7 +96,8 @@ impl Requests {
 
     /// Whether a native method may be called.
     pub fn allow(&self, class: &[u8], method: &[u8]) -> bool {
-        let concerns = |row: &Row| class.starts_with(row.classes) && row.method.is_none_or(|name| name == method);
+        let concerns =
+            |row: &Row| class.starts_with(row.classes) && row.method.is_none_or(|name| name == method);
         !self.missing().any(concerns)
     }
 
@@ -108,13 +119,31 @@ mod tests {
     fn check(text: &str, [proxies, gss, sound, print]: [bool; 4]) {
         let mut requests = Requests::default();
         requests.take(text.as_bytes());
-        assert_eq!(requests.allow(b"sun/net/spi/DefaultProxySelector", b"init"), proxies, "{text}");
-        assert_eq!(requests.allow(b"sun/security/jgss/wrapper/GSSLibStub", b"init"), gss, "{text}");
-        assert_eq!(requests.allow_file(b"sun/security/jgss/wrapper/SunNativeProvider"), gss, "{text}");
+        assert_eq!(
+            requests.allow(b"sun/net/spi/DefaultProxySelector", b"init"),
+            proxies,
+            "{text}"
+        );
+        assert_eq!(
+            requests.allow(b"sun/security/jgss/wrapper/GSSLibStub", b"init"),
+            gss,
+            "{text}"
+        );
+        assert_eq!(
+            requests.allow_file(b"sun/security/jgss/wrapper/SunNativeProvider"),
+            gss,
+            "{text}"
+        );
         assert_eq!(requests.allow_library("jsound"), sound, "{text}");
-        assert_eq!(requests.allow(b"sun/print/CUPSPrinter", b"initIDs"), print, "{text}");
+        assert_eq!(
+            requests.allow(b"sun/print/CUPSPrinter", b"initIDs"),
+            print,
+            "{text}"
+        );
         assert!(requests.allow(b"sun/net/spi/DefaultProxySelector", b"getSystemProxies"));
-        assert!(requests.allow(b"a/B", b"init") && requests.allow_file(b"a/B") && requests.allow_library("net"));
+        assert!(
+            requests.allow(b"a/B", b"init") && requests.allow_file(b"a/B") && requests.allow_library("net")
+        );
     }
 
     #[test]
@@ -125,5 +154,10 @@ mod tests {
         check("java/awt/Color", [false, false, false, true]);
         check("javax.swing.JFrame", [false, false, true, true]);
         check("another=true", [false; 4]);
+        check("-Djava.awt.headless=true", [false; 4]);
+        check(
+            "-Djava.awt.headless=true java.awt.Color",
+            [false, false, false, true],
+        );
     }
 }

@@ -20,10 +20,6 @@ use super::names::{Name, Names};
 use super::texts::Texts;
 use super::world::{Origin, World};
 
-/// Types whose methods other processes call, by how their names end: what the management extensions take for managed by
-/// their specification (4.1), and what is remote (java.rmi.Remote).
-const CALLED_FROM_OUTSIDE: &[&[u8]] = &[b"MBean", b"MXBean", b"java/rmi/Remote"];
-
 /// What a method is called that loads a library.
 const LOADS: &[u8] = b"loadLibrary";
 
@@ -52,7 +48,7 @@ const INVOKED: &[u8] = b"java/lang/reflect/InvocationHandler";
 
 /// A class of the search: one of perhaps several with the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id(u32);
+pub struct Id(pub u32);
 
 /// The name and the type of a method.
 pub type Selector = (Name, Name);
@@ -63,29 +59,29 @@ pub struct Body {
     pub name: Name,
     pub origin: Origin,
     /// The classes directly above.
-    above: Vec<Id>,
+    pub above: Vec<Id>,
     /// It and all above it.
-    line: Option<Rc<[Id]>>,
-    methods: FxHashMap<Selector, usize>,
-    reached: Vec<bool>,
-    entered: bool,
+    pub line: Option<Rc<[Id]>>,
+    pub methods: FxHashMap<Selector, usize>,
+    pub reached: Vec<bool>,
+    pub entered: bool,
     /// Whether it finds classes by their names, and whether it loads libraries.
     pub finds_classes: bool,
     pub loads_libraries: bool,
-    initialised: bool,
-    live: bool,
-    open: bool,
-    whole: bool,
+    pub initialised: bool,
+    pub live: bool,
+    pub open: bool,
+    pub whole: bool,
     /// Constants whose use was followed.
-    used: FxHashSet<(Use, u16)>,
+    pub used: FxHashSet<(Use, u16)>,
     /// What is called on it as a type.
-    called: Vec<Selector>,
+    pub called: Vec<Selector>,
     /// Live classes that are of its type.
-    below: Vec<Id>,
+    pub below: Vec<Id>,
 }
 
 /// What waits to be done.
-enum Task {
+pub enum Task {
     /// A method's instructions.
     Method(Id, usize),
     /// The texts of a class whose code runs.
@@ -102,17 +98,17 @@ pub struct Search {
     pub names: Names,
     pub world: World,
     pub texts: Texts,
-    bodies: Vec<Body>,
-    by_name: FxHashMap<Name, Rc<[Id]>>,
+    pub bodies: Vec<Body>,
+    pub by_name: FxHashMap<Name, Rc<[Id]>>,
     looked_up: FxHashSet<(Id, Selector)>,
     called: FxHashSet<(Id, Selector)>,
-    waiting: VecDeque<Task>,
-    wanted_whole: FxHashSet<Name>,
-    wanted: FxHashSet<Name>,
+    pub waiting: VecDeque<Task>,
+    pub wanted_whole: FxHashSet<Name>,
+    pub wanted: FxHashSet<Name>,
     /// Classes that code which runs mentions.
     pub mentioned: FxHashSet<Name>,
     /// Classes that are found by their names and of which no object was made.
-    unmade: BTreeSet<Name>,
+    pub unmade: BTreeSet<Name>,
     /// Dynamic constants that were followed.
     linked: FxHashSet<(Name, u16)>,
     /// Archives of which a class is used.
@@ -128,7 +124,7 @@ impl Search {
         self.bodies.get(usize::try_from(id.0).ok()?)
     }
 
-    fn body_mut(&mut self, id: Id) -> Option<&mut Body> {
+    pub fn body_mut(&mut self, id: Id) -> Option<&mut Body> {
         self.bodies.get_mut(usize::try_from(id.0).ok()?)
     }
 
@@ -151,7 +147,8 @@ impl Search {
 
     /// What classes call that are made while the program runs: those that stand for interfaces.
     pub fn call_generated(&mut self) {
-        let descriptor = b"(Ljava/lang/Object;Ljava/lang/reflect/Method;[Ljava/lang/Object;)Ljava/lang/Object;";
+        let descriptor =
+            b"(Ljava/lang/Object;Ljava/lang/reflect/Method;[Ljava/lang/Object;)Ljava/lang/Object;";
         let selector = (self.names.intern(b"invoke"), self.names.intern(descriptor));
         for id in self.named(Some(INVOKED)) {
             self.call(id, selector);
@@ -165,16 +162,13 @@ impl Search {
 
     /// Whether a class of this name can be started.
     pub fn starts(&mut self, name: &[u8]) -> bool {
-        let main = (self.names.intern(b"main"), self.names.intern(b"([Ljava/lang/String;)V"));
+        let main = (
+            self.names.intern(b"main"),
+            self.names.intern(b"([Ljava/lang/String;)V"),
+        );
         let ids = self.named(Some(name));
-        ids.into_iter().any(|id| self.body(id).is_some_and(|body| body.methods.contains_key(&main)))
-    }
-
-    /// Takes all classes of a name whole, in time.
-    pub fn want_whole(&mut self, name: Name) {
-        if self.wanted_whole.insert(name) {
-            self.waiting.push_back(Task::Whole(name));
-        }
+        ids.into_iter()
+            .any(|id| self.body(id).is_some_and(|body| body.methods.contains_key(&main)))
     }
 
     fn follow(&mut self, id: Id, index: usize) {
@@ -196,7 +190,10 @@ impl Search {
         }
         for (how, constant) in found {
             // What a constant leads to does not depend on where in the class it is used.
-            if self.body_mut(id).is_some_and(|body| body.used.insert((how, constant))) {
+            if self
+                .body_mut(id)
+                .is_some_and(|body| body.used.insert((how, constant)))
+            {
                 self.use_constant(id, &class, how, constant);
             }
         }
@@ -223,7 +220,10 @@ impl Search {
     }
 
     fn use_member(&mut self, how: Use, member: Member<'_>) {
-        let selector = (self.names.intern(member.name), self.names.intern(member.descriptor));
+        let selector = (
+            self.names.intern(member.name),
+            self.names.intern(member.descriptor),
+        );
         for id in self.named(Some(member.class)) {
             match how {
                 Use::Virtual => self.call(id, selector),
@@ -255,7 +255,9 @@ impl Search {
 
     /// A method handle (4.4.8).
     fn handle(&mut self, class: &Class, kind: u8, member: u16) {
-        let Some(member) = class.member(member) else { return };
+        let Some(member) = class.member(member) else {
+            return;
+        };
         match kind {
             1..=4 => self.use_member(Use::Variable, member),
             5 | 9 => self.use_member(Use::Virtual, member),
@@ -298,134 +300,6 @@ impl Search {
         }
     }
 
-    /// The classes that a constant names: of an array, those of its elements; of `Lname;`, the name's.
-    pub fn named(&mut self, name: Option<&[u8]>) -> Vec<Id> {
-        let Some(name) = name else { return Vec::new() };
-        let element = name.iter().position(|byte| *byte != b'[').unwrap_or(0);
-        let plain = name.get(element..).unwrap_or_default();
-        let typed = plain.strip_prefix(b"L").and_then(|rest| rest.strip_suffix(b";"));
-        let name = match (typed, element) {
-            (Some(class), _) => class,
-            (None, 0) => plain,
-            // An array of numbers is an object.
-            (None, _) => b"java/lang/Object",
-        };
-        match self.names.known(name) {
-            Some(name) => self.classes(name).to_vec(),
-            None => Vec::new(),
-        }
-    }
-
-    /// Every class of a name, read when first asked for.
-    pub fn classes(&mut self, name: Name) -> Rc<[Id]> {
-        // Ends: every name is read once. What lies above is read before, by a list and not by recursion, as a chain of
-        // classes may be long.
-        let mut pending = vec![name];
-        while let Some(name) = pending.last().copied() {
-            if self.by_name.contains_key(&name) {
-                pending.pop();
-                continue;
-            }
-            let ids = self.read(name);
-            self.by_name.insert(name, ids.clone().into());
-            for id in ids {
-                let above: Vec<Name> = self
-                    .body(id)
-                    .map(|body| Rc::clone(&body.class))
-                    .iter()
-                    .flat_map(|class| class.above().map(<[u8]>::to_vec).collect::<Vec<_>>())
-                    .map(|name| self.names.intern(&name))
-                    .collect();
-                pending.extend(above);
-            }
-        }
-        self.by_name.get(&name).cloned().unwrap_or_default()
-    }
-
-    fn read(&mut self, name: Name) -> Vec<Id> {
-        if !self.world.has(name) {
-            return Vec::new();
-        }
-        let (found, whole) = self.world.read(&self.names, name);
-        if !whole {
-            self.unread.push(name);
-        }
-        let mut ids = Vec::new();
-        for found in found {
-            let Ok(number) = u32::try_from(self.bodies.len()) else {
-                break;
-            };
-            let class = Rc::new(found.class);
-            let mut methods = FxHashMap::default();
-            for (index, method) in class.methods.iter().enumerate() {
-                if let Some((name, descriptor)) = class.signature(method) {
-                    methods.insert((self.names.intern(name), self.names.intern(descriptor)), index);
-                }
-            }
-            self.bodies.push(Body {
-                reached: vec![false; class.methods.len()],
-                class,
-                name,
-                origin: found.origin,
-                above: Vec::new(),
-                line: None,
-                methods,
-                entered: false,
-                finds_classes: false,
-                loads_libraries: false,
-                initialised: false,
-                live: false,
-                open: false,
-                whole: false,
-                used: FxHashSet::default(),
-                called: Vec::new(),
-                below: Vec::new(),
-            });
-            ids.push(Id(number));
-        }
-        ids
-    }
-
-    /// A class and all above it, itself first.
-    pub fn line(&mut self, id: Id) -> Rc<[Id]> {
-        if let Some(line) = self.body(id).and_then(|body| body.line.clone()) {
-            return line;
-        }
-        let mut line = vec![id];
-        let mut seen: FxHashSet<Id> = [id].into_iter().collect();
-        let mut at = 0;
-        // Ends: every class is added once.
-        while let Some(here) = line.get(at).copied() {
-            at += 1;
-            for id in self.above(here) {
-                if seen.insert(id) {
-                    line.push(id);
-                }
-            }
-        }
-        let line: Rc<[Id]> = line.into();
-        if let Some(body) = self.body_mut(id) {
-            body.line = Some(Rc::clone(&line));
-        }
-        line
-    }
-
-    fn above(&mut self, id: Id) -> Vec<Id> {
-        let Some(class) = self.body(id).map(|body| Rc::clone(&body.class)) else {
-            return Vec::new();
-        };
-        let known = self.body(id).map(|body| body.above.clone()).unwrap_or_default();
-        if !known.is_empty() {
-            return known;
-        }
-        let names: Vec<&[u8]> = class.above().collect();
-        let above: Vec<Id> = names.into_iter().flat_map(|name| self.named(Some(name))).collect();
-        if let Some(body) = self.body_mut(id) {
-            body.above.clone_from(&above);
-        }
-        above
-    }
-
     /// A method of a class, or where it has none, those of the classes directly above.
     pub fn look_up(&mut self, id: Id, selector: Selector) {
         let mut pending = vec![id];
@@ -434,7 +308,10 @@ impl Search {
             if !self.looked_up.insert((id, selector)) {
                 continue;
             }
-            match self.body(id).and_then(|body| body.methods.get(&selector).copied()) {
+            match self
+                .body(id)
+                .and_then(|body| body.methods.get(&selector).copied())
+            {
                 Some(method) => self.reach(id, method),
                 None => pending.extend(self.above(id)),
             }
@@ -510,7 +387,9 @@ impl Search {
         let name = body.name;
         self.initialise(id);
         for above in self.line(id).iter().copied() {
-            let Some(body) = self.body_mut(above) else { continue };
+            let Some(body) = self.body_mut(above) else {
+                continue;
+            };
             body.below.push(id);
             for selector in body.called.clone() {
                 self.look_up(id, selector);
@@ -522,130 +401,6 @@ impl Search {
         }
         if application || self.is_called_from_outside(id) {
             self.want_whole(name);
-        }
-    }
-
-    /// Whether what comes from other processes calls the methods of an object: it is managed or remote.
-    fn is_called_from_outside(&mut self, id: Id) -> bool {
-        let line = self.line(id);
-        line.iter().filter_map(|id| self.body(*id)).any(|body| {
-            let name = self.names.text(body.name);
-            CALLED_FROM_OUTSIDE.iter().any(|ending| name.ends_with(ending))
-        })
-    }
-
-    /// Takes what finds the classes of a name by it: makes objects of them and calls these as what they are known to be, or calls
-    /// methods by their names, which count by themselves.
-    pub fn want_named(&mut self, name: Name) {
-        if self.wanted.insert(name) {
-            self.waiting.push_back(Task::Named(name));
-        }
-    }
-
-    fn find_by_name(&mut self, name: Name) {
-        for id in self.classes(name).iter().copied() {
-            self.initialise(id);
-            self.open(id);
-        }
-        if !self.make_mentioned(name) {
-            self.unmade.insert(name);
-        }
-    }
-
-    /// Makes objects of a class that is found by its name, if code that runs mentions a type to take them for: one above it,
-    /// or itself. Where it is of no type but its own, whoever makes one may call it by names alone.
-    fn make_mentioned(&mut self, name: Name) -> bool {
-        let object = self.names.intern(b"java/lang/Object");
-        let ids = self.classes(name);
-        let mut types: Vec<Name> = Vec::new();
-        for id in ids.iter().copied() {
-            let line = self.line(id);
-            let names = line.iter().filter_map(|id| Some(self.body(*id)?.name));
-            types.extend(names.filter(|name| *name != object));
-        }
-        let is_alone = types.iter().all(|of| *of == name);
-        if is_alone || types.iter().any(|name| self.mentioned.contains(name)) {
-            // What is named to generate classes below it has objects of those.
-            for id in ids.iter().copied() {
-                self.make(id);
-            }
-            let name = self.names.text(name);
-            self.literal(Some(&name));
-            return true;
-        }
-        false
-    }
-
-    /// Looks again at the classes of which no object could be taken for anything.
-    pub fn make_again(&mut self) {
-        for name in self.unmade.clone() {
-            if self.make_mentioned(name) {
-                self.unmade.remove(&name);
-            }
-        }
-    }
-
-    /// Takes the classes within one of an application whole: their names begin with its own, so that it may put them together.
-    fn want_nested(&mut self, name: Name) {
-        let prefix = [&self.names.text(name)[..], b"$"].concat();
-        let nested: Vec<Name> = self.world.beginning_with(&prefix).iter().map(|(_, name)| *name).collect();
-        for name in nested {
-            self.want_whole(name);
-        }
-    }
-
-    /// Something has a class in hand, by an object or by its name: its methods may be called by their names.
-    pub fn open(&mut self, id: Id) {
-        for id in self.line(id).iter().copied() {
-            let Some(body) = self.body_mut(id).filter(|body| !body.open) else {
-                continue;
-            };
-            body.open = true;
-            let methods: Vec<(Selector, usize)> =
-                body.methods.iter().map(|(selector, method)| (*selector, *method)).collect();
-            for (selector, method) in methods {
-                self.offer(id, selector, method);
-            }
-        }
-    }
-
-    /// A class by a constant: objects of it may be made by any of its constructors, or by a provider that is looked for.
-    pub fn literal(&mut self, name: Option<&[u8]>) {
-        for id in self.named(name) {
-            if self.body(id).is_some_and(|body| body.class.has_objects() || body.origin != Origin::Machine) {
-                self.make(id);
-            } else {
-                self.initialise(id);
-                self.open(id);
-            }
-            let constructor = self.names.intern(b"<init>");
-            let Some(body) = self.body(id) else { continue };
-            let name = body.name;
-            let methods = body.methods.iter();
-            let constructors = methods.filter(|((name, _), _)| *name == constructor);
-            let constructors: Vec<usize> = constructors.map(|(_, method)| *method).collect();
-            for method in constructors {
-                self.reach(id, method);
-            }
-            for provider in self.world.providers(name).to_vec() {
-                self.want_named(provider);
-            }
-        }
-    }
-
-    /// All of a class may run.
-    pub fn take_whole(&mut self, id: Id) {
-        let Some(body) = self.body_mut(id).filter(|body| !body.whole) else {
-            return;
-        };
-        body.whole = true;
-        let name = body.name;
-        let methods = body.class.methods.len();
-        self.make(id);
-        let name = self.names.text(name);
-        self.literal(Some(&name));
-        for method in 0..methods {
-            self.reach(id, method);
         }
     }
 

@@ -15,12 +15,15 @@ use memchr::memmem;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::names::Name;
-use super::requests::Requests;
+use super::requests::{self, Requests};
 use super::search::{Id, Search, Selector};
 use super::world::{self, Origin};
 
 /// No name in a text is longer, in bytes.
 const LONGEST: usize = 300;
+
+/// The method that gives what a URL holds as an object of whatever class there is for it.
+const GET_CONTENT: &[u8] = b"getContent";
 
 /// How the file of a library ends, but for its version.
 const LIBRARY: &[u8] = b".so";
@@ -80,7 +83,10 @@ impl Search {
         let is_machine = self.body(id).is_some_and(|body| body.origin == Origin::Machine);
         for (index, _) in class.constants() {
             // A class and those within it mention each other, used or not.
-            if let Some(other) = class.class_name(index).filter(|other| outermost(other) != outermost(name)) {
+            if let Some(other) = class
+                .class_name(index)
+                .filter(|other| outermost(other) != outermost(name))
+            {
                 let name = self.names.intern(other);
                 self.mentioned.insert(name);
                 if !is_machine {
@@ -88,8 +94,8 @@ impl Search {
                 }
             }
         }
-        if !is_machine && class.names_member(b"getContent") {
-            self.texts.requests.take(b"getContent");
+        if !is_machine && class.uses(b"java/net/", GET_CONTENT) {
+            self.texts.requests.take(requests::CONTENT);
         }
         for name in class.annotated_classes() {
             self.literal(Some(name));
@@ -117,6 +123,9 @@ impl Search {
         self.take_text(text);
         if !by_machine {
             self.texts.requests.take(text);
+            if text == GET_CONTENT {
+                self.texts.requests.take(requests::CONTENT);
+            }
         }
         if text.len() < LONGEST && loads_libraries {
             self.texts.libraries.insert(text.to_vec());
@@ -132,7 +141,10 @@ impl Search {
     /// begin and end.
     fn take_parts(&mut self, class: Name, text: &[u8], finds_classes: bool) {
         let name = self.names.text(class);
-        let package = name.iter().rposition(|letter| *letter == b'/').and_then(|at| name.get(..at));
+        let package = name
+            .iter()
+            .rposition(|letter| *letter == b'/')
+            .and_then(|at| name.get(..at));
         let package = self.names.intern(package.unwrap_or_default());
         let parts = self.texts.parts.entry(package).or_default();
         for part in text.split(|letter| matches!(letter, b'.' | b'/' | b'$')) {
@@ -180,7 +192,8 @@ impl Search {
     pub fn take_class_names(&mut self, text: &[u8]) {
         self.take_files(text);
         let words = text.split(|letter| !is_part(*letter) && !matches!(letter, b'.' | b'/'));
-        let words = words.filter(|word| word.len() < LONGEST && word.iter().any(|letter| matches!(letter, b'.' | b'/')));
+        let words = words
+            .filter(|word| word.len() < LONGEST && word.iter().any(|letter| matches!(letter, b'.' | b'/')));
         for word in words {
             let name = world::slashed(word);
             let name = name.strip_suffix(b"/").unwrap_or(&name);
@@ -231,7 +244,10 @@ impl Search {
 
     fn take_words(&mut self, text: &[u8]) {
         self.take_class_names(text);
-        for word in text.split(|letter| !is_part(*letter)).filter(|word| is_identifier(word)) {
+        for word in text
+            .split(|letter| !is_part(*letter))
+            .filter(|word| is_identifier(word))
+        {
             if word.len() < LONGEST {
                 self.take_word(word);
                 let word = self.names.intern(word);
@@ -249,6 +265,9 @@ impl Search {
                 self.texts.source_words.insert(word.to_vec());
             }
             let loose = loosened(word);
+            if matches!(&loose[..], b"content" | b"getcontent") {
+                self.texts.requests.take(requests::CONTENT);
+            }
             if (2..LONGEST).contains(&loose.len()) && !self.texts.loose.contains(&loose) {
                 self.texts.loose.insert(loose);
             }
@@ -290,7 +309,11 @@ impl Search {
     /// A method that may be called by its name.
     pub fn offer(&mut self, id: Id, selector: Selector, method: usize) {
         let (name, descriptor) = selector;
-        self.texts.offered.entry(name).or_default().push((id, descriptor, method));
+        self.texts
+            .offered
+            .entry(name)
+            .or_default()
+            .push((id, descriptor, method));
         if self.texts.words.contains(&name) || self.is_native_call(name, descriptor) {
             self.reach(id, method);
         }
@@ -305,7 +328,9 @@ impl Search {
         let mut reached = Vec::new();
         for (name, offered) in &self.texts.offered {
             let named = self.is_loosely_named(*name);
-            let called = offered.iter().filter(|(_, descriptor, _)| named || self.is_native_call(*name, *descriptor));
+            let called = offered
+                .iter()
+                .filter(|(_, descriptor, _)| named || self.is_native_call(*name, *descriptor));
             reached.extend(called.map(|(id, _, method)| (*id, *method)));
         }
         reached.sort_unstable();
@@ -321,7 +346,9 @@ impl Search {
         let name = loosened(&self.names.text(name));
         let property = ["get", "set", "is", "has"].into_iter();
         let property = property.filter_map(|prefix| name.strip_prefix(prefix.as_bytes()));
-        std::iter::once(&name[..]).chain(property).any(|name| self.texts.loose.contains(name))
+        std::iter::once(&name[..])
+            .chain(property)
+            .any(|name| self.texts.loose.contains(name))
     }
 
     /// Takes the classes whose names can be put together of texts, and those that sources name without their packages.
@@ -377,12 +404,16 @@ impl Search {
             simple.next().is_some_and(|simple| words.contains(simple))
         };
         let all = self.world.all().filter(|_| !words.is_empty());
-        all.filter(|(text, _)| is_named(text)).map(|(_, name)| *name).collect()
+        all.filter(|(text, _)| is_named(text))
+            .map(|(_, name)| *name)
+            .collect()
     }
 
     fn is_machine(&mut self, name: Name) -> bool {
         let classes = self.classes(name);
-        classes.iter().all(|id| self.body(*id).is_some_and(|body| body.origin == Origin::Machine))
+        classes
+            .iter()
+            .all(|id| self.body(*id).is_some_and(|body| body.origin == Origin::Machine))
     }
 
     /// The words of a configuration of the virtual machine's own.
@@ -404,11 +435,16 @@ fn outermost(name: &[u8]) -> &[u8] {
 
 /// Whether a text may be a part of the name of a class, with a package or without.
 fn is_composed(text: &[u8]) -> bool {
-    text.len() < LONGEST && text.iter().all(|letter| is_part(*letter) || matches!(letter, b'.' | b'/'))
+    text.len() < LONGEST
+        && text
+            .iter()
+            .all(|letter| is_part(*letter) || matches!(letter, b'.' | b'/'))
 }
 
 fn is_identifier(text: &[u8]) -> bool {
-    text.len() > 1 && text.iter().all(|letter| is_part(*letter)) && !text.first().is_some_and(u8::is_ascii_digit)
+    text.len() > 1
+        && text.iter().all(|letter| is_part(*letter))
+        && !text.first().is_some_and(u8::is_ascii_digit)
 }
 
 /// A name without case and underscores: languages on the virtual machine write `read_line` for `readLine`.

@@ -23,14 +23,15 @@ const MANIFEST: &str = "META-INF/MANIFEST.MF";
 
 /// Endings of files that name no classes, beside the classes themselves.
 const NAMELESS: &[&str] = &[
-    ".class", ".jar", ".war", ".ear", ".rar", ".zip", ".so", ".dll", ".jnilib", ".dylib", ".exe", ".png", ".gif", ".jpg", ".ico",
-    ".svg", ".css", ".html", ".htm", ".ttf", ".woff", ".woff2", ".gz", ".bin", ".md", ".sig", ".SF", ".RSA", ".DSA", ".js.map",
+    ".class", ".jar", ".war", ".ear", ".rar", ".zip", ".so", ".dll", ".jnilib", ".dylib", ".exe", ".png",
+    ".gif", ".jpg", ".ico", ".svg", ".css", ".html", ".htm", ".ttf", ".woff", ".woff2", ".gz", ".bin", ".md",
+    ".sig", ".SF", ".RSA", ".DSA", ".js.map",
 ];
 
 /// Endings of sources: what their words may name are also classes without their package, and methods.
 const SOURCES: &[&str] = &[
-    ".jsp", ".jspx", ".jspf", ".tag", ".tagx", ".rb", ".groovy", ".gradle", ".gsp", ".clj", ".py", ".js", ".kts", ".bsh", ".vm",
-    ".ftl", ".scala", ".lua",
+    ".jsp", ".jspx", ".jspf", ".tag", ".tagx", ".rb", ".groovy", ".gradle", ".gsp", ".clj", ".py", ".js",
+    ".kts", ".bsh", ".vm", ".ftl", ".scala", ".lua",
 ];
 
 /// Whether a file of this name may name classes.
@@ -82,7 +83,7 @@ pub struct World {
     places: FxHashMap<Name, Vec<Place>>,
     providers: FxHashMap<Name, Vec<Name>>,
     sorted: Vec<(Rc<[u8]>, Name)>,
-    /// What could not be read.
+    /// Archives and classes that could not be read as a whole.
     pub broken: Vec<String>,
 }
 
@@ -98,7 +99,10 @@ impl World {
             if name == b"module-info" {
                 infos.push(location);
             } else {
-                places.entry(names.intern(name)).or_default().push(Place::Module(location));
+                places
+                    .entry(names.intern(name))
+                    .or_default()
+                    .push(Place::Module(location));
             }
         });
         for location in infos {
@@ -108,7 +112,10 @@ impl World {
             };
             for (service, providers) in services {
                 let providers: Vec<Name> = providers.iter().map(|name| names.intern(name)).collect();
-                self.providers.entry(names.intern(&service)).or_default().extend(providers);
+                self.providers
+                    .entry(names.intern(&service))
+                    .or_default()
+                    .extend(providers);
             }
         }
         self.modules = Some(modules);
@@ -118,12 +125,17 @@ impl World {
     /// Takes in an archive or class of an application.
     pub fn add_file(&mut self, names: &mut Names, path: &str, bytes: FileBytes) {
         if path.ends_with(".class") {
-            if let Some(class) = Class::read(bytes.clone())
-                && let Some(name) = class.name()
-            {
-                let name = names.intern(name);
-                self.places.entry(name).or_default().push(Place::Loose(bytes));
+            let class = Class::read(bytes.clone());
+            match class.as_ref().and_then(Class::name) {
+                Some(name) => {
+                    let name = names.intern(name);
+                    self.places.entry(name).or_default().push(Place::Loose(bytes));
+                }
+                None => self.broken.push(path.to_owned()),
             }
+            return;
+        }
+        if !zip::is_archive(path) {
             return;
         }
         // Bounded: archives in archives are opened so deep.
@@ -134,7 +146,7 @@ impl World {
             let mut readable = whole;
             for entry in &entries {
                 if zip::is_archive(&entry.name) {
-                    match zip::content(&bytes, entry) {
+                    match zip::inner(&bytes, entry) {
                         Some(inner) if depth < DEEPEST => {
                             pending.push((format!("{path}!{}", entry.name), inner.into(), depth + 1));
                         }
@@ -174,7 +186,11 @@ impl World {
 
     /// Sorts the names, once all are there.
     pub fn settle(&mut self, names: &Names) {
-        self.sorted = self.places.keys().map(|name| (names.text(*name), *name)).collect();
+        self.sorted = self
+            .places
+            .keys()
+            .map(|name| (names.text(*name), *name))
+            .collect();
         self.sorted.sort_unstable();
     }
 
@@ -209,7 +225,9 @@ impl World {
         for place in self.places.get(&name).into_iter().flatten() {
             let (bytes, origin) = match place {
                 Place::Module(location) => (
-                    self.modules.as_ref().and_then(|modules| modules.contents(*location)),
+                    self.modules
+                        .as_ref()
+                        .and_then(|modules| modules.contents(*location)),
                     Origin::Machine,
                 ),
                 Place::Archived(archive, entry) => (
@@ -272,7 +290,9 @@ fn possible_names(place: &str) -> Vec<&str> {
 /// The name of a class with slashes for the dots.
 pub fn slashed(name: &[u8]) -> Vec<u8> {
     let letters = name.iter();
-    letters.map(|letter| if *letter == b'.' { b'/' } else { *letter }).collect()
+    letters
+        .map(|letter| if *letter == b'.' { b'/' } else { *letter })
+        .collect()
 }
 
 /// Reads a file of the image, if it can be read.
