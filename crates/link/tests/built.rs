@@ -6,6 +6,7 @@
     reason = "a test may fail and may say what it skips"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 

@@ -403,8 +403,11 @@ fn bootstraps(reader: &mut Reader<'_>) -> Option<Vec<Bootstrap>> {
     Some(found)
 }
 
+/// A service, and the classes that provide it.
+pub type Provided = (Vec<u8>, Vec<Vec<u8>>);
+
 /// What a module provides: the `Module` attribute of a `module-info` class (4.7.25), as the service and its providers.
-pub fn provided(class: &Class) -> Option<Vec<(Vec<u8>, Vec<Vec<u8>>)>> {
+pub fn provided(class: &Class) -> Option<Vec<Provided>> {
     let bytes = &class.bytes;
     let mut reader = Reader::new(bytes, 8);
     places_of_constants(&mut reader)?;
