@@ -1,3 +1,5 @@
+//! What runs, of classes and modules that are put together.
+
 use std::collections::BTreeMap;
 
 use confine_image::MemoryFiles;
