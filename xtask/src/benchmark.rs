@@ -14,7 +14,7 @@ use anyhow::{Context, ensure};
 use confine_engine::{Docker, Interrupt};
 
 use crate::images::recipe::Target;
-use crate::images::{build, build_confine, recipe};
+use crate::images::{build, recipe};
 use measure::Case;
 
 /// What to measure.
@@ -47,7 +47,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
         options.gate || options.root.is_none() || !options.programs.is_empty(),
         "--root: expected a program of it, by --program"
     );
-    let confine = build_confine(root, &interrupt)?;
+    let confine = build::confine(root, &interrupt)?;
     if options.gate {
         let program = options.programs.first().map_or(gate::PROGRAM, String::as_str);
         let folder = options.root.as_deref().unwrap_or(Path::new("/"));

@@ -23,7 +23,7 @@ use confine_image::{Files, OpenOptions};
 use sha2::{Digest, Sha256};
 
 pub use self::seen::traced;
-use crate::images::{build, build_confine};
+use crate::images::build;
 use said::Analysis;
 use table::Row;
 
@@ -85,7 +85,7 @@ impl Corpus {
         docker
             .version()
             .context("no Docker engine answers; run scripts/setup first")?;
-        let confine = build_confine(root, &interrupt)?;
+        let confine = build::confine(root, &interrupt)?;
         let reference = format!("confine-test/corpus:{release}");
         let recipe = root.join("tests/corpus");
         let images = root.join("tests/images");

@@ -1,7 +1,6 @@
 //! The published evaluation again: its images, each profiled, counted and checked on an engine, beside the published
 //! figures. What was found is kept by image and by program, so that a run goes on where the last one stopped.
 
-mod counts;
 pub mod published;
 mod row;
 mod table;
@@ -46,18 +45,18 @@ pub struct Options {
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let interrupt = crate::interrupt()?;
     let data = root.join("docs/evaluation.json");
-    let mut rows = row::read(&data)?;
+    let mut rows: Vec<Row> = crate::rows::read(&data)?;
     if !options.page {
         let confine = match &options.confine {
             Some(path) => path
                 .canonicalize()
                 .with_context(|| format!("cannot find {}", path.display()))?,
-            None => crate::images::build_confine(root, &interrupt)?,
+            None => build::confine(root, &interrupt)?,
         };
         let evaluation = Evaluation {
             root,
             docker: Docker::new(&interrupt),
-            program: row::digest(&confine)?,
+            program: recipe::digest(&confine)?,
             confine,
             interrupt,
             runs: options.runs,
@@ -82,7 +81,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
             match evaluation.evaluate(&target, image) {
                 Ok(row) => {
                     eprintln!("{}", row.line());
-                    rows = row::add(&data, row)?;
+                    rows = crate::rows::add(&data, row)?;
                 }
                 Err(error) if evaluation.interrupt.is_raised() => return Err(error),
                 Err(error) => eprintln!("FAIL  {}\n      {error:#}", target.name),
@@ -162,7 +161,7 @@ impl Evaluation<'_> {
             .lines()
             .find_map(|line| serde_json::from_str::<Value>(line).ok())
             .context("no statistics were told")?;
-        let counts = counts::count(&report::json(&report)?, &target.recipe.main);
+        let counts = crate::counts::count(&report::json(&report)?, &target.recipe.main);
         let (checked, hardened) = self.check(target, &output)?;
         Ok(Row {
             name: target.name.clone(),

@@ -21,7 +21,7 @@ use confine_engine::Interrupt;
 use self::page::Row;
 use self::record::Recorder;
 use self::trace::{Counts, Trace, Traces};
-use crate::images::build_confine;
+use crate::images::build;
 
 /// What is judged, by its name in tests/filters.
 const JUDGED: [&str; 4] = ["nginx", "postgres", "redis", "shell"];
@@ -61,7 +61,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
         let interrupt = Interrupt::default();
         let confine = match &options.confine {
             Some(confine) => confine.clone(),
-            None => build_confine(root, &interrupt)?,
+            None => build::confine(root, &interrupt)?,
         };
         let recorder = Recorder::new(root, &folder, &confine, &interrupt)?;
         for name in JUDGED.into_iter().chain(OTHERS) {

@@ -9,6 +9,7 @@
 
 pub mod build;
 mod hardened;
+mod missed;
 mod mode;
 mod observed;
 mod profile;
@@ -19,11 +20,10 @@ mod trial;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use confine_bpf::AUDIT_ARCH_X86_64;
-use confine_engine::{AuditLog, AuditRecord, Docker, Error, Interrupt, Invocation, Seccomp};
+use confine_engine::{AuditLog, Docker, Error, Interrupt, Seccomp};
+use serde::{Deserialize, Serialize};
 
 use build::Built;
 use hardened::Hardened;
@@ -50,8 +50,8 @@ pub struct Options {
     /// Try this profile on every image instead of having confine make one
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
-    /// Write the table to docs/images.md
-    #[arg(long)]
+    /// Keep what is found in docs/images.json, image by image, and write docs/images.md and the README's table from it
+    #[arg(long, conflicts_with = "profile")]
     write: bool,
     /// Only make the profiles and count: start nothing
     #[arg(long)]
@@ -62,9 +62,10 @@ pub struct Options {
 }
 
 /// What one mode came to.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// What went wrong; empty when nothing did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
 }
 
@@ -100,12 +101,14 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
             false => Mode::all(options.quick),
         },
         keep: options.keep,
+        data: options.write.then(|| root.join("docs/images.json")),
         source: match &options.profile {
             Some(path) => Source::StandIn(path.clone()),
-            None => Source::Confine(build_confine(root, &interrupt)?),
+            None => Source::Confine(build::confine(root, &interrupt)?),
         },
         interrupt,
         audit: Mutex::new(()),
+        kept: Mutex::new(()),
     };
     // One after the other, so that the times in the table are those of an idle machine.
     let mut prepared = Vec::new();
@@ -120,11 +123,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
                 let verdict = Verdict {
                     problems: vec![format!("{error:#}")],
                 };
-                rows.push(row(
-                    &target,
-                    Figures::default(),
-                    vec![("profile".to_owned(), verdict)],
-                ));
+                rows.push(runner.row(&target, None, vec![("profile".to_owned(), verdict)])?);
             }
         }
     }
@@ -132,63 +131,45 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     if let Some(first) = prepared.first().filter(|_| !options.no_run && !options.observed) {
         runner.see_itself_fail(first)?;
     }
-    for (image, mut verdicts) in prepared.iter().zip(runner.prove_all(&prepared, options)?) {
-        if let Some((what, verdict)) = not_widened(&image.profile.figures) {
-            eprintln!(
-                "FAIL  {}, {what}\n      {}",
-                image.target.name,
-                verdict.problems.join("; ")
-            );
-            verdicts.push((what, verdict));
-        }
-        rows.push(row(&image.target, image.profile.figures.clone(), verdicts));
-    }
+    rows.extend(runner.prove_all(&prepared, options)?);
     rows.sort_by(|one, other| one.name.cmp(&other.name));
-
-    let text = table::render(&rows);
-    println!("{text}");
-    if options.write {
-        crate::write_page(root, "images.md", include_str!("images/page.md"), &text)?;
+    println!("{}", table::render(&rows));
+    if let Some(data) = &runner.data {
+        write_pages(root, &crate::rows::read(data)?)?;
     }
     Ok(rows
         .iter()
         .all(|row| row.verdicts.iter().all(|(_, verdict)| verdict.passed())))
 }
 
+/// What the README has of the table lies between these.
+const MARKS: [&str; 2] = ["<!-- images:begin -->\n", "<!-- images:end -->"];
+
+/// The page of all rows that are known, and the README's table.
+fn write_pages(root: &Path, rows: &[Row]) -> anyhow::Result<()> {
+    let text = table::render(rows);
+    crate::write_page(root, "images.md", include_str!("images/page.md"), &text)?;
+    let path = root.join("README.md");
+    let readme = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let [begin, end] = MARKS;
+    let parts = readme
+        .split_once(begin)
+        .and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
+    let (before, after) = parts.with_context(|| format!("{} has no place for a table", path.display()))?;
+    let table = text.split("\n\n").next().unwrap_or_default().trim_end();
+    std::fs::write(&path, format!("{before}{begin}{table}\n{end}{after}"))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
 /// What is wrong where a profile is as wide as the engine's default: under such a one everything passes, and none of
 /// these images needs one.
 fn not_widened(figures: &Figures) -> Option<(String, Verdict)> {
-    let widened = figures.report.as_ref().map_or(0, |report| report.widened);
+    let widened = figures.counts.widened;
     let problem = format!("{widened} calls are allowed only because the number of some call stays open");
     let verdict = Verdict {
         problems: vec![problem],
     };
     (widened > 0).then(|| ("profile".to_owned(), verdict))
-}
-
-fn row(target: &Target, figures: Figures, verdicts: Vec<(String, Verdict)>) -> Row {
-    Row {
-        name: target.name.clone(),
-        published: target.recipe.published.clone(),
-        figures,
-        verdicts,
-    }
-}
-
-/// Builds the program as users get it.
-pub fn build_confine(root: &Path, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
-    eprintln!("building confine");
-    let build = Invocation::new("cargo")
-        .args(["build", "--release", "--package", "confine"])
-        .folder(root);
-    build
-        .limit(Duration::from_secs(1800))
-        .interrupt(interrupt)
-        .output()?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let program = target.join("release/confine");
-    ensure!(program.is_file(), "the build left no {}", program.display());
-    Ok(program)
 }
 
 /// Where profiles come from.
@@ -205,8 +186,12 @@ struct Runner {
     output: PathBuf,
     modes: Vec<Mode>,
     keep: bool,
+    /// Where rows are kept, if they are.
+    data: Option<PathBuf>,
     source: Source,
     interrupt: Interrupt,
+    /// Held while a row is kept.
+    kept: Mutex<()>,
     /// Held while the kernel's log is read: a record does not tell whose container it is from.
     audit: Mutex<()>,
 }
@@ -229,7 +214,7 @@ impl Runner {
             }
         };
         let profile = profile.with_context(|| format!("no profile for {}", target.name))?;
-        eprintln!("{}: {} calls allowed", target.name, profile.figures.allowed.len());
+        eprintln!("{}: {} calls allowed", target.name, profile.allowed);
         let hardened = match &self.source {
             Source::StandIn(_) => None,
             Source::Confine(confine) => Some(
@@ -279,14 +264,7 @@ impl Runner {
         Ok(())
     }
 
-    fn prove_all(
-        &self,
-        prepared: &[Prepared],
-        options: &Options,
-    ) -> anyhow::Result<Vec<Vec<(String, Verdict)>>> {
-        if options.no_run {
-            return Ok(prepared.iter().map(|_| Vec::new()).collect());
-        }
+    fn prove_all(&self, prepared: &[Prepared], options: &Options) -> anyhow::Result<Vec<Row>> {
         let queue = Mutex::new(prepared.iter().enumerate());
         let results = Mutex::new(BTreeMap::new());
         let worker = || -> anyhow::Result<()> {
@@ -294,9 +272,13 @@ impl Runner {
             loop {
                 let next = queue.lock().ok().and_then(|mut queue| queue.next());
                 let Some((index, image)) = next else { return Ok(()) };
-                let verdicts = self.prove(image)?;
+                let verdicts = match options.no_run {
+                    true => Vec::new(),
+                    false => self.prove(image)?,
+                };
+                let row = self.row(&image.target, image.profile.figures.clone(), verdicts)?;
                 if let Ok(mut results) = results.lock() {
-                    results.insert(index, verdicts);
+                    results.insert(index, row);
                 }
             }
         };
@@ -314,6 +296,38 @@ impl Runner {
             .into_inner()
             .map_err(|_| anyhow::anyhow!("a worker gave up"))?;
         Ok(results.into_values().collect())
+    }
+
+    /// What is told of an image, and kept.
+    fn row(
+        &self,
+        target: &Target,
+        figures: Option<Figures>,
+        mut verdicts: Vec<(String, Verdict)>,
+    ) -> anyhow::Result<Row> {
+        if let Some((what, verdict)) = figures.as_ref().and_then(not_widened) {
+            eprintln!(
+                "FAIL  {}, {what}\n      {}",
+                target.name,
+                verdict.problems.join("; ")
+            );
+            verdicts.push((what, verdict));
+        }
+        let row = Row {
+            name: target.name.clone(),
+            published: target.recipe.published.clone(),
+            program: match &self.source {
+                Source::Confine(program) => recipe::digest(program)?,
+                Source::StandIn(_) => String::new(),
+            },
+            figures,
+            verdicts,
+        };
+        if let Some(data) = &self.data {
+            let _alone = self.kept.lock();
+            crate::rows::add(data, row.clone())?;
+        }
+        Ok(row)
     }
 
     /// Every mode of one image.
@@ -468,49 +482,6 @@ impl Runner {
         let _alone = self.alone()?;
         let log = AuditLog::open(&self.interrupt)?;
         let outcome = self.life(image, mode, &Seccomp::Profile(audit), label)?;
-        Ok((outcome, missed(&log.finish()?)))
-    }
-}
-
-/// Each missed call with its program and how often it was logged, the most frequent first.
-fn missed(records: &[AuditRecord]) -> Vec<String> {
-    let mut counts: BTreeMap<(u32, u32, &str), usize> = BTreeMap::new();
-    for record in records {
-        let call = (record.call, record.architecture, record.program.as_str());
-        *counts.entry(call).or_default() += 1;
-    }
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let told = counts.into_iter().map(|((call, architecture, program), count)| {
-        let name = (architecture == AUDIT_ARCH_X86_64)
-            .then(|| confine_kernel::name(call))
-            .flatten();
-        let name = name.map_or_else(|| format!("call {call} of {architecture:#x}"), str::to_owned);
-        format!("{name} by {program} was not foreseen, {count} times")
-    });
-    told.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn missed_calls_are_counted_by_call_and_program() {
-        let record = |call, program: &str| AuditRecord {
-            call,
-            architecture: AUDIT_ARCH_X86_64,
-            program: program.to_owned(),
-            process: 1,
-            instruction: 0,
-            origin: None,
-            mapped: None,
-        };
-        let records = [record(49, "/bin/a"), record(41, "/bin/a"), record(49, "/bin/a")];
-        let expected = [
-            "bind by /bin/a was not foreseen, 2 times",
-            "socket by /bin/a was not foreseen, 1 times",
-        ];
-        assert_eq!(missed(&records), expected);
+        Ok((outcome, missed::missed(&log.finish()?)))
     }
 }

@@ -17,11 +17,13 @@
 mod benchmark;
 mod constants;
 mod corpus;
+mod counts;
 mod evaluation;
 mod filters;
 mod images;
 mod observer;
 mod report;
+mod rows;
 mod start_up;
 mod tidy;
 

@@ -27,7 +27,7 @@ use confine_code::Facts;
 use confine_image::{Config, Files, Image};
 use confine_link::opaque::OpaqueState;
 use confine_link::{Environment, Linked, ObjectStore, conventions, link, opaque};
-use confine_programs::{Asked, Executions, Programs};
+use confine_programs::{Asked, Executions, Programs, Search};
 use confine_report::Report;
 use confine_solve::{CodeSize, Input, Interface, LateRoot, Solution, solve};
 use rayon::prelude::*;
@@ -79,7 +79,8 @@ fn analyse(
         also: &options.also,
         everything: options.exec == Exec::All,
     };
-    let mut found = statistics.time("find programs", || confine_programs::find(files, config, asked));
+    let mut search = Search::new(files, config);
+    let mut found = statistics.time("find programs", || search.roots(asked));
     progress.step();
     if let Some(program) = &options.program {
         if found.programs.is_empty() {
@@ -106,7 +107,9 @@ fn analyse(
             config.command_line().join(" ")
         );
     }
-    let mut analysis = statistics.time("link programs", || Analysis::new(files, config, options, found));
+    let mut analysis = statistics.time("link programs", || {
+        Analysis::new(files, config, options, search, found)
+    });
     analysis.settle(progress, statistics);
     let report = statistics.time("report", || assemble::report(image, config, options, &analysis));
     if options.compare {
@@ -122,6 +125,8 @@ pub struct Analysis<'a> {
     config: &'a Config,
     options: &'a Options,
     store: ObjectStore,
+    /// Follows what is executed.
+    search: Search<'a>,
     /// What can be executed, by the configuration, by scripts and by constant names in programs.
     found: Programs,
     /// What programs execute and was followed, with what each leads to.
@@ -150,12 +155,19 @@ pub struct AnalysedProgram {
 }
 
 impl<'a> Analysis<'a> {
-    fn new(files: &'a dyn Files, config: &'a Config, options: &'a Options, found: Programs) -> Self {
+    fn new(
+        files: &'a dyn Files,
+        config: &'a Config,
+        options: &'a Options,
+        search: Search<'a>,
+        found: Programs,
+    ) -> Self {
         let mut analysis = Self {
             files,
             config,
             options,
             store: ObjectStore::default(),
+            search,
             found: Programs::default(),
             executed: BTreeMap::new(),
             objects: Objects::new(options.cache.as_ref()),
@@ -295,12 +307,13 @@ impl<'a> Analysis<'a> {
 
     /// Adds what the solved programs load and execute later; the programs that have to be solved (again).
     fn load_later(&mut self, solved: &[usize]) -> Vec<usize> {
-        let mut again = Vec::new();
-        for index in solved {
-            if later::load(self.files, self.config, &self.store, &mut self.programs[*index]) {
-                again.push(*index);
-            }
-        }
+        let (files, config, store) = (self.files, self.config, &self.store);
+        let solved: BTreeSet<usize> = solved.iter().copied().collect();
+        let programs = self.programs.par_iter_mut().enumerate();
+        let grown = programs
+            .filter(|(index, _)| solved.contains(index))
+            .filter_map(|(index, program)| later::load(files, config, store, program).then_some(index));
+        let mut again: Vec<usize> = grown.collect();
         let known = self.programs.len();
         let mut changed = BTreeSet::new();
         let mut new: BTreeMap<String, confine_programs::Program> = BTreeMap::new();
@@ -348,10 +361,14 @@ impl<'a> Analysis<'a> {
         new: &mut BTreeMap<String, confine_programs::Program>,
         changed: &mut BTreeSet<usize>,
     ) {
-        let mut brought = confine_programs::find_executed(self.files, self.config, &execution.executed);
-        if execution.is_told() {
+        // What is left out of the result must not count as followed.
+        let brought = if execution.is_told() {
+            let mut brought = confine_programs::find_executed(self.files, self.config, &execution.executed);
             brought.executions.open.clear();
-        }
+            brought
+        } else {
+            self.search.executed(&execution.executed)
+        };
         self.executed
             .insert(execution.key(), brought.executions.started());
         let parent = &execution.executed.parent;
@@ -387,6 +404,7 @@ impl<'a> Analysis<'a> {
 
     fn count(&self, statistics: &mut Statistics) {
         let total = |of: fn(&AnalysedProgram) -> usize| self.programs.iter().map(of).sum::<usize>() as u64;
+        statistics.count("commands of scripts walked", self.search.commands_walked() as u64);
         statistics.count("programs", self.programs.len() as u64);
         statistics.count("objects", self.objects.count() as u64);
         let sizes = self.programs.iter().flat_map(|program| {

@@ -77,6 +77,9 @@ struct State {
     entries: Vec<Address>,
     /// Where its computed jumps may go by its tables, sorted; may lie outside it.
     table_targets: Vec<Address>,
+    /// The same by its tables as they were read last: up to what else was mentioned by then. A table that is read while the code
+    /// behind its targets is not decoded yet may run into the next one.
+    latest_targets: Vec<Address>,
     /// All of its bytes are to be decoded.
     sweep: bool,
     /// It was seen to jump to computed addresses.
@@ -366,6 +369,7 @@ impl Discovery<'_> {
                 continue;
             };
             let known = state.table_targets.len();
+            state.latest_targets.clone_from(&targets);
             state.table_targets.extend_from_slice(&targets);
             state.table_targets.sort_unstable();
             state.table_targets.dedup();
@@ -415,6 +419,12 @@ impl Discovery<'_> {
                 let decoded = state.decoded.take()?;
                 code_bytes += decoded.bytes;
                 state.table_targets.retain(|target| !ruled_out.contains(target));
+                // Where numbers look like addresses, what is mentioned may be none.
+                if object.placement == Placement::Relocatable {
+                    let latest: FxHashSet<Address> =
+                        std::mem::take(&mut state.latest_targets).into_iter().collect();
+                    state.table_targets.retain(|target| latest.contains(target));
+                }
                 let mut function = decoded.function;
                 function.unknown_entries.extend_from_slice(&state.entries);
                 if state.jumps_by_return {

@@ -3,10 +3,11 @@
 use confine_elf::{Address, Object, RelocationValue};
 
 /// Functions that do not come back to their call: ISO C (7.13.2, 7.22.4), POSIX, the Linux Standard Base's helpers of
-/// `assert` and of stack protection, the Itanium C++ ABI (1.6, 2.4 to 2.6), and how glibc's loader fails
-/// (`sysdeps/generic/ldsodefs.h`). Compilers put other code behind calls of them. A program that defines one of these
+/// `assert` and of stack protection, the Itanium C++ ABI (1.6, 2.4 to 2.6), how glibc's loader fails
+/// (`sysdeps/generic/ldsodefs.h`), and what glibc up to 2.33 has its library of threads call (`include/stdio.h`,
+/// `include/setjmp.h`). Compilers put other code behind calls of them. A program that defines one of these
 /// names otherwise breaks the C library itself.
-const NEVER_RETURN: [&str; 25] = [
+const NEVER_RETURN: [&str; 28] = [
     "_Exit",
     "_Unwind_Resume",
     "_ZSt9terminatev",
@@ -19,6 +20,9 @@ const NEVER_RETURN: [&str; 25] = [
     "__cxa_rethrow",
     "__cxa_throw",
     "__fortify_fail",
+    "__libc_fatal",
+    "__libc_longjmp",
+    "__libc_siglongjmp",
     "__longjmp_chk",
     "__stack_chk_fail",
     "_dl_signal_error",

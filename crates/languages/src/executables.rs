@@ -28,9 +28,16 @@ pub fn command(files: &dyn Files, path: Option<&str>, text: &str, lone: bool) ->
                 .split(':')
                 .any(|folder| is_executable(&folders::absolute(name, folder)))
         };
-        !name.contains('/') && (lone || rest.starts_with(['-', '/'])) && on_path()
+        !name.contains('/') && (lone || is_argument(rest)) && on_path()
     };
     found.then(|| text.to_owned())
+}
+
+/// Whether what follows a name can be its arguments and hardly words of a sentence: an option, a path, or one word in capitals,
+/// as in `getconf PAGESIZE`.
+fn is_argument(rest: &str) -> bool {
+    let is_capital = |letter: char| letter.is_ascii_uppercase() || "_0123456789".contains(letter);
+    rest.starts_with(['-', '/']) || rest.len() > 1 && rest.chars().all(is_capital)
 }
 
 /// Whether a file holds these bytes.
@@ -65,6 +72,8 @@ mod tests {
         check("ls", false, None);
         check("ls", true, Some("ls"));
         check("ls of files", false, None);
+        check("ls PAGE_SIZE", false, Some("ls PAGE_SIZE"));
+        check("ls AND more", false, None);
         check("/etc/x", true, None);
         check("", true, None);
     }

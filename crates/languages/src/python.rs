@@ -10,9 +10,11 @@
 
 mod commands;
 mod dynamic;
+mod executors;
 mod foreign;
 mod imports;
 mod search;
+mod statements;
 mod tokens;
 
 use confine_assumption::{Effect, Kind};

@@ -2,7 +2,8 @@
 //!
 //! As with [`crate::plugins`], one general mechanism instead of knowledge of programs: the read-only data of the objects
 //! that execute so. Four kinds of strings in it name programs; of a text that is given to a shell only the third, since
-//! whoever configures the program writes that text:
+//! whoever configures the program writes that text; of an object that needs a library which executes so, as GStreamer has
+//! GLib start its scanner, only paths below `lib` and `libexec`:
 //!
 //! - absolute paths of executables; among other words, as in the settings that a program has by default, those below `lib`
 //!   and `libexec`.
@@ -40,6 +41,8 @@ pub struct Helper {
 /// How a program executes what is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum How {
+    /// By a library that it needs, which may be told the name.
+    ThroughLibrary,
     /// By a text that a shell reads.
     ByShell,
     /// By a path or a name.
@@ -82,13 +85,19 @@ pub fn helpers(
             }
             continue;
         }
-        let names = commands_of(text).into_iter();
-        let by_name = how == How::ByName;
+        let commands = match how {
+            How::ThroughLibrary => Vec::new(),
+            How::ByShell | How::ByName => commands_of(text),
+        };
         let settings = text
             .split_whitespace()
-            .filter(|word| by_name && names_private(word));
-        let is_file = by_name && names_file(text);
-        for name in names.chain(settings).chain(is_file.then_some(text)) {
+            .filter(|word| how != How::ByShell && names_private(word));
+        let is_file = how == How::ByName && names_file(text);
+        for name in commands
+            .into_iter()
+            .chain(settings)
+            .chain(is_file.then_some(text))
+        {
             found
                 .entry(name.to_owned())
                 .or_insert_with(|| format!("{} names it", object.path));

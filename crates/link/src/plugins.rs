@@ -3,7 +3,8 @@
 //! One general mechanism instead of knowledge of programs. Folders: absolute paths in the objects' read-only data
 //! that are folders of the image and hold shared objects directly, or where Perl keeps those of its modules. Configuration: text files under the
 //! configuration folders that the same data names, and manifests of modules in its other folders; words in them that end in `.so` and resolve to shared objects.
-//! Paths of modules count, too, also such as begin at the program's folder or the object's own.
+//! Paths of modules count, too, also such as begin at the program's folder or the object's own, and modules beside an object
+//! that looks for them there.
 //! A folder of which the configuration names at least one module is limited to those that it names. Libraries: strings
 //! that are names of shared objects and nothing else, one or several with colons between them, as the loader looks
 //! for them.
@@ -16,6 +17,7 @@
 //! in an object's search path (DT_RPATH, DT_RUNPATH) only such as are named once more do, and in them what is not called as libraries are; the C library's strings do not, for its rules are in
 //! [`crate::conventions`].
 
+mod beside;
 mod named;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,6 +111,12 @@ pub fn candidates(
         configured
             .iter()
             .map(|(path, file)| (path.as_str(), format!("{file} names it"))),
+    );
+    let beside = beside::modules(files, store, linked, told);
+    modules.extend(
+        beside
+            .iter()
+            .map(|(path, by)| (path.as_str(), format!("{by} looks for modules beside itself"))),
     );
     let named_libraries = libraries(linked, told);
     modules.extend(

@@ -497,12 +497,7 @@ fn modules_are_those_of_named_folders_and_configurations() {
             "/srv/bin/program",
             builder.program(source, &["-Wl,-rpath,/srv/private:/srv/searched"]),
         );
-    let store = ObjectStore::new();
-    let linked = link(&files, &store, "/srv/bin/program", &Environment::default());
-    let found: Vec<String> = plugins::candidates(&files, &store, &linked, &BTreeSet::new())
-        .into_iter()
-        .map(|found| found.path)
-        .collect();
+    let found = candidates(&files, "/srv/bin/program");
     let libraries = ["libfirst.so.8", "libsecond.so"];
     assert_eq!(
         found,
@@ -523,4 +518,51 @@ fn modules_are_those_of_named_folders_and_configurations() {
         ]
         .concat()
     );
+}
+
+#[test]
+fn modules_lie_beside_an_object_that_lists_its_own_folder() {
+    let Some(builder) = Builder::new() else { return };
+    let source =
+        "int dladdr(), opendir(), dlopen(); int start(void) { return dladdr() + opendir() + dlopen(); }";
+    let module = || builder.library("module.so", "int m;", &[]);
+    let files = builder
+        .root()
+        .file("/lib/libloop.so", builder.library("libloop.so", source, &[]))
+        .file(
+            "/lib/libother.so",
+            builder.library("libother.so", "int other;", &[]),
+        )
+        .file("/lib/libloop-fast.so.1", module())
+        .file("/lib/libloops-fast.so", module())
+        .file("/lib/libother-fast.so", module())
+        .program(
+            "/program",
+            builder.program("void _start(void) {}", &["-l:libloop.so", "-l:libother.so"]),
+        );
+    assert_eq!(candidates(&files, "/program"), ["/lib/libloop-fast.so.1"]);
+}
+
+#[test]
+fn libraries_of_a_packages_own_folder_are_named_without_their_ending() {
+    let Some(builder) = Builder::new() else { return };
+    let source = "struct { long size; char text[8]; } name = {7, \"libfast\"}; void _start(void) {}";
+    let module = || builder.library("module.so", "int m;", &[]);
+    let files = builder
+        .root()
+        .file("/usr/lib/own/libfast.so", module())
+        .file("/usr/lib/own/libfaster.so", module())
+        .program("/usr/lib/own/program", builder.program(source, &[]));
+    assert_eq!(
+        candidates(&files, "/usr/lib/own/program"),
+        ["/usr/lib/own/libfast.so"]
+    );
+}
+
+/// What a program may open by names that are not known.
+fn candidates(files: &MemoryFiles, program: &str) -> Vec<String> {
+    let store = ObjectStore::new();
+    let linked = link(files, &store, program, &Environment::default());
+    let found = plugins::candidates(files, &store, &linked, &BTreeSet::new()).into_iter();
+    found.map(|found| found.path).collect()
 }

@@ -3,7 +3,7 @@
 //! Over-approximates: a pattern stands for every file that it matches, a wrapper's rest that names nothing is
 //! tried from its next words on. Misses, as assumptions: names that are open.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_image::{Config, DEFAULT_PATH, FileKind, Files, paths};
@@ -13,15 +13,13 @@ use crate::builtins::Dialect;
 use crate::interpreted::{SourceCommands, Starts};
 use crate::lookup::{self, Content, Located};
 use crate::pattern::{self, REST};
+use crate::walks::Walks;
 use crate::{Executions, Found, Program, Programs, Script, multicall};
 
 /// How deep scripts, interpreters and wrappers may lead to each other.
 const MAX_DEPTH: usize = 24;
-/// How many texts of a shell are walked, and how many different argument lists one file of them.
-const MAX_UNITS: usize = 1024;
 /// How many calls of programs that read configurations are followed.
 const MAX_DELEGATED: usize = 256;
-const MAX_CALLS_OF_ONE: usize = 16;
 /// How many argument lists, names and reasons are kept of one program.
 const MAX_KEPT: usize = 64;
 /// What a script may measure to be read.
@@ -77,19 +75,10 @@ pub(crate) struct Kept {
     found: BTreeSet<(usize, Found)>,
 }
 
-/// What tells one walk from another: place, text, arguments, environment and who walks; how it was come by does not.
-type UnitKey = (
-    String,
-    String,
-    Vec<String>,
-    BTreeMap<String, String>,
-    Option<String>,
-);
-
 /// What tells one call of a delegate from another: file, arguments, environment and input.
 type DelegateKey = (String, Vec<String>, BTreeMap<String, String>, Option<String>);
 
-/// The search: what it reads, what it found, what it still has to walk.
+/// The search: what it reads, what it followed, what it found since it was last asked, what it still has to walk.
 pub struct Discovery<'a> {
     pub files: &'a dyn Files,
     pub config: &'a Config,
@@ -97,9 +86,7 @@ pub struct Discovery<'a> {
     scripts: BTreeMap<String, Kept>,
     assumptions: BTreeSet<Assumption>,
     executions: Executions,
-    queue: VecDeque<Unit>,
-    seen: BTreeSet<UnitKey>,
-    calls: BTreeMap<(String, String), usize>,
+    pub(crate) walks: Walks,
     requests: BTreeSet<Request>,
     pub(crate) starts: Starts,
     pub(crate) source_commands: SourceCommands,
@@ -116,9 +103,7 @@ impl<'a> Discovery<'a> {
             scripts: BTreeMap::new(),
             assumptions: BTreeSet::new(),
             executions: Executions::default(),
-            queue: VecDeque::new(),
-            seen: BTreeSet::new(),
-            calls: BTreeMap::new(),
+            walks: Walks::default(),
             requests: BTreeSet::new(),
             starts: Starts::new(),
             source_commands: SourceCommands::new(),
@@ -142,11 +127,6 @@ impl<'a> Discovery<'a> {
         for located in self.locate(&request) {
             self.follow(&located, &request);
         }
-    }
-
-    /// The next text to walk.
-    pub fn next_unit(&mut self) -> Option<Unit> {
-        self.queue.pop_front()
     }
 
     /// Every executable that a constant name leads to, for the possible values of `PATH`.
@@ -203,11 +183,10 @@ impl<'a> Discovery<'a> {
         self.executions.links.insert((by, path.to_owned()));
     }
 
-    /// What was found, sorted.
-    pub fn finish(self) -> Programs {
+    /// What was found since this was last asked, sorted.
+    pub fn take(&mut self) -> Programs {
         Programs {
-            programs: self
-                .programs
+            programs: std::mem::take(&mut self.programs)
                 .into_iter()
                 .map(|(path, kept)| Program {
                     path,
@@ -218,8 +197,7 @@ impl<'a> Discovery<'a> {
                     found: reasons(kept.found),
                 })
                 .collect(),
-            scripts: self
-                .scripts
+            scripts: std::mem::take(&mut self.scripts)
                 .into_iter()
                 .map(|(path, kept)| Script {
                     path,
@@ -227,8 +205,8 @@ impl<'a> Discovery<'a> {
                     found: reasons(kept.found),
                 })
                 .collect(),
-            assumptions: self.assumptions.into_iter().collect(),
-            executions: self.executions,
+            assumptions: std::mem::take(&mut self.assumptions).into_iter().collect(),
+            executions: std::mem::take(&mut self.executions),
             without_command: false,
         }
     }
@@ -377,32 +355,6 @@ impl<'a> Discovery<'a> {
             return false;
         }
         self.delegated.insert(key)
-    }
-
-    pub(crate) fn enqueue(&mut self, unit: Unit) {
-        // How a text was come by does not change what it does.
-        let key = (
-            unit.context.place.clone(),
-            unit.text.clone(),
-            unit.argv.clone(),
-            unit.context.variables.clone(),
-            unit.context.by.clone(),
-        );
-        if self.seen.contains(&key) {
-            return;
-        }
-        let calls = self
-            .calls
-            .entry((unit.context.place.clone(), unit.text.clone()))
-            .or_default();
-        *calls += 1;
-        if *calls > MAX_CALLS_OF_ONE || self.seen.len() >= MAX_UNITS {
-            let detail = "more scripts, or more ways to call one, than are followed".to_owned();
-            self.assume(Kind::OpenCommand, &unit.context, detail);
-            return;
-        }
-        self.seen.insert(key);
-        self.queue.push_back(unit);
     }
 
     pub(crate) fn keep_program(&mut self, located: &Located, argv: &[String], request: &Request) {

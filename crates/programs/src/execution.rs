@@ -283,7 +283,7 @@ impl Discovery<'_> {
         let Some((first, more)) = script else {
             if let Some(text) = context.input.take() {
                 context.parent = Some(path.to_owned());
-                self.enqueue(Unit {
+                self.walks.add(Unit {
                     text,
                     dialect,
                     argv: [&[path.to_owned()], rest].concat(),
@@ -313,7 +313,7 @@ impl Discovery<'_> {
             if context.parent.is_none() {
                 context.parent = Some(path.to_owned());
             }
-            self.enqueue(Unit {
+            self.walks.add(Unit {
                 text: first.clone(),
                 dialect,
                 argv,
@@ -380,7 +380,7 @@ impl Discovery<'_> {
                 variables: context.variables.clone(),
                 input: None,
             };
-            self.enqueue(Unit {
+            self.walks.add(Unit {
                 text,
                 dialect,
                 argv,

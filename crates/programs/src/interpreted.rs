@@ -8,8 +8,8 @@ use confine_languages::{Command, Language, Reached, Start};
 use crate::discovery::{Context, Discovery, Request, readable};
 use crate::lookup::Located;
 
-/// How many ways to start one interpreter are followed, each through all sources that it leads to.
-const MOST_STARTS: usize = 12;
+/// How many ways to start one interpreter are followed in one search, each through all sources that it leads to.
+const MOST_STARTS: usize = 32;
 
 /// What tells one start of an interpreter from another: the name that leads to it, by which a virtual environment goes,
 /// arguments, environment and input.

@@ -25,6 +25,7 @@ mod other_languages;
 mod pattern;
 mod roots;
 mod shell;
+mod walks;
 mod wrappers;
 
 pub use executions::Executions;
@@ -34,6 +35,8 @@ use std::collections::BTreeMap;
 use confine_assumption::Assumption;
 use confine_image::{Config, DEFAULT_PATH, Files};
 use confine_languages::Reached;
+
+use discovery::Discovery;
 
 /// What the container can execute.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -126,16 +129,43 @@ pub struct Asked<'a> {
     pub everything: bool,
 }
 
+/// A search through an image: what it followed once it does not follow again, whoever leads there.
+pub struct Search<'a>(Discovery<'a>);
+
+impl<'a> Search<'a> {
+    /// A search that found nothing yet.
+    #[must_use]
+    pub fn new(files: &'a dyn Files, config: &'a Config) -> Self {
+        Self(Discovery::new(files, config))
+    }
+
+    /// What a container of this configuration can execute, and what the user names.
+    pub fn roots(&mut self, asked: Asked<'_>) -> Programs {
+        on_large_stack(|| roots::discover(&mut self.0, asked))
+    }
+
+    /// What one execution leads to and was not found before.
+    pub fn executed(&mut self, executed: &Executed) -> Programs {
+        on_large_stack(|| roots::discover_executed(&mut self.0, executed))
+    }
+
+    /// How many commands of scripts were walked.
+    #[must_use]
+    pub fn commands_walked(&self) -> usize {
+        self.0.walks.steps()
+    }
+}
+
 /// Finds what a container of this configuration can execute, and what the user names.
 #[must_use]
 pub fn find(files: &dyn Files, config: &Config, asked: Asked<'_>) -> Programs {
-    on_large_stack(|| roots::discover(files, config, asked))
+    Search::new(files, config).roots(asked)
 }
 
-/// Finds what one execution leads to.
+/// Finds what one execution leads to, whatever was found before.
 #[must_use]
 pub fn find_executed(files: &dyn Files, config: &Config, executed: &Executed) -> Programs {
-    on_large_stack(|| roots::discover_executed(files, config, executed))
+    Search::new(files, config).executed(executed)
 }
 
 /// Whether what a program of that name executes of its arguments is followed wherever it is called.

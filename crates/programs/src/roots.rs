@@ -1,7 +1,7 @@
 //! Where execution starts: what the configuration and the user name.
 
 use confine_assumption::{Assumption, Effect, Kind};
-use confine_image::{Config, DEFAULT_PATH, Files, Healthcheck, paths};
+use confine_image::{Config, DEFAULT_PATH, Healthcheck, paths};
 
 use crate::discovery::{Context, Discovery, Request};
 use crate::lookup;
@@ -9,8 +9,8 @@ use crate::pattern::REST;
 use crate::{Asked, Executed, Programs, multicall, shell};
 
 /// Finds everything that the roots lead to.
-pub fn discover(files: &dyn Files, config: &Config, asked: Asked<'_>) -> Programs {
-    let mut discovery = Discovery::new(files, config);
+pub fn discover(discovery: &mut Discovery<'_>, asked: Asked<'_>) -> Programs {
+    let config = discovery.config;
     let command = config.command_line();
     let without_command = command.is_empty() && asked.also.is_empty() && !asked.everything;
     let place = if config.entrypoint.is_empty() {
@@ -18,11 +18,11 @@ pub fn discover(files: &dyn Files, config: &Config, asked: Asked<'_>) -> Program
     } else {
         "Entrypoint"
     };
-    root(&mut discovery, config, command, place, "the image's command");
+    root(discovery, config, command, place, "the image's command");
     match &config.healthcheck {
         Some(Healthcheck::Command(argv)) => {
             root(
-                &mut discovery,
+                discovery,
                 config,
                 argv.clone(),
                 "Healthcheck",
@@ -35,19 +35,13 @@ pub fn discover(files: &dyn Files, config: &Config, asked: Asked<'_>) -> Program
                 argv = vec!["/bin/sh".to_owned(), "-c".to_owned()];
             }
             argv.push(text.clone());
-            root(
-                &mut discovery,
-                config,
-                argv,
-                "Healthcheck",
-                "the image's health check",
-            );
+            root(discovery, config, argv, "Healthcheck", "the image's health check");
         }
         None => {}
     }
     for text in asked.also {
         root(
-            &mut discovery,
+            discovery,
             config,
             shell::split_words(text),
             "--also",
@@ -55,16 +49,16 @@ pub fn discover(files: &dyn Files, config: &Config, asked: Asked<'_>) -> Program
         );
     }
     if asked.everything {
-        everything(&mut discovery, config);
+        everything(discovery, config);
     }
-    shell::drain(&mut discovery);
-    let mut programs = discovery.finish();
+    shell::drain(discovery);
+    let mut programs = discovery.take();
     programs.without_command = without_command;
     programs
 }
 
 /// Finds everything that one execution leads to.
-pub fn discover_executed(files: &dyn Files, config: &Config, executed: &Executed) -> Programs {
+pub fn discover_executed(discovery: &mut Discovery<'_>, executed: &Executed) -> Programs {
     let mut argv = executed.argv.clone();
     // A binary of many programs goes by what it is told as its name.
     if let (Some(path), Some(name)) = (argv.first(), &executed.called)
@@ -73,18 +67,17 @@ pub fn discover_executed(files: &dyn Files, config: &Config, executed: &Executed
     {
         argv.insert(1, paths::base_name(name).to_owned());
     }
-    let mut discovery = Discovery::new(files, config);
     discovery.run(Request {
         argv,
         how: executed.how.clone(),
         context: Context {
             place: executed.place.clone(),
             parent: Some(executed.parent.clone()),
-            ..environment(config)
+            ..environment(discovery.config)
         },
     });
-    shell::drain(&mut discovery);
-    discovery.finish()
+    shell::drain(discovery);
+    discovery.take()
 }
 
 /// Every executable in the folders of `PATH`, with arguments of which nothing is known.

@@ -330,17 +330,8 @@ impl Tracer<'_, '_> {
         location: Location,
     ) -> Option<Vec<(Node, Address, Constants)>> {
         let (object, _) = self.program.locate(node);
-        let callers: Vec<Node> = self
-            .reach
-            .order
-            .iter()
-            .copied()
-            .filter(|caller| self.program.locate(*caller).0 == object)
-            .filter(|caller| {
-                let function = self.program.function(*caller);
-                function.calls_indirectly || !function.indirect_jumps.is_empty()
-            })
-            .collect();
+        let mut callers = self.callers_of_computed_addresses();
+        callers.retain(|caller| self.program.locate(*caller).0 == object);
         self.evaluate(&callers);
         let mut passed = Vec::new();
         for caller in callers {
@@ -352,6 +343,46 @@ impl Tracer<'_, '_> {
             }
         }
         Some(passed)
+    }
+
+    /// The constants in frames of callers behind what is passed at calls of computed addresses, where the function itself
+    /// looks: each with its function and instruction. The callers are in the function's object and those that it needs, which
+    /// it may have given its address; calls that pass something else call something else.
+    pub(crate) fn passed_behind_pointers(
+        &mut self,
+        node: Node,
+        loaded: Loaded,
+    ) -> Vec<(Node, Address, Constants)> {
+        let (object, _) = self.program.locate(node);
+        let needed = &self.program.elf(object).dynamic.needed;
+        let is_told = |other: usize| {
+            let soname = &self.program.elf(other).dynamic.soname;
+            other == object || soname.as_ref().is_some_and(|soname| needed.contains(soname))
+        };
+        let mut callers = self.callers_of_computed_addresses();
+        callers.retain(|caller| is_told(self.program.locate(*caller).0));
+        self.evaluate(&callers);
+        let mut passed = Vec::new();
+        for caller in callers {
+            let calls = self
+                .evaluation(caller)
+                .into_iter()
+                .flat_map(|found| &found.indirect_calls);
+            for (at, call) in calls {
+                if let Value::Constants(constants) = self.at_caller(node, &Value::Loaded(loaded), call) {
+                    passed.push((caller, *at, constants));
+                }
+            }
+        }
+        passed
+    }
+
+    fn callers_of_computed_addresses(&self) -> Vec<Node> {
+        let calls = |caller: &Node| {
+            let function = self.program.function(*caller);
+            function.calls_indirectly || !function.indirect_jumps.is_empty()
+        };
+        self.reach.order.iter().copied().filter(calls).collect()
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
-use confine_code::{Facts, Value};
+use confine_code::{Facts, Loaded, Pointer, Value};
 use confine_elf::{Address, SymbolKind};
 
 use crate::arguments::{Answer, Question, Tracer};
@@ -232,29 +232,42 @@ impl Found {
 }
 
 /// What a wrapper is given whose address is only stored in its object's data: what its callers by name pass, and
-/// every constant at the object's calls of computed addresses. `None` if other objects can name it, if code
-/// handles its address, or if one of those calls passes what is not a constant.
+/// every constant at calls of computed addresses: its object's, and those of objects that this one needs, if the number lies
+/// behind an argument.
+/// `None` if other objects can name it, if code handles its address, or if one of its object's calls passes what is not a
+/// constant.
 ///
-/// Assumed of a binary: a table of system call wrappers is called through by the object that holds it.
+/// Assumed of a binary: a table of system call wrappers is called through by the object that holds it; where the number lies
+/// behind a pointer, by that and by those which it needs, and the number is a constant in the frame of whoever calls. So glibc
+/// up to 2.33 has its library of threads change the user of all threads (`sysdeps/nptl/setxid.h`).
 fn through_pointers(
     program: &Program<'_>,
     reach: &Reach,
     tracer: &mut Tracer<'_, '_>,
     answer: &Answer,
 ) -> Option<Vec<Question>> {
-    let Value::Entry(entry) = answer.value else {
-        return None;
-    };
     if names::is_exported(program, answer.node) || !reach.is_only_stored(answer.node) {
         return None;
     }
-    let passed = tracer.passed_through_pointers(answer.node, entry.location)?;
+    let passed = match answer.value {
+        Value::Entry(entry) => tracer.passed_through_pointers(answer.node, entry.location)?,
+        Value::Loaded(
+            loaded @ Loaded {
+                pointer: Pointer::Entry(_),
+                ..
+            },
+        ) => tracer.passed_behind_pointers(answer.node, loaded),
+        _ => return None,
+    };
     let mut questions = tracer.ask_callers_by_name(answer);
     questions.extend(passed.into_iter().map(|(node, at, constants)| {
         let path = std::iter::once((node, at))
             .chain(answer.path.iter().copied())
             .collect();
-        let value = answer.value.instantiate(|_| Value::Constants(constants));
+        let value = match answer.value {
+            Value::Entry(_) => answer.value.instantiate(|_| Value::Constants(constants)),
+            _ => Value::Constants(constants),
+        };
         Question { node, value, path }
     }));
     Some(questions)

@@ -14,10 +14,11 @@ failure() {
 }
 
 reload() {
-    inside varnishadm vcl.load other /etc/varnish/other.vcl | grep -c compiled
-    inside varnishadm vcl.use other | grep -c active
+    inside varnishadm vcl.load other /etc/varnish/other.vcl && echo loaded
+    inside varnishadm vcl.use other && echo used
+    inside varnishadm vcl.list | grep -c 'active.* other'
     curl --silent "http://$HOST:$PORT/"
     http_status "http://$HOST:$PORT/away"
-    inside varnishadm vcl.use boot | grep -c active
+    inside varnishadm vcl.use boot && echo used
     inside varnishadm vcl.discard other
 }

@@ -17,7 +17,7 @@ use confine_image::{Files, OpenOptions};
 
 use super::is_elf;
 use super::said::Analysis;
-use crate::images::{build, build_confine};
+use crate::images::build;
 use packages::Packages;
 use table::Row;
 
@@ -29,7 +29,7 @@ pub fn run(root: &Path, release: &str, count: usize, seed: u64, write: bool) -> 
     let started = Instant::now();
     let interrupt = crate::interrupt()?;
     let docker = Docker::new(&interrupt);
-    let confine = build_confine(root, &interrupt)?;
+    let confine = build::confine(root, &interrupt)?;
     let pool = Pool::prepare(root, &docker, &interrupt, release)?;
     let packages = Packages::read(&pool.read("available")?);
     let owners = packages::executables(&pool.read("contents")?, &packages);

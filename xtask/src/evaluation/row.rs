@@ -1,16 +1,10 @@
 //! What is kept of each image.
 
-use std::fs;
-use std::io::Write;
-use std::path::Path;
-
-use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use super::counts::Counts;
-use crate::images::recipe::short;
+use crate::counts::Counts;
+use crate::rows::Named;
 
 /// One image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -108,6 +102,12 @@ impl Checked {
     }
 }
 
+impl Named for Row {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Row {
     /// Whether every check passed that was made.
     pub fn passed(&self) -> bool {
@@ -128,42 +128,6 @@ impl Row {
         }
         line
     }
-}
-
-/// The rows that are known; none if there is no such file yet.
-pub fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("malformed {}", path.display()))
-}
-
-/// Adds a row in place of an earlier one; all rows. What another run has written meanwhile stays.
-pub fn add(path: &Path, row: Row) -> anyhow::Result<Vec<Row>> {
-    let mut rows = read(path)?;
-    rows.retain(|other| other.name != row.name);
-    rows.push(row);
-    rows.sort_by(|one, other| one.name.cmp(&other.name));
-    write(path, &rows)?;
-    Ok(rows)
-}
-
-/// Writes them whole or not at all: a run may be stopped at any time.
-fn write(path: &Path, rows: &[Row]) -> anyhow::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)
-        .with_context(|| format!("cannot create a file in {}", folder.display()))?;
-    writeln!(file, "{}", serde_json::to_string_pretty(rows)?)?;
-    file.persist(path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
-}
-
-/// A digest of a file, short.
-pub fn digest(path: &Path) -> anyhow::Result<String> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(short(&Sha256::digest(&bytes)))
 }
 
 #[cfg(test)]
@@ -193,21 +157,5 @@ mod tests {
         );
         assert!(hardened.unwrap().passed);
         assert_eq!(Checked::read(&json!({ "verdicts": [] })).1, None);
-    }
-
-    #[test]
-    fn rows_are_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rows.json");
-        assert_eq!(read(&path).unwrap(), []);
-        let row = |name: &str, seconds| Row {
-            name: name.to_owned(),
-            seconds,
-            ..Row::default()
-        };
-        for one in [row("nginx", 1.0), row("httpd", 2.0), row("nginx", 3.0)] {
-            add(&path, one).unwrap();
-        }
-        assert_eq!(read(&path).unwrap(), [row("httpd", 2.0), row("nginx", 3.0)]);
     }
 }

@@ -132,8 +132,8 @@ fn stand_ins(rows: &[Row]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::counts::Counts;
     use super::*;
+    use crate::counts::Counts;
 
     #[test]
     fn rows_stand_beside_what_was_published() {

@@ -1,15 +1,32 @@
-//! From a recipe to an image on the engine, its archive and its unpacked files; nothing is done twice.
+//! From a recipe to an image on the engine, its archive and its unpacked files, and from the sources to the program; nothing
+//! is done twice.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use confine_engine::{Docker, ImageConfig, Interrupt, Invocation, Rootfs};
 use tempfile::TempDir;
 
 use super::recipe::{self, Target, hash};
 
 const HASH_LABEL: &str = "confine.recipe";
+
+/// Builds the program as users get it.
+pub fn confine(root: &Path, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
+    eprintln!("building confine");
+    let build = Invocation::new("cargo")
+        .args(["build", "--release", "--package", "confine"])
+        .folder(root);
+    build
+        .limit(Duration::from_secs(1800))
+        .interrupt(interrupt)
+        .output()?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let program = target.join("release/confine");
+    ensure!(program.is_file(), "the build left no {}", program.display());
+    Ok(program)
+}
 
 /// An image that is ready to be analysed and started.
 pub struct Built {

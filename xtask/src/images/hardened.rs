@@ -68,6 +68,7 @@ pub fn make(
         ))
         .arg("--profile")
         .arg(&profile)
+        .args(target.recipe.also_arguments())
         .limit(Duration::from_secs(300))
         .interrupt(interrupt)
         .output()?;

@@ -5,54 +5,38 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use confine_engine::{Interrupt, Invocation};
+use confine_engine::{Finished, Interrupt, Invocation};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::recipe::Recipe;
+use crate::counts::{Counts, count};
 use crate::report::{json, list, program};
 
 /// A profile with what the table tells about it.
 pub struct Profile {
     /// Where it lies.
     pub path: PathBuf,
-    /// What is counted in it.
-    pub figures: Figures,
+    /// How many calls it allows.
+    pub allowed: usize,
+    /// What is counted, where confine made it.
+    pub figures: Option<Figures>,
 }
 
-/// The figures of one image's profile.
-#[derive(Debug, Default, Clone)]
+/// What is counted of one image.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
-    /// Names of the calls that are allowed.
-    pub allowed: BTreeSet<String>,
-    /// What the report says, where confine made the profile.
-    pub report: Option<ReportFigures>,
-    /// How long confine took, and its largest resident set in bytes.
-    pub cost: Option<(Duration, u64)>,
-}
-
-/// The figures that come from a report.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct ReportFigures {
-    /// Calls of the main program.
-    pub main_calls: Option<usize>,
-    /// Programs that the container can run.
-    pub programs: usize,
-    /// Objects that they load.
-    pub objects: usize,
-    /// Things that could not be resolved.
-    pub assumptions: usize,
-    /// Calls that are allowed for such a thing alone: whatever the engine's default allows, as where a call's number
-    /// stays open.
-    pub widened: usize,
-}
-
-impl Figures {
-    /// How many of the published table's 335 calls are denied.
-    pub fn denied_of_published_table(&self) -> usize {
-        confine_kernel::published_table()
-            .filter(|call| !self.allowed.contains(call.name))
-            .count()
-    }
+    /// What the report has.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Calls that the main program's own policy allows, with those of what it can execute.
+    pub policy: usize,
+    /// How many of them with some arguments only.
+    pub policy_restricted: usize,
+    /// How long confine took without a cache, in milliseconds.
+    pub milliseconds: u64,
+    /// Its largest resident set, in bytes.
+    pub memory: u64,
 }
 
 /// Has confine write the image's profile and report into `output`.
@@ -65,28 +49,61 @@ pub fn make(
 ) -> anyhow::Result<Profile> {
     let path = output.join("profile.json");
     let report = output.join("report.json");
-    let run = Invocation::new(confine)
-        .arg("profile")
-        .arg(format!("docker-archive:{}", archive.display()))
-        .arg("--output")
-        .arg(&path)
-        .arg("--report")
-        .arg(&report)
-        .args(recipe.also.iter().flat_map(|command| ["--also", command]))
-        .limit(Duration::from_secs(300))
-        .interrupt(interrupt);
-    let finished = run.run()?;
+    let policies = output.join("policies");
+    let profile = || {
+        let command = Invocation::new(confine)
+            .arg("profile")
+            .arg(format!("docker-archive:{}", archive.display()))
+            .args(recipe.also_arguments());
+        command.limit(Duration::from_secs(300)).interrupt(interrupt)
+    };
+    let finished = done(
+        profile()
+            .arg("--no-cache")
+            .arg("--output")
+            .arg(&path)
+            .arg("--report")
+            .arg(&report),
+    )?;
+    done(profile().arg("--per-program").arg(&policies))?;
+    let report = json(&report)?;
+    let (policy, policy_restricted) = policy(&json(&policies.join("index.json"))?, &report, &recipe.main);
+    let figures = Figures {
+        counts: count(&report, &recipe.main),
+        policy,
+        policy_restricted,
+        milliseconds: finished.elapsed.as_millis().try_into().unwrap_or(u64::MAX),
+        memory: finished.peak_memory,
+    };
+    Ok(Profile {
+        figures: Some(figures),
+        ..read(&path)?
+    })
+}
+
+fn done(command: Invocation) -> anyhow::Result<Finished> {
+    let finished = command.run()?;
     ensure!(
         finished.code == Some(0),
         "`{}` ended with {}: {}",
-        run.line(),
+        command.line(),
         finished.outcome(),
         finished.stderr
     );
-    let mut profile = read(&path)?;
-    profile.figures.report = Some(report_figures(&json(&report)?, &recipe.main));
-    profile.figures.cost = Some((finished.elapsed, finished.peak_memory));
-    Ok(profile)
+    Ok(finished)
+}
+
+/// How many calls the main program's own policy allows, by the index of policies, and how many of them it restricts.
+fn policy(index: &Value, report: &Value, main: &str) -> (usize, usize) {
+    let path = program(report, main).map(|program| &program["path"]);
+    let mut policies = list(index, "programs").iter();
+    let listed = policies.find(|listed| Some(&listed["path"]) == path);
+    let number = |field: &str| {
+        listed
+            .and_then(|listed| listed[field].as_u64())
+            .unwrap_or_default()
+    };
+    (number("calls") as usize, number("restricted") as usize)
 }
 
 /// Takes a profile that somebody else made.
@@ -95,11 +112,8 @@ pub fn read(path: &Path) -> anyhow::Result<Profile> {
     ensure!(!allowed.is_empty(), "{} allows nothing", path.display());
     Ok(Profile {
         path: path.to_owned(),
-        figures: Figures {
-            allowed,
-            report: None,
-            cost: None,
-        },
+        allowed: allowed.len(),
+        figures: None,
     })
 }
 
@@ -160,16 +174,6 @@ fn is_allowing(rule: &Value) -> bool {
     rule.get("action").and_then(Value::as_str) == Some("SCMP_ACT_ALLOW")
 }
 
-fn report_figures(report: &Value, main: &str) -> ReportFigures {
-    ReportFigures {
-        main_calls: program(report, main).map(|program| list(program, "calls").len()),
-        programs: list(report, "programs").len(),
-        objects: list(report, "objects").len(),
-        assumptions: list(report, "assumptions").len(),
-        widened: list(report, "widened").len(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -193,11 +197,6 @@ mod tests {
     fn only_allowing_rules_count() {
         let allowed: Vec<String> = allowed_names(&profile()).into_iter().collect();
         assert_eq!(allowed, ["bind", "read", "write"]);
-        let figures = Figures {
-            allowed: allowed.into_iter().collect(),
-            ..Figures::default()
-        };
-        assert_eq!(figures.denied_of_published_table(), 332);
     }
 
     #[test]
@@ -211,24 +210,16 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_counted() {
-        let report = json!({
-            "objects": [1, 2, 3],
-            "programs": [
-                { "path": "/bin/sh", "calls": [1], "assumptions": [1] },
-                { "path": "/usr/bin/check", "invoked": ["/usr/bin/server"], "calls": [1, 2] },
-            ],
-            "assumptions": [1, 2],
-            "widened": [1],
-        });
-        let expected = ReportFigures {
-            main_calls: Some(2),
-            programs: 2,
-            objects: 3,
-            assumptions: 2,
-            widened: 1,
-        };
-        assert_eq!(report_figures(&report, "server"), expected);
-        assert_eq!(report_figures(&json!({}), "server"), ReportFigures::default());
+    fn the_policy_of_the_main_program_is_counted() {
+        let report = json!({ "programs": [
+            { "path": "/bin/sh" },
+            { "path": "/usr/bin/check", "invoked": ["/usr/bin/server"] },
+        ] });
+        let index = json!({ "programs": [
+            { "path": "/bin/sh", "calls": 90, "restricted": 20 },
+            { "path": "/usr/bin/check", "calls": 120, "restricted": 30 },
+        ] });
+        assert_eq!(policy(&index, &report, "server"), (120, 30));
+        assert_eq!(policy(&index, &report, "another"), (0, 0));
     }
 }

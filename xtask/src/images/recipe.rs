@@ -48,6 +48,13 @@ pub struct Recipe {
     pub quick: bool,
 }
 
+impl Recipe {
+    /// The flags that tell confine what the workload executes besides.
+    pub fn also_arguments(&self) -> impl Iterator<Item = &str> {
+        self.also.iter().flat_map(|command| ["--also", command])
+    }
+}
+
 /// One image to build and try: a recipe on one base.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -144,6 +151,12 @@ const SHORT: usize = 8;
 /// A digest, short.
 pub fn short(digest: &[u8]) -> String {
     hexadecimal(digest.get(..SHORT).unwrap_or(digest))
+}
+
+/// A digest of a file, short.
+pub fn digest(path: &Path) -> anyhow::Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(short(&Sha256::digest(&bytes)))
 }
 
 /// A hash over the names and contents of the files that go into an image, and `more`.

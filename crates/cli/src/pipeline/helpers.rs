@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use confine_image::{Config, DEFAULT_PATH, Files};
 use confine_link::helpers::{self, How};
-use confine_link::{ObjectStore, conventions};
+use confine_link::{Linked, ObjectStore, conventions};
 use confine_programs::{
     Executed, UNKNOWN_WORDS, executes_only_arguments, follows_arguments, names_executable,
 };
@@ -31,7 +31,7 @@ pub fn look(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
         return;
     }
     let mut open = executing(program);
-    open.retain(|object, how| program.later.helpers.looked_at.insert((*object, *how)));
+    open.retain(|one| program.later.helpers.looked_at.insert(*one));
     let path = config.variable("PATH").unwrap_or(DEFAULT_PATH);
     let folders: Vec<&str> = path.split(':').collect();
     for (object, how) in open {
@@ -51,8 +51,8 @@ pub fn look(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
     }
 }
 
-/// The objects that execute what is not known; by a name where they do both.
-fn executing(program: &AnalysedProgram) -> BTreeMap<usize, How> {
+/// The objects that execute what is not known, by a name where they do both, and those that need such a library.
+fn executing(program: &AnalysedProgram) -> BTreeSet<(usize, How)> {
     let library = conventions::c_library(&program.linked);
     let openly = later::passed_openly(program, library).filter_map(|passed| {
         let how = match later::executes(passed) {
@@ -77,7 +77,27 @@ fn executing(program: &AnalysedProgram) -> BTreeMap<usize, How> {
     if later::executes_by_own_calls(program, library) {
         objects.insert(0, How::ByName);
     }
-    objects
+    let through = through_libraries(&program.linked, &objects);
+    objects.into_iter().chain(through).collect()
+}
+
+/// The objects that need a library which executes by names that are not known: they may tell it the name.
+fn through_libraries(linked: &Linked, executing: &BTreeMap<usize, How>) -> Vec<(usize, How)> {
+    let by_name = executing.iter().filter(|(_, how)| **how == How::ByName);
+    let libraries: BTreeSet<&str> = by_name
+        .filter_map(|(object, _)| linked.objects.get(*object)?.elf.dynamic.soname.as_deref())
+        .collect();
+    let needs = |index: &usize| {
+        let object = linked.objects.get(*index);
+        object.is_some_and(|object| {
+            let mut needed = object.elf.dynamic.needed.iter();
+            needed.any(|name| libraries.contains(name.as_str()))
+        })
+    };
+    (0..linked.objects.len())
+        .filter(needs)
+        .map(|index| (index, How::ThroughLibrary))
+        .collect()
 }
 
 /// Whether a shell or a wrapper is executed by its name with words that are not known.

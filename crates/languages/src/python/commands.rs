@@ -4,64 +4,11 @@
 //! hands on is an open command.
 
 use super::dynamic::meanings;
+use super::executors::{self, METHODS, Shape};
 use super::imports::{Imports, dotted};
+use super::statements::{changed, statement};
 use crate::tokens::{Kind, Token, Values, list, whole_list};
 use crate::{HOLE, MORE};
-
-/// Where a function has its command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    /// The first argument: a list of words, a name, or with `shell=True` a text for a shell.
-    Process,
-    /// The first argument is a text for a shell.
-    Shell,
-    /// The arguments are the words, after so many others.
-    Words(usize),
-    /// A path after so many arguments, then the words as arguments, the name first.
-    PathAndWords(usize),
-    /// A path after so many arguments, then a list of words, the name first.
-    PathAndList(usize),
-}
-
-/// Functions that execute programs, by module and name (Python 3's library reference: subprocess, os, pty, asyncio).
-const TABLE: &[(&str, &str, Shape)] = &[
-    ("subprocess", "run", Shape::Process),
-    ("subprocess", "call", Shape::Process),
-    ("subprocess", "check_call", Shape::Process),
-    ("subprocess", "check_output", Shape::Process),
-    ("subprocess", "Popen", Shape::Process),
-    ("subprocess", "getoutput", Shape::Shell),
-    ("subprocess", "getstatusoutput", Shape::Shell),
-    ("os", "system", Shape::Shell),
-    ("os", "popen", Shape::Shell),
-    ("os", "execl", Shape::PathAndWords(0)),
-    ("os", "execle", Shape::PathAndWords(0)),
-    ("os", "execlp", Shape::PathAndWords(0)),
-    ("os", "execlpe", Shape::PathAndWords(0)),
-    ("os", "execv", Shape::PathAndList(0)),
-    ("os", "execve", Shape::PathAndList(0)),
-    ("os", "execvp", Shape::PathAndList(0)),
-    ("os", "execvpe", Shape::PathAndList(0)),
-    ("os", "spawnl", Shape::PathAndWords(1)),
-    ("os", "spawnle", Shape::PathAndWords(1)),
-    ("os", "spawnlp", Shape::PathAndWords(1)),
-    ("os", "spawnlpe", Shape::PathAndWords(1)),
-    ("os", "spawnv", Shape::PathAndList(1)),
-    ("os", "spawnve", Shape::PathAndList(1)),
-    ("os", "spawnvp", Shape::PathAndList(1)),
-    ("os", "spawnvpe", Shape::PathAndList(1)),
-    ("os", "posix_spawn", Shape::PathAndList(0)),
-    ("os", "posix_spawnp", Shape::PathAndList(0)),
-    ("pty", "spawn", Shape::Process),
-    ("asyncio", "create_subprocess_exec", Shape::Words(0)),
-    ("asyncio", "create_subprocess_shell", Shape::Shell),
-];
-
-/// Methods of event loops, whatever their object is called.
-const METHODS: &[(&str, Shape)] = &[
-    ("subprocess_exec", Shape::Words(1)),
-    ("subprocess_shell", Shape::Words(1)),
-];
 
 /// What a call executes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -332,15 +279,12 @@ impl<'t> Expressions<'t> {
     fn shape(&self, name: &str) -> Option<Shape> {
         meanings(self.imports, name)
             .into_iter()
-            .filter(|meaning| meaning.contains('.'))
-            .find_map(|meaning| {
-                let (module, function) = meaning.rsplit_once('.')?;
-                let module = module.rsplit('.').next()?;
-                TABLE
-                    .iter()
-                    .find(|(known, name, _)| *known == module && *name == function)
-                    .map(|(_, _, shape)| *shape)
+            .filter_map(|meaning| {
+                meaning
+                    .rsplit_once('.')
+                    .map(|(module, name)| (module.to_owned(), name.to_owned()))
             })
+            .find_map(|(module, name)| executors::function(module.rsplit('.').next()?, &name))
     }
 
     /// Whether a name stands in an import statement, on the same line.
@@ -447,81 +391,6 @@ impl<'t> Expressions<'t> {
             .map(|(words, shell)| Execution { words, shell, line })
             .collect()
     }
-}
-
-/// The names that get values which are not looked at: parameters, variables of loops, several at once, by an operator.
-fn changed(tokens: &[Token]) -> Vec<&str> {
-    let mut names = Vec::new();
-    let mut parameters_end = 0;
-    for (index, token) in tokens.iter().enumerate() {
-        let next = |ahead: usize| tokens.get(index + ahead);
-        let Some(word) = token.word() else { continue };
-        match word {
-            "def" => {
-                let (_, end) = list(tokens, index + 2);
-                // One within those of another: each counts once.
-                let parameters = tokens.get(parameters_end.max(index + 2)..end);
-                names.extend(parameters.unwrap_or_default().iter().filter_map(Token::word));
-                parameters_end = parameters_end.max(end);
-            }
-            "for" | "lambda" | "as" => {
-                let until =
-                    |token: &&Token| !(token.is_word("in") || token.is(':') || token.kind == Kind::Break);
-                let rest = tokens
-                    .get(index + 1..)
-                    .unwrap_or_default()
-                    .iter()
-                    .take(32)
-                    .take_while(until);
-                names.extend(rest.filter_map(Token::word));
-            }
-            _ => {
-                let operates = next(2).is_some_and(|token| token.is('='))
-                    && next(1).is_some_and(|token| {
-                        matches!(
-                            token.kind,
-                            Kind::Mark('+' | '-' | '*' | '/' | '%' | '|' | '&' | '^' | ':')
-                        )
-                    });
-                let with_others = next(1).is_some_and(|token| token.is(','))
-                    || index
-                        .checked_sub(1)
-                        .and_then(|before| tokens.get(before))
-                        .is_some_and(|token| token.is(','));
-                let line = || tokens.get(index + 1..).unwrap_or_default().iter().take(16);
-                let assigned = || {
-                    line()
-                        .take_while(|token| token.word().is_some() || token.is(',') || token.is('='))
-                        .any(|token| token.is('='))
-                };
-                if operates || (with_others && assigned()) {
-                    names.push(word);
-                }
-            }
-        }
-    }
-    names
-}
-
-/// The tokens of a statement from here on.
-fn statement(tokens: &[Token], from: usize) -> Vec<&Token> {
-    let mut depth = 0_usize;
-    let mut found = Vec::new();
-    // No constant that matters is longer.
-    for token in tokens.get(from..).unwrap_or_default().iter().take(256) {
-        match token.kind {
-            Kind::Break | Kind::Mark(';') if depth == 0 => break,
-            Kind::Break => continue,
-            Kind::Mark('(' | '[' | '{') => depth += 1,
-            // The end of what the whole stands in: a keyword argument.
-            Kind::Mark(')' | ']' | '}') if depth == 0 => break,
-            Kind::Mark(')' | ']' | '}') => depth -= 1,
-            Kind::Mark(',') if depth == 0 => break,
-            _ => {}
-        }
-        found.push(token);
-    }
-    found
 }
 
 /// A text for `%` or `format`, the places that are filled as holes.

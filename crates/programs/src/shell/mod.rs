@@ -24,11 +24,20 @@ mod walk;
 mod words;
 
 use crate::discovery::Discovery;
+use crate::walks::{Turn, called_with_anything};
 
-/// Walks every text that waits, and those that it leads to; the search bounds their number.
+/// Walks every text that waits, and those that it leads to; [`crate::walks`] bounds what that costs.
 pub fn drain(discovery: &mut Discovery<'_>) {
-    while let Some(unit) = discovery.next_unit() {
-        walk::walk(discovery, unit);
+    while let Some((turn, unit)) = discovery.walks.next() {
+        match turn {
+            Turn::Walk => walk::walk(discovery, unit),
+            Turn::Widen => {
+                walk::walk(discovery, called_with_anything(&unit, &discovery.config.env));
+                scan::try_arguments(discovery, &unit);
+            }
+            Turn::Known => scan::try_arguments(discovery, &unit),
+            Turn::Scan => scan::scan(discovery, &unit, "more scripts than are followed"),
+        }
     }
 }
 

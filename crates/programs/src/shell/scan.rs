@@ -8,6 +8,7 @@ use confine_assumption::{Effect, Kind};
 
 use crate::builtins::{self, Dialect};
 use crate::discovery::{Context, Discovery, Request, Unit};
+use crate::pattern;
 
 /// How many different words of one text are looked up.
 const MAX_WORDS: usize = 20_000;
@@ -18,17 +19,23 @@ pub fn scan(discovery: &mut Discovery<'_>, unit: &Unit, reason: &str) {
     let detail = format!("{reason}: every word of it that names an executable is taken for a command");
     discovery.assume_with(Kind::OpenCommand, &context, detail, Effect::WidenedToCandidates);
     try_words(discovery, unit.dialect, &unit.text, &context);
-    // `exec "$@"` may be among what was not understood.
-    let arguments: Vec<String> = unit.argv.iter().skip(1).cloned().collect();
-    if let Some(first) = arguments.first()
-        && discovery.look_up(first, &context.variables).is_some()
-    {
-        let how = "argument of a script that cannot be followed".to_owned();
-        discovery.run(Request {
-            argv: arguments,
-            how,
-            context: deeper(context),
-        });
+    try_arguments(discovery, unit);
+}
+
+/// Follows what a text is called with, from each word that names an executable: somewhere in it may be `exec "$@"`.
+pub fn try_arguments(discovery: &mut Discovery<'_>, unit: &Unit) {
+    let context = &unit.context;
+    for at in 1..unit.argv.len() {
+        let rest = unit.argv.get(at..).unwrap_or_default();
+        let named = rest.first().filter(|word| !pattern::is_open(word));
+        if named.is_some_and(|word| discovery.look_up(word, &context.variables).is_some()) {
+            let how = "argument of a script that cannot be followed".to_owned();
+            discovery.run(Request {
+                argv: rest.to_vec(),
+                how,
+                context: deeper(context.clone()),
+            });
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::syntax;
 use crate::discovery::{Context, Discovery, Unit};
 use crate::pattern::{self, ANY};
 
-/// How many commands of one text are walked, loops and calls unrolled.
+/// How many commands of one walk are followed, loops and calls unrolled.
 const MAX_STEPS: usize = 50_000;
 /// How many words of one text are expanded.
 const MAX_WORDS: usize = 200_000;
@@ -54,6 +54,7 @@ pub struct Walker<'d, 'a> {
     /// What is known where `break`, `continue` or `return` leaves.
     pub(super) escape: State,
     steps: usize,
+    most_steps: usize,
     words: usize,
     nesting: usize,
 }
@@ -65,6 +66,7 @@ pub fn walk(discovery: &mut Discovery<'_>, unit: Unit) {
         return;
     };
     let state = initial(&unit);
+    let most_steps = MAX_STEPS.min(discovery.walks.left());
     let mut walker = Walker {
         discovery,
         exported: unit.context.variables.keys().cloned().collect(),
@@ -82,6 +84,7 @@ pub fn walk(discovery: &mut Discovery<'_>, unit: Unit) {
         ever: state.clone(),
         escape: State::unreachable(),
         steps: 0,
+        most_steps,
         words: 0,
         nesting: 0,
     };
@@ -90,6 +93,8 @@ pub fn walk(discovery: &mut Discovery<'_>, unit: Unit) {
         state = walker.list(list, 0, state);
     }
     walker.leftovers();
+    let steps = walker.steps;
+    walker.discovery.walks.spend(&walker.unit, steps);
     if let Some(reason) = walker.rejected.take() {
         let unit = walker.unit.clone();
         scan::scan(walker.discovery, &unit, &reason);
@@ -419,7 +424,7 @@ impl Walker<'_, '_> {
 
     pub(super) fn command(&mut self, command: &Command, before: usize, mut state: State) -> (State, State) {
         self.steps += 1;
-        if self.steps > MAX_STEPS || self.nesting > MAX_NESTING {
+        if self.steps > self.most_steps || self.nesting > MAX_NESTING {
             self.reject(
                 "more commands, or deeper ones, than are followed",
                 before + 1,

@@ -1,0 +1,49 @@
+//! What the kernel logged of a life in which everything is let through.
+
+use std::collections::BTreeMap;
+
+use confine_bpf::AUDIT_ARCH_X86_64;
+use confine_engine::AuditRecord;
+
+/// Each missed call with its program and how often it was logged, the most frequent first.
+pub fn missed(records: &[AuditRecord]) -> Vec<String> {
+    let mut counts: BTreeMap<(u32, u32, &str), usize> = BTreeMap::new();
+    for record in records {
+        let call = (record.call, record.architecture, record.program.as_str());
+        *counts.entry(call).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let told = counts.into_iter().map(|((call, architecture, program), count)| {
+        let name = (architecture == AUDIT_ARCH_X86_64)
+            .then(|| confine_kernel::name(call))
+            .flatten();
+        let name = name.map_or_else(|| format!("call {call} of {architecture:#x}"), str::to_owned);
+        format!("{name} by {program} was not foreseen, {count} times")
+    });
+    told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missed_calls_are_counted_by_call_and_program() {
+        let record = |call, program: &str| AuditRecord {
+            call,
+            architecture: AUDIT_ARCH_X86_64,
+            program: program.to_owned(),
+            process: 1,
+            instruction: 0,
+            origin: None,
+            mapped: None,
+        };
+        let records = [record(49, "/bin/a"), record(41, "/bin/a"), record(49, "/bin/a")];
+        let expected = [
+            "bind by /bin/a was not foreseen, 2 times",
+            "socket by /bin/a was not foreseen, 1 times",
+        ];
+        assert_eq!(missed(&records), expected);
+    }
+}
