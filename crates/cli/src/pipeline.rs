@@ -13,6 +13,7 @@ mod helpers;
 mod kept;
 mod languages;
 mod later;
+mod natives;
 mod objects;
 
 use std::collections::btree_map::Entry;

@@ -1,6 +1,7 @@
 //! Commands among the constants of compiled code, where which constant reaches which call is not looked at.
 
 use confine_image::{DEFAULT_PATH, Files};
+use memchr::memmem;
 
 use crate::folders;
 
@@ -41,7 +42,7 @@ fn is_argument(rest: &str) -> bool {
 
 /// Whether a file holds these bytes.
 pub fn mentions(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|window| window == wanted)
+    memmem::find(bytes, wanted).is_some()
 }
 
 /// The printable texts in a file.

@@ -1,23 +1,47 @@
 //! Java: the libraries of the virtual machine and of its native interface, and what classes execute.
 //!
-//! Which classes are loaded is not looked at. Over-reports: every library in the virtual machine's folder and in the
-//! folders that its native interface searches by default; of every class that can start programs, each constant that is
-//! an executable of the image; of packages that call functions of libraries by their names, each name. Misses, as
-//! assumptions: libraries that classes unpack from their archives, commands that are put together, numbers of system calls
-//! that classes make by themselves.
+//! Which native methods run is searched for once, for all starts together ([`natives`]). What classes execute and look up by
+//! name is read from their constants, whether they run or not. Over-reports: every library in the folders that the native
+//! interface searches by default; of every class that can start programs, each constant that is an executable of the image;
+//! of packages that call functions of libraries by their names, each name. Misses, as assumptions: libraries that classes
+//! unpack from their archives, commands that are put together, numbers of system calls that classes make by themselves.
 
-use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+mod annotations;
+mod applications;
+#[cfg(test)]
+mod assembler;
+mod bytes;
+mod class;
+mod code;
+mod command;
+mod constants;
+mod hierarchy;
+mod mangle;
+mod modules;
+mod names;
+mod natives;
+mod reflection;
+mod requests;
+mod search;
+mod texts;
+mod world;
+
+use std::collections::BTreeSet;
 
 use confine_assumption::{Effect, Kind as Open};
+use confine_image::Files;
 
-use crate::executables;
-use crate::reached::Reached;
+use self::constants::Constants;
+pub use self::natives::together;
+use crate::reached::{Beginning, Reached};
 use crate::walk::Walk;
-use crate::{Roots, Start, folders, zip};
+use crate::{Roots, Start, folders};
 
 /// What the virtual machine looks up in a library of its native interface (the JNI specification, chapter 2).
 const ROOTS: Roots = Roots::Prefixes(&["JNI_On", "Java_"]);
+
+/// Why a library of the virtual machine is loaded.
+const MACHINE: &str = "it is a library of the virtual machine";
 
 /// Where the virtual machine looks for such libraries by default: Debian's folders, and those of other builds. The last
 /// are the loader's own, in which a library counts only if a class names it.
@@ -34,51 +58,20 @@ const LOADER_FOLDERS: &[&str] = &[
     "/usr/lib64",
 ];
 
-/// What a class or page names that starts programs: the builder's class, or the class that `Runtime.exec` returns.
-const STARTS: &[&[u8]] = &[
-    b"java/lang/ProcessBuilder",
-    b"Ljava/lang/Process;",
-    b"ProcessBuilder(",
-    b"getRuntime()",
-];
-
-/// What a class names that loads libraries.
-const LOADS: &[u8] = b"loadLibrary";
-
-/// What names the interfaces by which classes call functions of the C library and of others by their names: JNR, its JFFI,
-/// JNA, Java's own, and JRuby's for sources in Ruby.
-const FOREIGN: &[&[u8]] = &[
-    b"jnr/ffi",
-    b"com/kenai/jffi",
-    b"com/sun/jna",
-    b"java/lang/foreign",
-    b"attach_function",
-];
-
-/// No function that is called so has a longer name, in bytes.
-const LONGEST_FUNCTION: usize = 64;
-
-/// The C library's function that makes any system call.
-const BY_NUMBER: &str = "syscall";
-
-/// Endings of what is looked at in folders and archives of applications.
-const SOURCES: &[&str] = &[".class", ".jsp", ".jspx", ".rb"];
-
-/// Where applications lie beside what the command line and the environment name.
-const APPLICATIONS: &[&str] = &["/app", "/opt", "/usr/share/java"];
-
 /// From what the virtual machine is started with.
 pub fn follow(start: &Start<'_>) -> Reached {
     let mut java = Java {
         start: *start,
         walk: Walk::new(start.files),
         named: BTreeSet::new(),
-        packages: BTreeMap::new(),
     };
     java.machine();
     java.applications();
-    java.foreign_functions();
     java.libraries();
+    // The launcher starts itself again as it was started, where the path of its libraries asks for that.
+    if start.place != start.path {
+        java.walk.reached.beginnings.insert(Beginning::of(start));
+    }
     java.walk.reached
 }
 
@@ -86,6 +79,11 @@ pub fn follow(start: &Start<'_>) -> Reached {
 /// names are not.
 pub fn everything(start: &Start<'_>) -> Reached {
     let mut reached = follow(start);
+    reached.beginnings = std::iter::once(Beginning {
+        known: false,
+        ..Beginning::of(start)
+    })
+    .collect();
     let detail = "which programs in Java it runs is not known, nor what these execute: name it with --also";
     reached.assume(
         Open::OpenCommand,
@@ -96,43 +94,31 @@ pub fn everything(start: &Start<'_>) -> Reached {
     reached
 }
 
+/// The folder above `bin/java`, or above `lib/server/libjvm.so`; in the older releases there is one more between.
+fn home(files: &dyn Files, path: &str) -> Option<String> {
+    let machine = [
+        "lib/server",
+        "jre/lib/amd64/server",
+        "lib/amd64/server",
+        "lib/minimal",
+    ];
+    folders::above(path, |here| {
+        let mut places = machine.iter().map(|folder| format!("{here}/{folder}"));
+        places.any(|place| folders::folder(files, &place).is_some())
+    })
+}
+
 struct Java<'a> {
     start: Start<'a>,
     walk: Walk<'a>,
     /// The names of libraries that classes may load.
     named: BTreeSet<String>,
-    /// The packages of what was looked at last.
-    packages: BTreeMap<String, Package>,
-}
-
-/// Classes that know each other: of one folder.
-#[derive(Default)]
-struct Package {
-    /// One that calls functions by their names.
-    foreign: Option<String>,
-    /// What functions may be called like.
-    names: BTreeSet<String>,
 }
 
 impl Java<'_> {
-    /// The folder above `bin/java`, or above `lib/server/libjvm.so`; in the older releases there is one more between.
-    fn home(&self) -> Option<String> {
-        let machine = [
-            "lib/server",
-            "jre/lib/amd64/server",
-            "lib/amd64/server",
-            "lib/minimal",
-        ];
-        let files = self.start.files;
-        folders::above(self.start.path, |here| {
-            let mut places = machine.iter().map(|folder| format!("{here}/{folder}"));
-            places.any(|place| folders::folder(files, &place).is_some())
-        })
-    }
-
     /// The virtual machine's own libraries, and the program by which it starts others.
     fn machine(&mut self) {
-        let Some(home) = self.home() else {
+        let Some(home) = home(self.start.files, self.start.path) else {
             let detail =
                 "there is no folder of a virtual machine around it, so that its libraries are not known";
             self.walk.assume(
@@ -143,195 +129,23 @@ impl Java<'_> {
             );
             return;
         };
-        for path in self.walk.below(&home, |name| name.ends_with(".so")) {
-            self.walk.module(
-                path,
-                "it is a library of the virtual machine".to_owned(),
-                Roots::All,
-            );
-        }
         for helper in self.walk.below(&home, |name| name == "jspawnhelper") {
             self.walk.command(vec![helper], false, self.start.path, 1);
         }
-        let detail = "which classes it loads is not looked at: every library of the virtual machine is taken in, and of \
-                      classes that can start programs every constant that is an executable";
-        self.walk.assume(
-            Open::OpenLibrary,
-            self.start.place.to_owned(),
-            detail,
-            Effect::WidenedToCandidates,
-        );
     }
 
-    /// The archives, classes and pages that may be loaded.
+    /// What the archives, classes and pages that may be loaded say.
     fn applications(&mut self) {
-        let mut places: BTreeSet<String> = APPLICATIONS.iter().map(|place| (*place).to_owned()).collect();
-        if self.start.workdir != "/" {
-            places.insert(self.start.workdir.to_owned());
-        }
-        let values = self.start.variables.values();
-        let words = self
-            .start
-            .arguments
-            .iter()
-            .chain(values)
-            .flat_map(|word| word.split([':', '=', ' ', ',', ';']));
-        for word in words.filter(|word| (2..1024).contains(&word.len()) && word.contains(['/', '.'])) {
-            let path = folders::absolute(word.trim_end_matches('*'), self.start.workdir);
-            if let Some(found) = self
-                .start
-                .files
-                .resolve(&path)
-                .filter(|found| found.path.matches('/').count() > 1)
-            {
-                places.insert(found.path);
+        let home = home(self.start.files, self.start.path).unwrap_or_default();
+        let found = applications::find(&mut self.walk, &self.start, &home);
+        let mut constants = Constants::new(self.start, &mut self.walk);
+        for file in found.code {
+            if let Ok(bytes) = self.start.files.read(&file) {
+                constants.look(&file, &bytes);
             }
         }
-        let home = self.home().unwrap_or_default();
-        let wanted = |name: &str| {
-            let mut endings = [".jar", ".war"].iter().chain(SOURCES);
-            endings.any(|ending| name.ends_with(ending))
-        };
-        let mut files: BTreeSet<String> = BTreeSet::new();
-        for place in places {
-            match folders::regular(self.start.files, &place) {
-                Some(file) if wanted(&file.path) => {
-                    files.insert(file.path);
-                }
-                // Folders of the system hold programs of all kinds.
-                None if !["/usr/bin", "/usr/lib", "/usr/share", "/usr/local", "/bin", "/etc"]
-                    .contains(&place.as_str()) =>
-                {
-                    files.extend(self.walk.below(&place, wanted));
-                }
-                _ => {}
-            }
-        }
-        for file in files
-            .into_iter()
-            .filter(|file| home.is_empty() || !file.starts_with(&home))
-        {
-            let Ok(bytes) = self.start.files.read(&file) else {
-                continue;
-            };
-            if file.ends_with(".jar") || file.ends_with(".war") {
-                self.archive(&file, &bytes);
-            } else {
-                self.class(&file, &bytes);
-            }
-        }
-    }
-
-    fn archive(&mut self, file: &str, bytes: &[u8]) {
-        let packed = Cell::new(false);
-        let wanted = |name: &str, endings: &[&str]| {
-            packed.set(packed.get() || name.ends_with(".so"));
-            endings.iter().any(|ending| name.ends_with(ending))
-        };
-        let mut whole_inner = true;
-        let whole = zip::each(
-            bytes,
-            |name| wanted(name, &[".jar"]) || wanted(name, SOURCES),
-            |name, content| {
-                if !name.ends_with(".jar") {
-                    self.class(&format!("{file}!{name}"), content);
-                    return;
-                }
-                // An archive within one: a web application's libraries. Those within these do not count.
-                whole_inner &= zip::each(
-                    content,
-                    |name| wanted(name, &[".class"]),
-                    |name, content| self.class(&format!("{file}!{name}"), content),
-                );
-            },
-        );
-        self.foreign_functions();
-        let mut assume = |detail: &str| {
-            self.walk
-                .assume(Open::OpenLibrary, file.to_owned(), detail, Effect::NotCovered);
-        };
-        if packed.get() {
-            assume("holds libraries that its classes may unpack and load: their code is not looked at");
-        }
-        if !(whole && whole_inner) {
-            assume("could not be read as a whole: what its classes load and execute is not known");
-        }
-    }
-
-    fn class(&mut self, place: &str, bytes: &[u8]) {
-        self.note_names(place, bytes);
-        if executables::mentions(bytes, LOADS) {
-            // A name may be any constant of the class, preceded by its length.
-            for text in executables::texts(bytes).flat_map(|text| text.split('"')) {
-                self.named
-                    .extend([text.to_owned(), text.get(1..).unwrap_or_default().to_owned()]);
-            }
-        }
-        if !STARTS.iter().any(|name| executables::mentions(bytes, name)) {
-            return;
-        }
-        self.walk.open_command(place, 1);
-        let path = self.start.variables.get("PATH").map(String::as_str);
-        // The constants of a class are of all kinds; a page has few.
-        let lone = place.ends_with(".jsp") || place.ends_with(".jspx");
-        let texts: Vec<String> = executables::texts(bytes)
-            .flat_map(|text| text.split('"'))
-            .map(str::to_owned)
-            .collect();
-        for text in texts {
-            for text in [Some(text.as_str()), text.get(1..)].into_iter().flatten() {
-                if let Some(command) = executables::command(self.start.files, path, text, lone) {
-                    let words = command.split_whitespace().map(str::to_owned).collect();
-                    self.walk.command(words, false, place, 1);
-                }
-            }
-        }
-    }
-
-    /// What functions a class may call by their names: an interface that stands for a library's functions need not
-    /// mention how they are called, but its neighbours do.
-    fn note_names(&mut self, place: &str, bytes: &[u8]) {
-        let is_source = place.ends_with(".rb");
-        let key = match is_source {
-            true => place,
-            false => place.rsplit_once('/').map_or(place, |(folder, _)| folder),
-        };
-        let foreign = FOREIGN.iter().any(|name| executables::mentions(bytes, name));
-        if is_source && !foreign {
-            return;
-        }
-        let package = self.packages.entry(key.to_owned()).or_default();
-        if foreign {
-            package.foreign.get_or_insert_with(|| place.to_owned());
-        }
-        let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-        let texts = executables::texts(bytes).map(without_length);
-        // A name in a class is a constant of its own.
-        let words = texts.flat_map(|text| text.split(move |letter| is_source && !is_part(letter)));
-        let names =
-            words.filter(|word| (2..LONGEST_FUNCTION).contains(&word.len()) && word.chars().all(is_part));
-        for name in names {
-            if !package.names.contains(name) {
-                package.names.insert(name.to_owned());
-            }
-        }
-    }
-
-    /// Takes in the functions that packages may call by their names.
-    fn foreign_functions(&mut self) {
-        for package in std::mem::take(&mut self.packages).into_values() {
-            let Some(place) = package.foreign else { continue };
-            for name in package.names {
-                if name == BY_NUMBER {
-                    let detail = "may make system calls by numbers of its own with the C library's `syscall`: which is not looked at";
-                    self.walk
-                        .assume(Open::OpenCallNumber, place.clone(), detail, Effect::NotCovered);
-                    continue;
-                }
-                let functions = &mut self.walk.reached.functions;
-                functions.entry(name).or_insert_with(|| place.clone());
-            }
-        }
+        constants.foreign_functions();
+        self.named = constants.named;
     }
 
     /// The libraries of the native interface.
@@ -384,107 +198,5 @@ impl Java<'_> {
                 }
             }
         }
-    }
-}
-
-/// A constant of a class without its length, which is a printable byte before a long one.
-fn without_length(text: &str) -> &str {
-    match text.bytes().next() {
-        Some(length) if usize::from(length) + 1 == text.len() => text.get(1..).unwrap_or_default(),
-        _ => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::zip::tests::archive;
-    use confine_image::MemoryFiles;
-
-    /// The commands of an archive in the working folder, and what is said of it.
-    fn check(bytes: Vec<u8>, expected: &[&str], said: &[&str]) {
-        let files = MemoryFiles::new()
-            .program("/bin/ls", "\x7fELF")
-            .file("/srv/x.jar", bytes);
-        let reached = follow(&Start {
-            files: &files,
-            named: "/usr/bin/java",
-            path: "/usr/bin/java",
-            arguments: &[],
-            workdir: "/srv",
-            variables: &BTreeMap::new(),
-            input: None,
-            place: "Cmd",
-        });
-        let commands = reached.commands.iter().map(|command| command.words.join(" "));
-        assert_eq!(commands.collect::<Vec<_>>(), expected);
-        let open = reached.assumptions.iter().filter(|one| one.place == "/srv/x.jar");
-        let open: Vec<&str> = open.map(|one| one.detail.as_str()).collect();
-        assert_eq!(open.len(), said.len(), "{open:?}");
-        assert!(
-            open.iter().zip(said).all(|(one, part)| one.contains(part)),
-            "{open:?}"
-        );
-    }
-
-    #[test]
-    fn classes_and_pages_of_archives_are_looked_at() {
-        let class = b"\x01java/lang/ProcessBuilder\x01\0\x07/bin/ls";
-        let page = b"new ProcessBuilder(\"ls\")";
-        check(archive("X.class", class), &["/bin/ls"], &[]);
-        check(archive("x.jsp", page), &["ls"], &[]);
-        check(archive("x.jspx", page), &["ls"], &[]);
-        check(archive("y.jar", &archive("X.class", class)), &["/bin/ls"], &[]);
-    }
-
-    /// The functions that classes of a folder may call by their names.
-    fn check_functions(classes: &[(&str, &[u8])], expected: &[&str], by_number: bool) {
-        let mut files = MemoryFiles::new();
-        for (path, bytes) in classes {
-            files = files.file(&format!("/srv/{path}"), bytes.to_vec());
-        }
-        let reached = follow(&Start {
-            files: &files,
-            named: "/usr/bin/java",
-            path: "/usr/bin/java",
-            arguments: &[],
-            workdir: "/srv",
-            variables: &BTreeMap::new(),
-            input: None,
-            place: "Cmd",
-        });
-        let functions: Vec<&str> = reached.functions.keys().map(String::as_str).collect();
-        assert_eq!(functions, expected);
-        let open = reached
-            .assumptions
-            .iter()
-            .any(|one| one.kind == Open::OpenCallNumber);
-        assert_eq!(open, by_number);
-    }
-
-    #[test]
-    fn packages_that_call_functions_by_name() {
-        let names = &b"\x01\0\x07__xstat\x01\0\x05mkdir\x01\0\x06not it"[..];
-        let calls = &b"\x01\0\x0cLjnr/ffi/Out;\x01\0\x07syscall"[..];
-        check_functions(&[("a/Names.class", names)], &[], false);
-        check_functions(&[("a/Names.class", names), ("b/Calls.class", calls)], &[], true);
-        check_functions(
-            &[("a/Names.class", names), ("a/Calls.class", calls)],
-            &["__xstat", "mkdir"],
-            true,
-        );
-        check_functions(
-            &[("x.rb", b"attach_function :getpid, []"), ("y.rb", b"getppid")],
-            &["attach_function", "getpid"],
-            false,
-        );
-    }
-
-    #[test]
-    fn what_is_not_looked_at_in_archives_is_told() {
-        let broken = "could not be read as a whole";
-        check(b"PK".to_vec(), &[], &[broken]);
-        check(archive("y.jar", b"PK"), &[], &[broken]);
-        check(archive("y.jar", &archive("y.so", b"")), &[], &["may unpack"]);
     }
 }

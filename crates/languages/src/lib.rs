@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 
 use confine_image::Files;
 
-pub use reached::{Command, Module, Reached, Roots};
+pub use reached::{Beginning, Command, Module, Reached, Roots};
 
 /// Within a word or text of a [`Command`]: any text. A character that Unicode promises never to assign.
 pub const HOLE: char = '\u{FDD0}';
@@ -71,6 +71,7 @@ pub struct Language {
     pub export: Option<&'static str>,
     follow: fn(&Start<'_>) -> Reached,
     everything: fn(&Start<'_>) -> Reached,
+    together: Option<fn(&dyn Files, &Reached) -> Reached>,
 }
 
 /// Every language that is followed.
@@ -81,6 +82,7 @@ pub const LANGUAGES: &[Language] = &[
         export: Some("Py_BytesMain"),
         follow: python::follow,
         everything: python::everything,
+        together: None,
     },
     Language {
         name: "PHP",
@@ -88,6 +90,7 @@ pub const LANGUAGES: &[Language] = &[
         export: Some("php_module_startup"),
         follow: php::follow,
         everything: php::everything,
+        together: None,
     },
     Language {
         name: "JavaScript",
@@ -96,6 +99,7 @@ pub const LANGUAGES: &[Language] = &[
         export: None,
         follow: node::follow,
         everything: node::everything,
+        together: None,
     },
     Language {
         name: "Java",
@@ -103,6 +107,7 @@ pub const LANGUAGES: &[Language] = &[
         export: Some("JNI_CreateJavaVM"),
         follow: java::follow,
         everything: java::everything,
+        together: Some(java::together),
     },
     Language {
         name: "Ruby",
@@ -110,6 +115,7 @@ pub const LANGUAGES: &[Language] = &[
         export: Some("ruby_init"),
         follow: ruby::follow,
         everything: ruby::everything,
+        together: None,
     },
     Language {
         name: "Perl",
@@ -119,6 +125,7 @@ pub const LANGUAGES: &[Language] = &[
         export: None,
         follow: perl::follow,
         everything: perl::everything,
+        together: None,
     },
     Language {
         name: "Erlang",
@@ -126,6 +133,7 @@ pub const LANGUAGES: &[Language] = &[
         export: None,
         follow: erlang::follow,
         everything: erlang::everything,
+        together: None,
     },
 ];
 
@@ -151,5 +159,14 @@ impl Language {
     #[must_use]
     pub fn everything(&self, start: &Start<'_>) -> Reached {
         (self.everything)(start)
+    }
+
+    /// What is found once for all starts of one interpreter, from what was found of each.
+    #[must_use]
+    pub fn together(&self, files: &dyn Files, reached: &Reached) -> Reached {
+        let together = self.together.filter(|_| !reached.beginnings.is_empty());
+        together
+            .map(|together| together(files, reached))
+            .unwrap_or_default()
     }
 }

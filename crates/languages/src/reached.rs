@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
+use confine_image::Files;
+
+use crate::Start;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +16,10 @@ pub struct Reached {
     pub modules: BTreeMap<String, Module>,
     /// Functions that sources look up by name in libraries, each with the place of one source that does.
     pub functions: BTreeMap<String, String>,
+    /// Functions of compiled modules that run as methods of the language, each with the class that it is a method of.
+    pub natives: BTreeMap<String, String>,
+    /// The starts that are still to be looked at, all together ([`crate::Language::together`]).
+    pub beginnings: BTreeSet<Beginning>,
     /// What sources execute.
     pub commands: BTreeSet<Command>,
     /// What stays open.
@@ -20,6 +27,45 @@ pub struct Reached {
     /// The place of a source that makes system calls by numbers of its own, or of a start of which sources are not known or
     /// were not read, so that they may.
     pub calls_by_number: Option<String>,
+}
+
+/// A start of an interpreter, kept: see [`Start`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Beginning {
+    pub(crate) path: String,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) workdir: String,
+    pub(crate) place: String,
+    /// Whether the arguments are what it is started with: or nothing is known of them.
+    pub(crate) known: bool,
+}
+
+impl Beginning {
+    pub(crate) fn of(start: &Start<'_>) -> Self {
+        Self {
+            path: start.path.to_owned(),
+            arguments: start.arguments.to_vec(),
+            variables: start.variables.clone(),
+            workdir: start.workdir.to_owned(),
+            place: start.place.to_owned(),
+            known: true,
+        }
+    }
+
+    /// The start that it was.
+    pub(crate) fn start<'a>(&'a self, files: &'a dyn Files) -> Start<'a> {
+        Start {
+            files,
+            named: &self.path,
+            path: &self.path,
+            arguments: &self.arguments,
+            workdir: &self.workdir,
+            variables: &self.variables,
+            input: None,
+            place: &self.place,
+        }
+    }
 }
 
 /// A library that the interpreter opens.
@@ -38,6 +84,8 @@ pub enum Roots {
     Prefixes(&'static [&'static str]),
     /// None but those of [`Reached::functions`].
     Functions,
+    /// Those of [`Reached::natives`], what is looked up for the library itself, and what the program's objects name.
+    Natives,
     /// It is not known: any.
     All,
 }
@@ -77,6 +125,10 @@ impl Reached {
         for (name, place) in more.functions {
             self.functions.entry(name).or_insert(place);
         }
+        for (name, class) in more.natives {
+            self.natives.entry(name).or_insert(class);
+        }
+        self.beginnings.extend(more.beginnings);
         self.commands.extend(more.commands);
         self.assumptions.extend(more.assumptions);
         self.calls_by_number = self.calls_by_number.take().or(more.calls_by_number);

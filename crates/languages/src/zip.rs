@@ -14,34 +14,68 @@ const LARGEST_SUM: u64 = 512 << 20;
 /// The end of the central directory may be followed by a comment of at most this length.
 const LONGEST_COMMENT: usize = 65_557;
 
-/// Calls `look` with the name and the content of every file that `wanted` takes by name; whether all were read.
-pub fn each(bytes: &[u8], mut wanted: impl FnMut(&str) -> bool, mut look: impl FnMut(&str, &[u8])) -> bool {
+/// A file in an archive.
+pub struct Entry {
+    /// Its name, with the folders around it.
+    pub name: String,
+    /// Where it is described.
+    at: usize,
+}
+
+/// Whether a file of this name is an archive of classes.
+pub fn is_archive(name: &str) -> bool {
+    [".jar", ".war", ".ear"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+}
+
+/// The files in an archive; and whether these are all.
+pub fn entries(bytes: &[u8]) -> (Vec<Entry>, bool) {
     let Some((mut at, count)) = directory(bytes) else {
-        return false;
+        return (Vec::new(), false);
     };
-    let mut sum = 0;
-    let mut whole = true;
+    let mut entries = Vec::new();
     for _ in 0..count.min(MOST_ENTRIES) {
         let Some(entry) = bytes.get(at..).filter(|entry| entry.starts_with(b"PK\x01\x02")) else {
-            return false;
+            return (entries, false);
         };
         let field = |offset| number(entry, offset, 2).unwrap_or_default();
         let (name_length, extra, comment) = (field(28), field(30), field(32));
         let name = String::from_utf8_lossy(entry.get(46..46 + name_length).unwrap_or_default()).into_owned();
+        entries.push(Entry { name, at });
         at += 46 + name_length + extra + comment;
-        if !wanted(&name) {
-            continue;
-        }
-        let content = content(bytes, entry, LARGEST_ENTRY.min(LARGEST_SUM.saturating_sub(sum)));
+    }
+    (entries, count <= MOST_ENTRIES)
+}
+
+/// What is in a file of an archive; `None` if it cannot be read, or is larger than what is looked at.
+pub fn content(bytes: &[u8], entry: &Entry) -> Option<Vec<u8>> {
+    content_up_to(bytes, bytes.get(entry.at..)?, LARGEST_ENTRY)
+}
+
+/// What is in an archive that lies in an archive.
+pub fn inner(bytes: &[u8], entry: &Entry) -> Option<Vec<u8>> {
+    content_up_to(bytes, bytes.get(entry.at..)?, LARGEST_SUM)
+}
+
+/// Calls `look` with the name and the content of every file that `wanted` takes by name; whether all were read.
+pub fn each(bytes: &[u8], mut wanted: impl FnMut(&str) -> bool, mut look: impl FnMut(&str, &[u8])) -> bool {
+    let (entries, mut whole) = entries(bytes);
+    let mut sum = 0;
+    for entry in entries.iter().filter(|entry| wanted(&entry.name)) {
+        let limit = LARGEST_ENTRY.min(LARGEST_SUM.saturating_sub(sum));
+        let content = bytes
+            .get(entry.at..)
+            .and_then(|described| content_up_to(bytes, described, limit));
         match content {
             Some(content) => {
                 sum += content.len() as u64;
-                look(&name, &content);
+                look(&entry.name, &content);
             }
             None => whole = false,
         }
     }
-    whole && count <= MOST_ENTRIES
+    whole
 }
 
 /// Where the central directory begins and how many entries it has.
@@ -53,7 +87,7 @@ fn directory(bytes: &[u8]) -> Option<(usize, usize)> {
     Some((number(end, 16, 4)?, number(end, 10, 2)?))
 }
 
-fn content(bytes: &[u8], entry: &[u8], limit: u64) -> Option<Vec<u8>> {
+fn content_up_to(bytes: &[u8], entry: &[u8], limit: u64) -> Option<Vec<u8>> {
     let method = number(entry, 10, 2)?;
     let packed = number(entry, 20, 4)?;
     let local = bytes.get(number(entry, 42, 4)?..)?;

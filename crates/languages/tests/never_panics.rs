@@ -22,8 +22,11 @@ fn search(language: &Language, path: &str, source: &[u8]) -> Reached {
     let files = MemoryFiles::new()
         .program("/bin/ls", "\x7fELF")
         .file(path, source.to_vec())
-        .file("/srv/package.json", source.to_vec());
-    language.follow(&Start {
+        .file("/srv/package.json", source.to_vec())
+        .file("/usr/lib/server/libjvm.so", source.to_vec())
+        .file("/usr/lib/modules", source.to_vec())
+        .file("/srv/Main.class", source.to_vec());
+    let mut reached = language.follow(&Start {
         files: &files,
         named: "/usr/bin/interpreter",
         path: "/usr/bin/interpreter",
@@ -32,7 +35,10 @@ fn search(language: &Language, path: &str, source: &[u8]) -> Reached {
         variables: &BTreeMap::new(),
         input: None,
         place: "Cmd",
-    })
+    });
+    let together = language.together(&files, &reached);
+    reached.merge(together);
+    reached
 }
 
 /// Each search ends, twice alike.

@@ -19,9 +19,13 @@ fn follow(files: &MemoryFiles, path: &str, arguments: &[&str]) -> Reached {
         input: None,
         place: "Cmd",
     };
-    language(name)
-        .map(|language| language.follow(&start))
-        .unwrap_or_default()
+    let Some(language) = language(name) else {
+        return Reached::default();
+    };
+    let mut reached = language.follow(&start);
+    let together = language.together(files, &reached);
+    reached.merge(together);
+    reached
 }
 
 /// The modules by their paths, in order, and the commands.

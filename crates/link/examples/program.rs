@@ -5,6 +5,7 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use common::HostFiles;
@@ -35,7 +36,7 @@ fn main() {
     let resolved = references.filter(defined).count();
     println!("{resolved} symbols resolved in {:?}", start.elapsed());
     let start = Instant::now();
-    let candidates = plugins::candidates(&files, &store, &linked);
+    let candidates = plugins::candidates(&files, &store, &linked, &BTreeSet::new());
     println!("{} modules found in {:?}", candidates.len(), start.elapsed());
     let start = Instant::now();
     for candidate in candidates {

@@ -81,10 +81,16 @@ pub struct Candidate {
     pub why: String,
 }
 
-/// The modules that the program's objects may open, sorted by path.
+/// The modules that the program's objects may open, sorted by path. What is in the data of those objects that are `told` what
+/// they open does not count.
 #[must_use]
-pub fn candidates(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Vec<Candidate> {
-    let named = Named::of(files, store, linked);
+pub fn candidates(
+    files: &dyn Files,
+    store: &ObjectStore,
+    linked: &Linked,
+    told: &BTreeSet<usize>,
+) -> Vec<Candidate> {
+    let named = Named::of(files, store, linked, told);
     let by_folder = named.modules_in_folders(files, store);
     let configured = named.configured_modules(files, store);
     let limited: BTreeSet<&str> = configured.keys().filter_map(|module| folder_of(module)).collect();
@@ -95,7 +101,7 @@ pub fn candidates(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Ve
             modules.extend(paths.iter().map(|path| (path.as_str(), why.clone())));
         }
     }
-    let by_path = modules_by_path(files, store, linked);
+    let by_path = modules_by_path(files, store, linked, told);
     modules.extend(
         by_path
             .iter()
@@ -106,13 +112,13 @@ pub fn candidates(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Ve
             .iter()
             .map(|(path, file)| (path.as_str(), format!("{file} names it"))),
     );
-    let beside = beside::modules(files, store, linked);
+    let beside = beside::modules(files, store, linked, told);
     modules.extend(
         beside
             .iter()
             .map(|(path, by)| (path.as_str(), format!("{by} looks for modules beside itself"))),
     );
-    let named_libraries = libraries(linked);
+    let named_libraries = libraries(linked, told);
     modules.extend(
         named_libraries
             .iter()
@@ -129,7 +135,7 @@ pub fn candidates(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Ve
 
 /// Libraries that the objects' data names: name to the first object that names it. Those that are loaded are left out,
 /// for every object names what it needs.
-fn libraries(linked: &Linked) -> BTreeMap<String, String> {
+fn libraries(linked: &Linked, told: &BTreeSet<usize>) -> BTreeMap<String, String> {
     let loaded: BTreeSet<&str> = linked
         .objects
         .iter()
@@ -141,7 +147,7 @@ fn libraries(linked: &Linked) -> BTreeMap<String, String> {
         })
         .collect();
     let mut named = BTreeMap::new();
-    for object in naming(linked) {
+    for object in naming(linked, told) {
         let lists = texts(object).filter(|text| text.split(':').all(is_library_name));
         for name in lists
             .flat_map(|list| list.split(':'))
@@ -157,14 +163,19 @@ fn libraries(linked: &Linked) -> BTreeMap<String, String> {
 
 /// Modules that the objects' data names by paths, absolute or from the folder of the program or the object: path to the
 /// object that names it.
-fn modules_by_path(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> BTreeMap<String, String> {
+fn modules_by_path(
+    files: &dyn Files,
+    store: &ObjectStore,
+    linked: &Linked,
+    told: &BTreeSet<usize>,
+) -> BTreeMap<String, String> {
     let loaded: BTreeSet<&str> = linked.objects.iter().map(|object| object.path.as_str()).collect();
     let program = linked
         .objects
         .first()
         .and_then(|program| folder_of(&program.path));
     let mut named = BTreeMap::new();
-    for object in naming(linked) {
+    for object in naming(linked, told) {
         let folders: BTreeSet<&str> = folder_of(&object.path).into_iter().chain(program).collect();
         for text in texts(object).filter(|text| is_path_of_module(text)) {
             let places: Vec<String> = match text.starts_with('/') {
@@ -197,11 +208,12 @@ fn is_library_name(text: &str) -> bool {
 
 /// The objects whose data says what the program loads: not the loader's, nor the C library's, whose rules are in
 /// [`crate::conventions`].
-fn naming(linked: &Linked) -> impl Iterator<Item = &LinkedObject> {
+fn naming<'a>(linked: &'a Linked, told: &'a BTreeSet<usize>) -> impl Iterator<Item = &'a LinkedObject> {
     let library = conventions::c_library(linked).filter(|index| *index != 0);
     let objects = linked.objects.iter().enumerate();
     objects
         .filter(move |(index, object)| library != Some(*index) && object.reason != LoadReason::Interpreter)
+        .filter(|(index, _)| !told.contains(index))
         .map(|(_, object)| object)
 }
 

@@ -6,6 +6,7 @@
     reason = "a test may fail and may say what it skips"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -562,6 +563,6 @@ fn libraries_of_a_packages_own_folder_are_named_without_their_ending() {
 fn candidates(files: &MemoryFiles, program: &str) -> Vec<String> {
     let store = ObjectStore::new();
     let linked = link(files, &store, program, &Environment::default());
-    let found = plugins::candidates(files, &store, &linked).into_iter();
+    let found = plugins::candidates(files, &store, &linked, &BTreeSet::new()).into_iter();
     found.map(|found| found.path).collect()
 }

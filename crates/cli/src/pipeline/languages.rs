@@ -15,7 +15,7 @@ use confine_link::{LateRequest, Linked, NamePattern, Roots, Scope};
 use confine_programs::{Executed, Programs};
 use confine_solve::{LateRoot, OpenCall};
 
-use super::AnalysedProgram;
+use super::{AnalysedProgram, natives};
 
 struct Row {
     /// What only the runtime exports.
@@ -169,6 +169,7 @@ pub fn requests(program: &confine_programs::Program) -> Vec<LateRequest> {
             roots: match module.roots {
                 confine_languages::Roots::All => Roots::AllExported,
                 confine_languages::Roots::Functions => Roots::Named(Vec::new()),
+                confine_languages::Roots::Natives => natives::looked_up_always(),
                 confine_languages::Roots::Prefixes(prefixes) => {
                     let prefixes = prefixes.iter().map(|prefix| (*prefix).to_owned());
                     Roots::Named(prefixes.map(NamePattern::Prefix).collect())

@@ -4,11 +4,12 @@
 //! program's own strings and configuration point at ([`confine_link::plugins`]); a command by an open name is an
 //! assumption.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_image::{Config, Files};
 use confine_kernel::call_named;
+use confine_languages::Beginning;
 use confine_link::conventions::{self, Convention};
 use confine_link::{LateRequest, Linked, LoadReason, ObjectStore, Roots, Scope, plugins};
 use confine_programs::{
@@ -16,13 +17,18 @@ use confine_programs::{
 };
 use confine_solve::{Interface, LateRoot, List, Passed};
 
-use super::{AnalysedProgram, helpers, languages};
+use super::{AnalysedProgram, helpers, languages, natives};
 
 /// What is known of a program's late loading.
 #[derive(Debug, Default)]
 pub struct Later {
     conventions: BTreeSet<Convention>,
     requests: BTreeSet<LateRequest>,
+    /// The starts of interpreters that were looked at together, by language.
+    pub beginnings: BTreeMap<&'static str, BTreeSet<Beginning>>,
+    /// Functions of modules with native methods that an object names, and how many objects were looked at for that.
+    pub named: Vec<LateRoot>,
+    pub natives_of: usize,
     /// How many objects there were when every candidate was taken in for libraries by open names: those that came since
     /// may name more.
     candidates: usize,
@@ -99,6 +105,7 @@ pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
     let mut roots = program.late_roots.clone();
     let before = program.linked.objects.len();
     languages::embedded(files, config, program);
+    natives::look(files, program);
     let mut requests = wanted(files, store, program);
     requests.extend(environment(config, program));
     program.linked.prefetch_late(files, store, &requests);
@@ -116,6 +123,7 @@ pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
     }
     roots.extend(looked_up(&program.linked, &program.solution.passed));
     roots.extend(languages::looked_up(&program.linked, &program.program));
+    roots.extend(natives::roots(program));
     helpers::look(files, config, store, program);
     let grown = program.linked.objects.len() > before || roots != program.late_roots;
     program.late_roots = roots;
@@ -192,10 +200,12 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
             });
         }
     }
-    if later.candidates < linked.objects.len() && loads.clone().any(|passed| passed.string.is_none()) {
+    let governed = natives::governed(linked, program);
+    let opens = |passed: &Passed| passed.string.is_none() && !governed.contains(&passed.object);
+    if later.candidates < linked.objects.len() && loads.clone().any(opens) {
         later.candidates = linked.objects.len();
         requests.extend(
-            plugins::candidates(files, store, linked)
+            plugins::candidates(files, store, linked, &governed)
                 .into_iter()
                 .map(|candidate| LateRequest {
                     name: candidate.path,
@@ -394,9 +404,15 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
     let library = conventions::c_library(&program.linked);
     // A shell executes what its scripts say, a wrapper what its arguments say: what is open in these is told there.
     let known = names(program).all(executes_only_arguments);
+    let governed = natives::governed(&program.linked, &program.program);
     let mut assumptions: Vec<Assumption> = passed_openly(program, library)
         .filter_map(|passed| {
-            let (kind, effect, detail) = if is_one_of(passed, &LOADERS) {
+            let is_told = || governed.contains(&passed.object);
+            let (kind, effect, detail) = if is_one_of(passed, &LOADERS) && is_told() {
+                let detail = "loads a library by a name that sources of its language give: those that such sources name are \
+                              taken in";
+                (Kind::OpenLibrary, Effect::WidenedToCandidates, detail)
+            } else if is_one_of(passed, &LOADERS) {
                 let detail = "loads a library by a name that is not a constant: every module that the program's \
                               strings and configuration point at is taken in";
                 (Kind::OpenLibrary, Effect::WidenedToCandidates, detail)

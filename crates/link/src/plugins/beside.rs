@@ -25,10 +25,15 @@ const CALLED: [&[&str]; 3] = [
 const LIBRARY: (&str, &str) = ("lib", ".so");
 
 /// The modules, each with the object beside which it lies.
-pub fn modules(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> BTreeMap<String, String> {
+pub fn modules(
+    files: &dyn Files,
+    store: &ObjectStore,
+    linked: &Linked,
+    told: &BTreeSet<usize>,
+) -> BTreeMap<String, String> {
     let common = loader_folders(files, store, linked);
     let mut found = BTreeMap::new();
-    for object in naming(linked) {
+    for object in naming(linked, told) {
         let Some(folder) = folder_of(&object.path) else {
             continue;
         };
@@ -99,7 +104,7 @@ fn looks_beside_itself(object: &LinkedObject) -> bool {
             .iter()
             .any(|symbol| !symbol.defined && symbol.name == **name)
     };
-    CALLED.iter().all(|group| group.iter().any(|name| calls(&name)))
+    CALLED.iter().all(|group| group.iter().any(calls))
 }
 
 /// `libname` of `/folder/libname.so.1`.

@@ -39,11 +39,11 @@ pub struct Named {
 }
 
 impl Named {
-    pub fn of(files: &dyn Files, store: &ObjectStore, linked: &Linked) -> Self {
+    pub fn of(files: &dyn Files, store: &ObjectStore, linked: &Linked, told: &BTreeSet<usize>) -> Self {
         let mut named = Self::default();
         let common = loader_folders(files, store, linked);
         let own = library_folders(files, linked, &common);
-        for object in naming(linked) {
+        for object in naming(linked, told) {
             // The program's own folder is what relative names in its configuration may mean.
             if let Some(folder) = folder_of(&object.path).filter(|folder| !own.contains(*folder)) {
                 named.folders.entry(folder.to_owned()).or_default();

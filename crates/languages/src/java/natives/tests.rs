@@ -1,0 +1,340 @@
+//! What runs, of classes and modules that are put together.
+
+use std::collections::BTreeMap;
+
+use confine_image::MemoryFiles;
+
+use super::super::assembler::{Class, modules};
+use super::super::follow;
+use super::super::names::Names;
+use super::*;
+use crate::Start;
+use crate::zip::tests::archive;
+
+const MAIN: &str = "([Ljava/lang/String;)V";
+
+/// A class whose method `main` does this.
+fn main_class(does: &[(&str, &str)]) -> Class {
+    Class::new("app/Main", &["java/lang/Object"]).method("main", MAIN, does)
+}
+
+/// A class with one native method, and how it is come to by a method of the same name without the 0.
+fn native_class(name: &str, above: &[&str]) -> Class {
+    let native = format!("{name}.run0:()V");
+    Class::new(name, above)
+        .method("run", "()V", &[("static", &native)])
+        .native("run0", "()V")
+}
+
+/// What runs where the virtual machine has these classes and the application those, started by its arguments.
+fn search(machine: Vec<(&str, Class)>, application: Vec<(&str, Vec<u8>)>, arguments: &[&str]) -> Reached {
+    let object = ("java/lang/Object", Class::new("java/lang/Object", &[]));
+    let classes = std::iter::once(object).chain(machine);
+    let classes: Vec<(&str, Vec<u8>)> = classes.map(|(name, class)| (name, class.bytes())).collect();
+    let mut files = MemoryFiles::new()
+        .program("/jvm/bin/java", "\x7fELF")
+        .file(
+            "/jvm/lib/server/libjvm.so",
+            &b"\x7fELF\0java/lang/Thread\0exit\0()V\0"[..],
+        )
+        .file("/jvm/lib/libnet.so", "\x7fELF")
+        .file("/jvm/lib/libawt.so", "\x7fELF")
+        .file("/jvm/lib/modules", modules(&classes));
+    for (path, bytes) in application {
+        files = files.file(path, bytes);
+    }
+    let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+    let reached = follow(&Start {
+        files: &files,
+        named: "/jvm/bin/java",
+        path: "/jvm/bin/java",
+        arguments: &arguments,
+        workdir: "/srv",
+        variables: &BTreeMap::new(),
+        input: None,
+        place: "Cmd",
+    });
+    together(&files, &reached)
+}
+
+/// The classes of native methods that run.
+fn check(machine: Vec<(&str, Class)>, application: Vec<(&str, Vec<u8>)>, expected: &[&str]) {
+    let reached = search(machine, application, &["app.Main"]);
+    let natives: BTreeSet<&str> = reached.natives.values().map(String::as_str).collect();
+    assert_eq!(
+        natives.into_iter().collect::<Vec<_>>(),
+        expected,
+        "{:?}",
+        reached.assumptions
+    );
+    assert!(
+        reached
+            .modules
+            .values()
+            .all(|module| module.roots == Roots::Natives)
+    );
+}
+
+#[test]
+fn what_is_called_runs() {
+    let machine = || {
+        vec![
+            ("a/One", native_class("a/One", &["java/lang/Object"])),
+            ("a/Two", native_class("a/Two", &["java/lang/Object"])),
+        ]
+    };
+    let main = main_class(&[("static", "a/One.run:()V")]).bytes();
+    check(machine(), vec![("/srv/Main.class", main)], &["a.One"]);
+    let main = main_class(&[]).bytes();
+    check(machine(), vec![("/srv/Main.class", main)], &[]);
+}
+
+#[test]
+fn classes_without_a_package_are_found() {
+    let one = || ("a/One", native_class("a/One", &["java/lang/Object"]));
+    let class = |name: &str, does: &[(&str, &str)]| {
+        Class::new(name, &["java/lang/Object"]).method("main", MAIN, does)
+    };
+    let main = class("Main", &[("text", "Other")]).bytes();
+    let other = class("Other", &[("static", "a/One.run:()V")]).bytes();
+    let manifest = archive("META-INF/MANIFEST.MF", b"Main-Class: Main\n");
+    let files = vec![
+        ("/srv/Main.class", main),
+        ("/srv/Other.class", other),
+        ("/srv/x.jar", manifest),
+    ];
+    for arguments in [&["Main"][..], &["-jar", "/srv/x.jar"]] {
+        let reached = search(vec![one()], files.clone(), arguments);
+        assert!(reached.natives.contains_key("Java_a_One_run0"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn virtual_calls_come_to_classes_with_objects() {
+    let machine = || {
+        vec![
+            ("a/Type", Class::new("a/Type", &["java/lang/Object"]).interface()),
+            (
+                "a/Above",
+                native_class("a/Above", &["java/lang/Object", "a/Type"]),
+            ),
+            ("a/Made", Class::new("a/Made", &["a/Above"])),
+            (
+                "a/Never",
+                native_class("a/Never", &["java/lang/Object", "a/Type"]),
+            ),
+        ]
+    };
+    let call = ("interface", "a/Type.run:()V");
+    let check = |does: &[(&str, &str)], expected: &[&str]| {
+        check(
+            machine(),
+            vec![("/srv/Main.class", main_class(does).bytes())],
+            expected,
+        );
+    };
+    check(&[call], &[]);
+    check(&[call, ("new", "a/Made")], &["a.Above"]);
+    check(&[("new", "a/Made"), call], &["a.Above"]);
+    check(&[("new", "a/Never")], &[]);
+    check(&[call, ("class", "a/Never")], &["a.Never"]);
+    check(&[call, ("compare", "a/Never")], &[]);
+}
+
+#[test]
+fn initialisers_and_dynamic_calls_run() {
+    let initialised = Class::new("a/Set", &["java/lang/Object"])
+        .method("<clinit>", "()V", &[("static", "a/One.run:()V")])
+        .method("nothing", "()V", &[]);
+    let machine = vec![
+        ("a/One", native_class("a/One", &["java/lang/Object"])),
+        ("a/Two", native_class("a/Two", &["java/lang/Object"])),
+        ("a/Set", initialised),
+        (
+            "a/Link",
+            Class::new("a/Link", &["java/lang/Object"]).method("it", "()V", &[]),
+        ),
+    ];
+    let main = main_class(&[
+        ("static", "a/Set.nothing:()V"),
+        (
+            "dynamic",
+            "a/Link.it:()V => a/Two.run:()V => ()Ljava/lang/Object;",
+        ),
+    ]);
+    check(
+        machine,
+        vec![("/srv/Main.class", main.bytes())],
+        &["a.One", "a.Two"],
+    );
+}
+
+#[test]
+fn classes_are_found_by_their_names() {
+    let machine = || vec![("a/One", native_class("a/One", &["java/lang/Object"]))];
+    let idle = || ("/srv/Main.class", main_class(&[]).bytes());
+    // By a class of the application: all of it counts.
+    check(
+        machine(),
+        vec![("/srv/Main.class", main_class(&[("text", "a.One")]).bytes())],
+        &["a.One"],
+    );
+    for (path, text) in [
+        ("/srv/x.properties", "worker = a.One\n"),
+        ("/srv/x.xml", "<bean class=\"a.One\"/>"),
+        ("/srv/x.groovy", "new One().work()"),
+        ("/srv/x.rb", "java_import 'a.One'"),
+    ] {
+        check(machine(), vec![idle(), (path, text.into())], &["a.One"]);
+    }
+    check(
+        machine(),
+        vec![idle(), ("/srv/x.properties", "# worker = a.One\n".into())],
+        &[],
+    );
+    // By a class of the virtual machine's: objects of it, which are called as what they are known to be.
+    let named = |call: &'static [(&'static str, &'static str)]| {
+        let finder = Class::new("a/Find", &["java/lang/Object"]).method("find", "()V", call);
+        let machine = vec![
+            ("a/Find", finder),
+            ("a/Type", Class::new("a/Type", &["java/lang/Object"]).interface()),
+            ("a/One", native_class("a/One", &["java/lang/Object", "a/Type"])),
+        ];
+        (
+            machine,
+            vec![(
+                "/srv/Main.class",
+                main_class(&[("static", "a/Find.find:()V")]).bytes(),
+            )],
+        )
+    };
+    let (machine, application) = named(&[("text", "a.One")]);
+    check(machine, application, &[]);
+    let (machine, application) = named(&[("text", "a.One"), ("interface", "a/Type.run:()V")]);
+    check(machine, application, &["a.One"]);
+    let (machine, application) = named(&[("text", "a.One"), ("text", "run"), ("static", "a/Type.x:()V")]);
+    check(machine, application, &["a.One"]);
+}
+
+#[test]
+fn classes_are_found_by_names_that_are_put_together() {
+    let finder = |texts: &[(&str, &str)]| {
+        let does = [
+            texts,
+            &[
+                ("static", "a/Find.class:(Ljava/lang/String;)Ljava/lang/Class;"),
+                ("text", "run"),
+            ],
+        ]
+        .concat();
+        Class::new("a/Find", &["java/lang/Object"]).method("find", "()V", &does)
+    };
+    let check = |texts: &[(&str, &str)], expected: &[&str]| {
+        let machine = vec![
+            ("a/Find", finder(texts)),
+            ("a/b/One", native_class("a/b/One", &["java/lang/Object"])),
+            (
+                "a/b/two/Handler",
+                native_class("a/b/two/Handler", &["java/lang/Object"]),
+            ),
+        ];
+        let main = main_class(&[("static", "a/Find.find:()V")]);
+        check(machine, vec![("/srv/Main.class", main.bytes())], expected);
+    };
+    check(&[("text", "a.b."), ("text", "One")], &["a.b.One"]);
+    check(&[("text", "a.b."), ("text", ".Handler")], &["a.b.two.Handler"]);
+    check(&[("text", "a.b.")], &[]);
+}
+
+#[test]
+fn native_code_calls_what_it_names() {
+    let thread = Class::new("java/lang/Thread", &["java/lang/Object"])
+        .method("exit", "()V", &[("static", "a/One.run:()V")])
+        .method("other", "()V", &[("static", "a/Two.run:()V")]);
+    let machine = vec![
+        ("java/lang/Thread", thread),
+        ("a/One", native_class("a/One", &["java/lang/Object"])),
+        ("a/Two", native_class("a/Two", &["java/lang/Object"])),
+    ];
+    check(
+        machine,
+        vec![("/srv/Main.class", main_class(&[]).bytes())],
+        &["a.One"],
+    );
+}
+
+#[test]
+fn libraries_are_loaded_that_classes_name() {
+    let does = [
+        ("text", "net"),
+        ("static", "java/lang/System.loadLibrary:(Ljava/lang/String;)V"),
+    ];
+    let loaded = |does: &[(&str, &str)]| -> Vec<String> {
+        let reached = search(
+            Vec::new(),
+            vec![("/srv/Main.class", main_class(does).bytes())],
+            &["app.Main"],
+        );
+        reached.modules.into_keys().collect()
+    };
+    assert_eq!(loaded(&does), ["/jvm/lib/libnet.so", "/jvm/lib/server/libjvm.so"]);
+    assert_eq!(loaded(&does[..1]), ["/jvm/lib/server/libjvm.so"]);
+}
+
+#[test]
+fn where_something_is_not_known_everything_counts() {
+    let all = |application: Vec<(&str, Vec<u8>)>, arguments: &[&str]| {
+        let reached = search(
+            vec![("a/One", native_class("a/One", &["java/lang/Object"]))],
+            application,
+            arguments,
+        );
+        reached.modules.values().all(|module| module.roots == Roots::All) && reached.modules.len() == 3
+    };
+    let main = || ("/srv/Main.class", main_class(&[]).bytes());
+    assert!(!all(vec![main()], &["app.Main"]));
+    assert!(!all(vec![main()], &["-version"]));
+    assert!(all(vec![main()], &[]));
+    assert!(all(vec![main()], &["app.Other"]));
+    assert!(all(vec![main()], &["@arguments"]));
+    assert!(all(vec![main()], &["-jar", "/srv/absent.jar"]));
+    let manifest = |class: &str| {
+        archive(
+            "META-INF/MANIFEST.MF",
+            format!("Main-Class: {class}\n").as_bytes(),
+        )
+    };
+    assert!(!all(
+        vec![main(), ("/srv/x.jar", manifest("app.Main"))],
+        &["-jar", "/srv/x.jar"]
+    ));
+    assert!(all(
+        vec![main(), ("/srv/x.jar", manifest("app.Other"))],
+        &["-jar", "/srv/x.jar"]
+    ));
+    let broken = main_class(&[("text", "a.One")]).bytes();
+    let cut = broken.len() / 2;
+    assert!(all(
+        vec![("/srv/Main.class", broken[..cut].to_vec())],
+        &["app.Main"]
+    ));
+}
+
+#[test]
+fn broken_modules_are_told() {
+    let whole = modules(&[("a/One", native_class("a/One", &[]).bytes())]);
+    for length in 0..whole.len() {
+        let bytes = whole[..length].to_vec();
+        let mut names = Names::default();
+        world::World::default().add_modules(&mut names, bytes.into());
+    }
+    for at in 0..whole.len().min(200) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0xff;
+        let mut search = Search::default();
+        search.world.add_modules(&mut search.names, bytes.into());
+        search.world.settle(&search.names);
+        search.take_class(b"a/One");
+        search.run();
+    }
+}

@@ -1,0 +1,163 @@
+//! Native methods that run only where an application asks for them: last resort, as one visible table. Each loads libraries
+//! that nothing else of the virtual machine does. That the value of a property keeps one from being called, or that objects
+//! of the right classes never come together, is what the search does not see.
+//!
+//! An application asks where a start, a configuration, a source or a class of it has one of the texts of a row, whatever it does
+//! with it; but for a line that gives a property the value `false`. Misses: names that are put together.
+
+use memchr::memmem;
+
+/// Native methods, and the texts of which an application must have one.
+struct Row {
+    /// What the names of their classes begin with.
+    classes: &'static [u8],
+    /// Which method it is; every one if none is given.
+    method: Option<&'static [u8]>,
+    /// A library that only these classes load.
+    library: Option<&'static str>,
+    texts: &'static [&'static [u8]],
+}
+
+/// What stands for a call of `getContent` of java.net.URL or of a connection.
+pub const CONTENT: &[u8] = b"URL.getContent";
+
+/// What names the package of windows and images and says that there are none.
+const HEADLESS: &[u8] = b"java.awt.headless";
+
+const TABLE: [Row; 4] = [
+    // The desktop's settings for proxies, by GNOME's libraries ("Networking Properties" of the platform's documentation).
+    Row {
+        classes: b"sun/net/spi/DefaultProxySelector",
+        method: Some(b"init"),
+        library: None,
+        texts: &[b"java.net.useSystemProxies"],
+    },
+    // The system's library for GSS-API ("Accessing Native GSS-API" of the platform's documentation).
+    Row {
+        classes: b"sun/security/jgss/wrapper/",
+        method: None,
+        library: Some("j2gss"),
+        texts: &[b"sun.security.jgss.native", b"SunNativeGSS"],
+    },
+    // Sound: by its own interface, by that of applets, by widgets that make noises, and by what URLs of sounds hold.
+    Row {
+        classes: b"com/sun/media/sound/",
+        method: None,
+        library: Some("jsound"),
+        texts: &[
+            b"javax/sound/",
+            b"javax.sound.",
+            b"java/applet/",
+            b"java.applet.",
+            b"javax/swing/",
+            b"javax.swing.",
+            CONTENT,
+        ],
+    },
+    // Printers: by the interfaces for printing, and by windows and widgets that print themselves.
+    Row {
+        classes: b"sun/print/",
+        method: None,
+        library: None,
+        texts: &[
+            b"javax/print/",
+            b"javax.print.",
+            b"java/awt/",
+            b"java.awt.",
+            b"javax/swing/",
+            b"javax.swing.",
+        ],
+    },
+];
+
+/// What the application asks for.
+#[derive(Default)]
+pub struct Requests {
+    asked: [bool; TABLE.len()],
+}
+
+impl Requests {
+    /// Takes a text, a line or a name of an application.
+    pub fn take(&mut self, text: &[u8]) {
+        let is_off = text.trim_ascii_end().ends_with(b"=false");
+        let is_there = |wanted: &[u8]| {
+            let mut places = memmem::find_iter(text, wanted);
+            places.any(|at| !text.get(at..).is_some_and(|text| text.starts_with(HEADLESS)))
+        };
+        for (row, asked) in TABLE.iter().zip(&mut self.asked) {
+            *asked |= !is_off && row.texts.iter().any(|wanted| is_there(wanted));
+        }
+    }
+
+    fn missing(&self) -> impl Iterator<Item = &'static Row> {
+        let rows = TABLE.iter().zip(&self.asked);
+        rows.filter(|(_, asked)| !**asked).map(|(row, _)| row)
+    }
+
+    /// Whether a native method may be called.
+    pub fn allow(&self, class: &[u8], method: &[u8]) -> bool {
+        let concerns =
+            |row: &Row| class.starts_with(row.classes) && row.method.is_none_or(|name| name == method);
+        !self.missing().any(concerns)
+    }
+
+    /// Whether a library of the virtual machine may be loaded.
+    pub fn allow_library(&self, name: &str) -> bool {
+        !self.missing().any(|row| row.library == Some(name))
+    }
+
+    /// Whether a library may be loaded by the file that a class names.
+    pub fn allow_file(&self, class: &[u8]) -> bool {
+        !self.missing().any(|row| class.starts_with(row.classes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, [proxies, gss, sound, print]: [bool; 4]) {
+        let mut requests = Requests::default();
+        requests.take(text.as_bytes());
+        assert_eq!(
+            requests.allow(b"sun/net/spi/DefaultProxySelector", b"init"),
+            proxies,
+            "{text}"
+        );
+        assert_eq!(
+            requests.allow(b"sun/security/jgss/wrapper/GSSLibStub", b"init"),
+            gss,
+            "{text}"
+        );
+        assert_eq!(
+            requests.allow_file(b"sun/security/jgss/wrapper/SunNativeProvider"),
+            gss,
+            "{text}"
+        );
+        assert_eq!(requests.allow_library("jsound"), sound, "{text}");
+        assert_eq!(
+            requests.allow(b"sun/print/CUPSPrinter", b"initIDs"),
+            print,
+            "{text}"
+        );
+        assert!(requests.allow(b"sun/net/spi/DefaultProxySelector", b"getSystemProxies"));
+        assert!(
+            requests.allow(b"a/B", b"init") && requests.allow_file(b"a/B") && requests.allow_library("net")
+        );
+    }
+
+    #[test]
+    fn an_application_asks_where_it_has_a_text() {
+        check("-Djava.net.useSystemProxies=true", [true, false, false, false]);
+        check("java.net.useSystemProxies=false", [false; 4]);
+        check("sun.security.jgss.native", [false, true, false, false]);
+        check("java/awt/Color", [false, false, false, true]);
+        check("javax.swing.JFrame", [false, false, true, true]);
+        check("another=true", [false; 4]);
+        check("-Djava.awt.headless=true", [false; 4]);
+        check(
+            "-Djava.awt.headless=true java.awt.Color",
+            [false, false, false, true],
+        );
+    }
+}
