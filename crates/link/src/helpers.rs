@@ -8,7 +8,9 @@
 //! - absolute paths of executables; among other words, as in the settings that a program has by default, those below `lib`
 //!   and `libexec`.
 //! - folders below `lib` or `libexec`, where the Filesystem Hierarchy Standard (4.6, 4.7) puts what only other programs
-//!   execute: everything executable in them, some folders deep. GCC joins the paths of its compilers so.
+//!   execute: everything executable in them, some folders deep. GCC joins the paths of its compilers so. But a script that lies
+//!   directly there counts only if the data has its name, too, as git has those of its commands: packages put what timers and
+//!   their own installation run into the same folder (PHP's `sessionclean`).
 //! - texts of command lines: a name that an option, or a hole to be filled in, follows (`as %(options) -o %o`,
 //!   `exec cc -g -o %o %s`).
 //! - names that are neither words of a language nor identifiers, since a hyphen or a dot is in them (`ld.bfd`).
@@ -20,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use confine_elf::Object;
 use confine_image::{FileKind, Files, hierarchy, paths};
+use memchr::memmem;
 
 use crate::linked::Linked;
 use crate::plugins;
@@ -81,6 +84,10 @@ pub fn helpers(
             if how == How::ByName && hierarchy::is_private(&folder.path) && !left_out.contains(&folder.path) {
                 let why = format!("{} names its folder {}", object.path, folder.path);
                 let programs = hierarchy::executables(files, &folder.path).into_iter();
+                let programs = programs.filter(|path| {
+                    let is_direct = paths::parent(path) == folder.path;
+                    !is_direct || is_program(files, path) || holds_name(&object.elf, paths::base_name(path))
+                });
                 found.extend(programs.map(|path| (path, why.clone())));
             }
             continue;
@@ -107,6 +114,23 @@ pub fn helpers(
         .into_iter()
         .map(|(name, why)| Helper { name, why })
         .collect()
+}
+
+/// Whether a file is no script: an ELF object by its first bytes.
+fn is_program(files: &dyn Files, path: &str) -> bool {
+    files.read(path).is_ok_and(|bytes| bytes.starts_with(b"\x7fELF"))
+}
+
+/// Whether the read-only data has a file's name, with nothing of a name around it.
+fn holds_name(object: &Object, name: &str) -> bool {
+    let ends =
+        |byte: Option<&u8>| byte.is_none_or(|byte| !(byte.is_ascii_alphanumeric() || b"-_.".contains(byte)));
+    object.read_only_data().any(|bytes| {
+        memmem::find_iter(bytes, name.as_bytes()).any(|at| {
+            let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+            ends(before) && ends(bytes.get(at + name.len()))
+        })
+    })
 }
 
 /// Strings in the read-only data that may say something here.

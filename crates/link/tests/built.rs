@@ -14,7 +14,7 @@ use confine_assumption::Kind;
 use confine_image::{FileBytes, MemoryFiles};
 use confine_link::{
     Binding, Environment, LateRequest, Linked, LoadReason, NamePattern, ObjectStore, Roots, Scope,
-    conventions, link, plugins,
+    conventions, helpers, link, plugins,
 };
 
 const INTERPRETER: &str = "/lib64/ld-linux-x86-64.so.2";
@@ -565,4 +565,33 @@ fn candidates(files: &MemoryFiles, program: &str) -> Vec<String> {
     let linked = link(files, &store, program, &Environment::default());
     let found = plugins::candidates(files, &store, &linked, &BTreeSet::new()).into_iter();
     found.map(|found| found.path).collect()
+}
+
+#[test]
+fn scripts_directly_in_a_packages_own_folder_are_helpers_where_they_are_named() {
+    let Some(builder) = Builder::new() else { return };
+    let source = r#"
+        const char *folder = "/usr/lib/own", *named = "own-named";
+        void _start(void) {}
+    "#;
+    let files = builder
+        .root()
+        .program(
+            "/usr/lib/own/helper",
+            builder.program("void _start(void) {}", &[]),
+        )
+        .program("/usr/lib/own/own-named", "#!/bin/sh\n")
+        .program("/usr/lib/own/clean", "#!/bin/sh\n")
+        .program("/usr/lib/own/filter/each", "#!/bin/sh\n")
+        .program("/program", builder.program(source, &[]));
+    let store = ObjectStore::new();
+    let linked = link(&files, &store, "/program", &Environment::default());
+    let found = helpers::helpers(&files, &store, &linked, 0, helpers::How::ByName, &[]);
+    let found: Vec<&str> = found.iter().map(|helper| helper.name.as_str()).collect();
+    let folder = [
+        "/usr/lib/own/filter/each",
+        "/usr/lib/own/helper",
+        "/usr/lib/own/own-named",
+    ];
+    assert_eq!(found, [&folder[..], &["own-named"]].concat());
 }
