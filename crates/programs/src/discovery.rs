@@ -218,6 +218,10 @@ impl<'a> Discovery<'a> {
         if !pattern::is_open(name) {
             let found = self.look_up(name, &request.context.variables);
             if found.is_none() && !name.is_empty() {
+                // It may be in a folder that whoever executes it has changed to, as runit's `./check` is.
+                if name.contains('/') && !name.starts_with('/') {
+                    self.open(&request.context);
+                }
                 let detail = format!("{name} is no executable of the image");
                 self.assume(Kind::MissingProgram, &request.context, detail);
             }

@@ -380,6 +380,19 @@ fn the_loader_s_variables() {
     );
 }
 
+/// A shell that changed its folder may find there what the image's own does not have.
+#[test]
+fn a_relative_path_that_leads_nowhere_is_open_and_a_missing_name_is_not() {
+    let open = |command: &str| {
+        let files = root().program("/entry", format!("#!/bin/sh\n{command}\n"));
+        let found = find(&files, &config(&["/entry"], &[]), Asked::default());
+        found.executions.is_open("/entry")
+    };
+    assert!(open("cd /srv; ./check"));
+    assert!(!open("nothing-there"));
+    assert!(!open("/nothing/there"));
+}
+
 #[test]
 fn what_stays_open_is_said() {
     let check = |text: &str, kind, effect, programs: &str| {
