@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// What is recognised, and what takes its place.
-const RULES: [(&str, &str); 22] = [
+const RULES: [(&str, &str); 23] = [
     // Colours of a terminal say nothing.
     (r"\x1b\[[0-9;]*[A-Za-z]", ""),
     (
@@ -55,6 +55,8 @@ const RULES: [(&str, &str); 22] = [
         "$1$2<number>",
     ),
     (r"(?i)\bsource port \d+\b", "source port <number>"),
+    // Thread dumps of Java have the threads' numbers in hexadecimal.
+    (r"\b(nid|pid|tid)=0x[0-9a-f]+\b", "$1=<number>"),
     (r"\[\d+(?:[:#.]\d+)*\]", "[<number>]"),
     // The process and thread that stand in front of nginx's lines: 12#34
     (r"\b\d+#\d+\b", "<number>"),
@@ -142,6 +144,10 @@ mod tests {
                 "ready in <duration>, took <duration>, <duration>",
             ),
             ("id 4f1c2d3e4b5a, 0x7ffc12345678", "id <id>, <pointer>"),
+            (
+                "tid=0x00007f12a8012345 nid=0x1e waiting",
+                "tid=<number> nid=<number> waiting",
+            ),
             ("req 6f9619ff-8b86-d011-b42d-00cf4fc964ff", "req <id>"),
             (
                 "listening on [::]:8080 and localhost:41234",

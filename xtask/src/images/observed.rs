@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use confine_engine::{Interrupt, Invocation};
 use serde_json::Value;
 
-use super::recipe::Target;
+use super::recipe::{Recipe, Target};
 
 /// How long a whole workload may take.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -68,7 +68,7 @@ pub fn life(
         "nothing was observed in {}",
         target.name
     );
-    Ok(problems(&comparison, &target.recipe.assumed_programs))
+    Ok(problems(&comparison, &target.recipe))
 }
 
 /// Every step of the workload, a restart, and the first steps again; a restart gives the port another number.
@@ -86,8 +86,8 @@ fn workload(images: &Path, target: &Target) -> String {
 
 /// What was not foreseen. A program that the workload executes from outside is the workload's, and no image foresees it;
 /// what it does has to be allowed all the same, as has what a program does that the recipe says is only assumed, where
-/// the report has such an assumption.
-fn problems(comparison: &Value, assumed: &[String]) -> Vec<String> {
+/// the report has such an assumption. An object that the container makes while it runs is in no image.
+fn problems(comparison: &Value, recipe: &Recipe) -> Vec<String> {
     let findings = comparison.get("unforeseen").and_then(Value::as_array);
     let told = findings.into_iter().flatten().filter_map(|finding| {
         let text = |field: &str| finding.get(field).and_then(Value::as_str).unwrap_or_default();
@@ -100,8 +100,12 @@ fn problems(comparison: &Value, assumed: &[String]) -> Vec<String> {
         });
         let open = finding.get("open").and_then(Value::as_array);
         let name = text("program").rsplit('/').next().unwrap_or_default();
-        let is_assumed =
-            open.is_some_and(|open| !open.is_empty()) && assumed.iter().any(|assumed| assumed == name);
+        let mut assumed = recipe.assumed_programs.iter();
+        let is_assumed = open.is_some_and(|open| !open.is_empty()) && assumed.any(|assumed| assumed == name);
+        let mut made = recipe.made_objects.iter();
+        if text("kind") == "object" && made.any(|folder| text("object").starts_with(folder.as_str())) {
+            return None;
+        }
         if text("kind") == "program" && (from_outside || is_assumed) {
             return None;
         }
@@ -137,10 +141,13 @@ mod tests {
             { "kind": "program", "program": "/lib/psql", "executed_by": ["/bin/perl"] },
             { "kind": "call", "program": "/bin/sh", "call": "reboot" },
             { "kind": "object", "program": "/bin/a", "object": "/lib/b.so" },
+            { "kind": "object", "program": "/bin/a", "object": "/var/cache/made.so" },
             { "kind": "value", "program": "/bin/a", "call": "ioctl", "values": [{ "name": "cmd", "value": "0x1" }] },
         ] });
+        let recipe = "bases = []\nport = 80\nuser = '0'\nmain = 'a'\nneeded-call = 'read'
+            assumed-programs = ['psql']\nmade-objects = ['/var/cache/']";
         assert_eq!(
-            problems(&comparison, &["psql".to_owned()]),
+            problems(&comparison, &toml::from_str(recipe).unwrap()),
             [
                 "program /bin/ls  was not foreseen",
                 "program /lib/psql  was not foreseen",

@@ -41,6 +41,9 @@ pub struct Recipe {
     /// the place that executes them.
     #[serde(default)]
     pub assumed_programs: Vec<String>,
+    /// Folders in which it makes objects while it runs, as a server that compiles its configuration does.
+    #[serde(default)]
+    pub made_objects: Vec<String>,
     /// A call without which it cannot work: the runner takes it away to see itself fail.
     pub needed_call: String,
     /// Whether it belongs to the quick subset.
