@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
+use confine_image::paths::base_name;
 use confine_image::{Config, Files};
 use confine_kernel::call_named;
 use confine_languages::Beginning;
@@ -174,6 +175,11 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
     } = program;
     let mut requests = languages::requests(program);
     let library = conventions::c_library(linked);
+    // It is there already, and what sources call of it they name.
+    requests.retain(|request| {
+        request.roots != Roots::AllExported
+            || !library.is_some_and(|library| is_called(linked, library, &request.name))
+    });
     let triggered: BTreeSet<Convention> = solution
         .reached_exports
         .iter()
@@ -218,6 +224,14 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
     }
     requests.retain(|request| later.requests.insert(request.clone()));
     requests
+}
+
+/// Whether an object goes by a name, as its own or as its file's.
+fn is_called(linked: &Linked, object: usize, name: &str) -> bool {
+    linked.objects.get(object).is_some_and(|object| {
+        let soname = object.elf.dynamic.soname.as_deref();
+        soname == Some(name) || base_name(&object.path) == name
+    })
 }
 
 /// Symbols that are looked up by constant names, in every object that has them: which handle is used is not
