@@ -151,7 +151,7 @@ mod tests {
             figures: Some(figures),
             verdicts,
         };
-        let text = render(&[row.clone()]);
+        let text = render(std::slice::from_ref(&row));
         let line = "| nginx | 150 | 0 | 110 | 120 | 30 | 0 | 0 | 0 | 185 | 159 | 1.50 s | 3 MiB | 1 of 2; failed: runc |";
         assert!(text.contains(line), "{text}");
         assert!(text.contains("**nginx, runc**: ready: it ended"), "{text}");
