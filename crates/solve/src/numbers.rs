@@ -256,7 +256,7 @@ fn through_pointers(
                 pointer: Pointer::Entry(_),
                 ..
             },
-        ) => Some(tracer.passed_behind_pointers(answer.node, loaded)).filter(|passed| !passed.is_empty())?,
+        ) => tracer.passed_behind_pointers(answer.node, loaded),
         _ => return None,
     };
     let mut questions = tracer.ask_callers_by_name(answer);

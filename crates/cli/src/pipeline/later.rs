@@ -62,6 +62,10 @@ const EXECUTORS: [(&str, usize, List); 11] = [
     ("posix_spawnp", 1, List::Array(4)),
 ];
 
+/// Those of them that look for a name without a slash in the folders of `PATH`; for the others it is a file of the folder that
+/// the program is in then.
+const SEARCHING: [&str; 4] = ["execvp", "execvpe", "execlp", "posix_spawnp"];
+
 /// The system calls behind them.
 const EXECUTING_CALLS: [&str; 2] = ["execve", "execveat"];
 
@@ -360,7 +364,9 @@ fn is_within_shells(passed: &Passed) -> bool {
 
 /// What an execution is given, as far as it is known; `None` if the name of the file is not.
 fn argument_list(passed: &Passed) -> Option<Vec<String>> {
-    let mut argv = vec![passed.string.clone().filter(|name| !name.is_empty())?];
+    let name = passed.string.clone().filter(|name| !name.is_empty())?;
+    let is_searched = name.contains('/') || SEARCHING.contains(&passed.interface.as_str());
+    let mut argv = vec![if is_searched { name } else { format!("./{name}") }];
     let words = passed.list.iter().skip(1);
     argv.extend(words.map(|word| word.clone().unwrap_or_else(|| UNKNOWN_WORD.to_owned())));
     if !passed.whole {
