@@ -63,7 +63,7 @@ const EXECUTORS: [(&str, usize, List); 11] = [
 ];
 
 /// Those of them that look for a name without a slash in the folders of `PATH`; for the others it is a file of the folder that
-/// the program is in then.
+/// the program is in then, unless the program has looked for it there before, which a name that is found there says.
 const SEARCHING: [&str; 4] = ["execvp", "execvpe", "execlp", "posix_spawnp"];
 
 /// The system calls behind them.
@@ -298,7 +298,7 @@ pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -
     let mut executed: Vec<Execution> = telling(&program.solution.passed)
         .filter_map(|passed| {
             let argv = if executes(passed) {
-                argument_list(passed)?
+                argument_list(passed, files, config)?
             } else if is_one_of(passed, &SHELLS) {
                 let text = passed.string.clone();
                 let text = text.unwrap_or_else(|| UNKNOWN_WORD.to_owned());
@@ -363,9 +363,11 @@ fn is_within_shells(passed: &Passed) -> bool {
 }
 
 /// What an execution is given, as far as it is known; `None` if the name of the file is not.
-fn argument_list(passed: &Passed) -> Option<Vec<String>> {
+fn argument_list(passed: &Passed, files: &dyn Files, config: &Config) -> Option<Vec<String>> {
     let name = passed.string.clone().filter(|name| !name.is_empty())?;
-    let is_searched = name.contains('/') || SEARCHING.contains(&passed.interface.as_str());
+    let is_searched = name.contains('/')
+        || SEARCHING.contains(&passed.interface.as_str())
+        || names_executable(files, config, &name);
     let mut argv = vec![if is_searched { name } else { format!("./{name}") }];
     let words = passed.list.iter().skip(1);
     argv.extend(words.map(|word| word.clone().unwrap_or_else(|| UNKNOWN_WORD.to_owned())));
