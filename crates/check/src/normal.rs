@@ -60,7 +60,11 @@ const RULES: [(&str, &str); 23] = [
     (r"\[\d+(?:[:#.]\d+)*\]", "[<number>]"),
     // The process and thread that stand in front of nginx's lines: 12#34
     (r"\b\d+#\d+\b", "<number>"),
-    (r"\b0x[0-9a-fA-F]{5,16}\b", "<pointer>"),
+    // Lists of them, too, of which a line has as many as there are threads.
+    (
+        r"\b0x[0-9a-fA-F]{5,16}\b(?:,? *\b0x[0-9a-fA-F]{5,16}\b)*",
+        "<pointer>",
+    ),
     (
         r"\b[0-9a-f]{12}(?:[0-9a-f]{4})*\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{64}\b",
         "<id>",
