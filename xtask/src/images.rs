@@ -104,7 +104,11 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
         data: options.write.then(|| root.join("docs/images.json")),
         source: match &options.profile {
             Some(path) => Source::StandIn(path.clone()),
-            None => Source::Confine(build::confine(root, &interrupt)?),
+            None => {
+                let program = build::confine(root, &interrupt)?;
+                let digest = recipe::digest(&program)?;
+                Source::Confine { program, digest }
+            }
         },
         interrupt,
         audit: Mutex::new(()),
@@ -174,8 +178,8 @@ fn not_widened(figures: &Figures) -> Option<(String, Verdict)> {
 
 /// Where profiles come from.
 enum Source {
-    /// The program as users get it makes one for each image.
-    Confine(PathBuf),
+    /// The program as users get it makes one for each image; the digest of it goes into the rows.
+    Confine { program: PathBuf, digest: String },
     /// Somebody else's stands in for all.
     StandIn(PathBuf),
 }
@@ -209,7 +213,7 @@ impl Runner {
         .with_context(|| format!("cannot build {}", target.name))?;
         let profile = match &self.source {
             Source::StandIn(path) => profile::read(path),
-            Source::Confine(confine) => {
+            Source::Confine { program: confine, .. } => {
                 profile::make(confine, &self.interrupt, &built.archive, &target.recipe, &output)
             }
         };
@@ -217,7 +221,7 @@ impl Runner {
         eprintln!("{}: {} calls allowed", target.name, profile.allowed);
         let hardened = match &self.source {
             Source::StandIn(_) => None,
-            Source::Confine(confine) => Some(
+            Source::Confine { program: confine, .. } => Some(
                 hardened::make(confine, &self.interrupt, &built.archive, target, &output)
                     .with_context(|| format!("cannot harden {}", target.name))?,
             ),
@@ -317,7 +321,7 @@ impl Runner {
             name: target.name.clone(),
             published: target.recipe.published.clone(),
             program: match &self.source {
-                Source::Confine(program) => recipe::digest(program)?,
+                Source::Confine { digest, .. } => digest.clone(),
                 Source::StandIn(_) => String::new(),
             },
             figures,
@@ -373,7 +377,7 @@ impl Runner {
             let (_, missed) = self.audited_life(image, &image.profile.path, mode, "audit")?;
             verdicts.push(self.tell(image, format!("audit, {mode}"), missed));
         }
-        if let Source::Confine(confine) = &self.source {
+        if let Source::Confine { program: confine, .. } = &self.source {
             let unforeseen = observed::life(
                 confine,
                 &self.interrupt,

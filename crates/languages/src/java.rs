@@ -162,13 +162,7 @@ impl Java<'_> {
             .map(str::to_owned)
             .collect();
         for folder in FOLDERS.iter().map(|folder| (*folder).to_owned()).chain(set) {
-            for name in self
-                .start
-                .files
-                .list(&folder)
-                .into_iter()
-                .filter(|name| name.ends_with(".so"))
-            {
+            for name in self.shared_objects(&folder) {
                 if let Some(path) = self.walk.regular(&format!("{folder}/{name}")) {
                     self.walk.module(
                         path,
@@ -179,13 +173,7 @@ impl Java<'_> {
             }
         }
         for folder in LOADER_FOLDERS {
-            for name in self
-                .start
-                .files
-                .list(folder)
-                .into_iter()
-                .filter(|name| name.ends_with(".so"))
-            {
+            for name in self.shared_objects(folder) {
                 let short = name
                     .strip_prefix("lib")
                     .and_then(|name| name.strip_suffix(".so"))
@@ -198,5 +186,12 @@ impl Java<'_> {
                 }
             }
         }
+    }
+
+    /// The names in a folder that are like those of shared objects.
+    fn shared_objects(&self, folder: &str) -> Vec<String> {
+        let mut names = self.start.files.list(folder);
+        names.retain(|name| name.ends_with(".so"));
+        names
     }
 }

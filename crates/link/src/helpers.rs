@@ -22,7 +22,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use confine_elf::Object;
 use confine_image::{FileKind, Files, hierarchy, paths};
-use memchr::memmem;
 
 use crate::linked::Linked;
 use crate::plugins;
@@ -125,12 +124,7 @@ fn is_program(files: &dyn Files, path: &str) -> bool {
 fn holds_name(object: &Object, name: &str) -> bool {
     let ends =
         |byte: Option<&u8>| byte.is_none_or(|byte| !(byte.is_ascii_alphanumeric() || b"-_.".contains(byte)));
-    object.read_only_data().any(|bytes| {
-        memmem::find_iter(bytes, name.as_bytes()).any(|at| {
-            let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-            ends(before) && ends(bytes.get(at + name.len()))
-        })
-    })
+    plugins::occurs(object, name, |before, after| ends(before) && ends(after))
 }
 
 /// Strings in the read-only data that may say something here.

@@ -396,8 +396,9 @@ impl Linked {
         self.objects.len() - 1
     }
 
-    /// An object that already answers to this name.
-    pub(crate) fn known(&self, name: &str) -> Option<usize> {
+    /// An object that already answers to this name, as an index into [`Linked::objects`].
+    #[must_use]
+    pub fn known(&self, name: &str) -> Option<usize> {
         self.objects.iter().position(|object| {
             !matches!(object.reason, LoadReason::Variant { .. })
                 && (object.names.contains(name)

@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use confine_elf::{Machine, Object, Placement};
 use confine_image::{FileKind, Files};
 
+use memchr::memmem;
 use named::Named;
 
 use crate::conventions;
@@ -265,6 +266,20 @@ fn texts_of(object: &Object) -> Vec<String> {
         })
         .map(str::to_owned)
         .collect()
+}
+
+/// Whether a name stands in an object's read-only data between such bytes; there are none at the ends of the data.
+pub(crate) fn occurs(
+    object: &Object,
+    name: &str,
+    between: impl Fn(Option<&u8>, Option<&u8>) -> bool,
+) -> bool {
+    object.read_only_data().any(|bytes| {
+        memmem::find_iter(bytes, name.as_bytes()).any(|at| {
+            let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+            between(before, bytes.get(at + name.len()))
+        })
+    })
 }
 
 fn folder_of(path: &str) -> Option<&str> {

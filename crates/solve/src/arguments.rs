@@ -354,13 +354,8 @@ impl Tracer<'_, '_> {
         loaded: Loaded,
     ) -> Vec<(Node, Address, Constants)> {
         let (object, _) = self.program.locate(node);
-        let needed = self.program.elf(object).dynamic.needed.iter();
-        let needed: BTreeSet<&str> = needed.filter_map(|name| file_name(name)).collect();
-        let is_told = |other: usize| {
-            let soname = self.program.elf(other).dynamic.soname.as_deref();
-            let own = file_name(&self.program.linked.objects[other].path);
-            other == object || soname.into_iter().chain(own).any(|name| needed.contains(name))
-        };
+        let needed = &self.program.linked.objects[object].needed;
+        let is_told = |other: usize| other == object || needed.contains(&other);
         let mut callers = self.callers_of_computed_addresses();
         callers.retain(|caller| is_told(self.program.locate(*caller).0));
         self.evaluate(&callers);
@@ -386,10 +381,6 @@ impl Tracer<'_, '_> {
         };
         self.reach.order.iter().copied().filter(calls).collect()
     }
-}
-
-fn file_name(path: &str) -> Option<&str> {
-    path.rsplit('/').next()
 }
 
 /// Where the answer to a question is to be looked for.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use confine_engine::{Finished, Interrupt, Invocation};
+use confine_engine::{Interrupt, Invocation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -50,22 +50,27 @@ pub fn make(
     let path = output.join("profile.json");
     let report = output.join("report.json");
     let policies = output.join("policies");
-    let profile = || {
-        let command = Invocation::new(confine)
-            .arg("profile")
-            .arg(format!("docker-archive:{}", archive.display()))
-            .args(recipe.also_arguments());
-        command.limit(Duration::from_secs(300)).interrupt(interrupt)
-    };
-    let finished = done(
-        profile()
-            .arg("--no-cache")
-            .arg("--output")
-            .arg(&path)
-            .arg("--report")
-            .arg(&report),
-    )?;
-    done(profile().arg("--per-program").arg(&policies))?;
+    let run = Invocation::new(confine)
+        .arg("profile")
+        .arg(format!("docker-archive:{}", archive.display()))
+        .arg("--no-cache")
+        .arg("--output")
+        .arg(&path)
+        .arg("--report")
+        .arg(&report)
+        .arg("--per-program")
+        .arg(&policies)
+        .args(recipe.also_arguments())
+        .limit(Duration::from_secs(300))
+        .interrupt(interrupt);
+    let finished = run.run()?;
+    ensure!(
+        finished.code == Some(0),
+        "`{}` ended with {}: {}",
+        run.line(),
+        finished.outcome(),
+        finished.stderr
+    );
     let report = json(&report)?;
     let (policy, policy_restricted) = policy(&json(&policies.join("index.json"))?, &report, &recipe.main);
     let figures = Figures {
@@ -79,18 +84,6 @@ pub fn make(
         figures: Some(figures),
         ..read(&path)?
     })
-}
-
-fn done(command: Invocation) -> anyhow::Result<Finished> {
-    let finished = command.run()?;
-    ensure!(
-        finished.code == Some(0),
-        "`{}` ended with {}: {}",
-        command.line(),
-        finished.outcome(),
-        finished.stderr
-    );
-    Ok(finished)
 }
 
 /// How many calls the main program's own policy allows, by the index of policies, and how many of them it restricts.

@@ -83,20 +83,11 @@ fn executing(program: &AnalysedProgram) -> BTreeSet<(usize, How)> {
 
 /// The objects that need a library which executes by names that are not known: they may tell it the name.
 fn through_libraries(linked: &Linked, executing: &BTreeMap<usize, How>) -> Vec<(usize, How)> {
-    let by_name = executing.iter().filter(|(_, how)| **how == How::ByName);
-    let libraries: BTreeSet<&str> = by_name
-        .filter_map(|(object, _)| linked.objects.get(*object)?.elf.dynamic.soname.as_deref())
-        .collect();
-    let needs = |index: &usize| {
-        let object = linked.objects.get(*index);
-        object.is_some_and(|object| {
-            let mut needed = object.elf.dynamic.needed.iter();
-            needed.any(|name| libraries.contains(name.as_str()))
-        })
-    };
-    (0..linked.objects.len())
-        .filter(needs)
-        .map(|index| (index, How::ThroughLibrary))
+    let by_name = |needed: &usize| executing.get(needed) == Some(&How::ByName);
+    let objects = linked.objects.iter().enumerate();
+    objects
+        .filter(|(_, object)| object.needed.iter().any(by_name))
+        .map(|(index, _)| (index, How::ThroughLibrary))
         .collect()
 }
 

@@ -15,6 +15,7 @@ use confine_link::{LateRequest, Linked, NamePattern, Roots, Scope};
 use confine_programs::{Executed, Programs};
 use confine_solve::{LateRoot, OpenCall};
 
+use super::later::in_every_object;
 use super::{AnalysedProgram, natives};
 
 struct Row {
@@ -186,17 +187,7 @@ pub fn looked_up(linked: &Linked, program: &confine_programs::Program) -> Vec<La
         .values()
         .flat_map(|reached| &reached.functions);
     functions
-        .flat_map(|(name, place)| {
-            (0..linked.objects.len()).filter_map(move |object| {
-                let (object, symbol) = linked.lookup_index(name, None, Scope::Only(object))?;
-                let reason = format!("looked up by name at {place}");
-                Some(LateRoot {
-                    object,
-                    symbol,
-                    reason,
-                })
-            })
-        })
+        .flat_map(|(name, place)| in_every_object(linked, name, format!("looked up by name at {place}")))
         .collect()
 }
 

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
-use confine_image::paths::base_name;
 use confine_image::{Config, Files};
 use confine_kernel::call_named;
 use confine_languages::Beginning;
@@ -181,8 +180,7 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
     let library = conventions::c_library(linked);
     // It is there already, and what sources call of it they name.
     requests.retain(|request| {
-        request.roots != Roots::AllExported
-            || !library.is_some_and(|library| is_called(linked, library, &request.name))
+        request.roots != Roots::AllExported || library.is_none() || linked.known(&request.name) != library
     });
     let triggered: BTreeSet<Convention> = solution
         .reached_exports
@@ -230,14 +228,6 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
     requests
 }
 
-/// Whether an object goes by a name, as its own or as its file's.
-fn is_called(linked: &Linked, object: usize, name: &str) -> bool {
-    linked.objects.get(object).is_some_and(|object| {
-        let soname = object.elf.dynamic.soname.as_deref();
-        soname == Some(name) || base_name(&object.path) == name
-    })
-}
-
 /// Symbols that are looked up by constant names, in every object that has them: which handle is used is not
 /// looked at.
 fn looked_up(linked: &Linked, passed: &[Passed]) -> Vec<LateRoot> {
@@ -246,17 +236,23 @@ fn looked_up(linked: &Linked, passed: &[Passed]) -> Vec<LateRoot> {
         .filter(|passed| is_one_of(passed, &LOOK_UPS))
         .filter_map(|passed| Some((passed, passed.string.as_deref()?)))
         .flat_map(|(passed, name)| {
-            (0..linked.objects.len()).filter_map(move |object| {
-                let (object, symbol) = linked.lookup_index(name, None, Scope::Only(object))?;
-                let reason = format!("looked up by {} at {}", passed.interface, passed.place);
-                Some(LateRoot {
-                    object,
-                    symbol,
-                    reason,
-                })
-            })
+            let reason = format!("looked up by {} at {}", passed.interface, passed.place);
+            in_every_object(linked, name, reason)
         })
         .collect()
+}
+
+/// What every object that has it defines by a name.
+pub fn in_every_object(linked: &Linked, name: &str, reason: String) -> impl Iterator<Item = LateRoot> {
+    (0..linked.objects.len()).filter_map(move |object| {
+        let (object, symbol) = linked.lookup_index(name, None, Scope::Only(object))?;
+        let reason = reason.clone();
+        Some(LateRoot {
+            object,
+            symbol,
+            reason,
+        })
+    })
 }
 
 /// What a program executes.

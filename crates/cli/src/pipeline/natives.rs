@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 use confine_elf::Object;
 use confine_image::Files;
 use confine_languages::LANGUAGES;
-use confine_link::{Linked, NamePattern, Roots, Scope};
+use confine_link::{Linked, NamePattern, Roots};
 use confine_solve::LateRoot;
 use rustc_hash::FxHashSet;
 
 use super::AnalysedProgram;
+use super::later::in_every_object;
 
 /// What is looked up in every module of the Java virtual machine's native interface, when it is loaded and unloaded (the JNI
 /// specification, "Library and Version Management").
@@ -73,17 +74,8 @@ pub fn roots(program: &mut AnalysedProgram) -> Vec<LateRoot> {
     }
     let interpreted = program.program.interpreted.values();
     let natives = interpreted.flat_map(|reached| &reached.natives);
-    let methods = natives.flat_map(|(name, class)| {
-        (0..linked.objects.len()).filter_map(move |object| {
-            let (object, symbol) = linked.lookup_index(name, None, Scope::Only(object))?;
-            let reason = format!("a native method of {class}");
-            Some(LateRoot {
-                object,
-                symbol,
-                reason,
-            })
-        })
-    });
+    let methods = natives
+        .flat_map(|(name, class)| in_every_object(linked, name, format!("a native method of {class}")));
     methods.chain(program.later.named.iter().cloned()).collect()
 }
 

@@ -201,16 +201,14 @@ fn without_length(text: &str) -> &str {
 mod tests {
     use super::super::follow;
     use super::*;
+    use crate::reached::Reached;
     use crate::zip::tests::archive;
     use confine_image::MemoryFiles;
 
-    /// The commands of an archive in the working folder, and what is said of it.
-    fn check(bytes: Vec<u8>, expected: &[&str], said: &[&str]) {
-        let files = MemoryFiles::new()
-            .program("/bin/ls", "\x7fELF")
-            .file("/srv/x.jar", bytes);
-        let reached = follow(&Start {
-            files: &files,
+    /// What a virtual machine comes to that is started without arguments.
+    fn in_working_folder(files: &MemoryFiles) -> Reached {
+        follow(&Start {
+            files,
             named: "/usr/bin/java",
             path: "/usr/bin/java",
             arguments: &[],
@@ -218,7 +216,15 @@ mod tests {
             variables: &BTreeMap::new(),
             input: None,
             place: "Cmd",
-        });
+        })
+    }
+
+    /// The commands of an archive in the working folder, and what is said of it.
+    fn check(bytes: Vec<u8>, expected: &[&str], said: &[&str]) {
+        let files = MemoryFiles::new()
+            .program("/bin/ls", "\x7fELF")
+            .file("/srv/x.jar", bytes);
+        let reached = in_working_folder(&files);
         let commands = reached.commands.iter().map(|command| command.words.join(" "));
         assert_eq!(commands.collect::<Vec<_>>(), expected);
         let open = reached.assumptions.iter().filter(|one| one.place == "/srv/x.jar");
@@ -246,16 +252,7 @@ mod tests {
         for (path, bytes) in classes {
             files = files.file(&format!("/srv/{path}"), bytes.to_vec());
         }
-        let reached = follow(&Start {
-            files: &files,
-            named: "/usr/bin/java",
-            path: "/usr/bin/java",
-            arguments: &[],
-            workdir: "/srv",
-            variables: &BTreeMap::new(),
-            input: None,
-            place: "Cmd",
-        });
+        let reached = in_working_folder(&files);
         let functions: Vec<&str> = reached.functions.keys().map(String::as_str).collect();
         assert_eq!(functions, expected);
         let open = reached

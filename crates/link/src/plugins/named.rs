@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_image::{FileKind, Files, hierarchy};
-use memchr::memmem;
 
-use super::{folder_of, loader_folders, module, names_without_ending, naming, paths, words};
+use super::{folder_of, loader_folders, module, names_without_ending, naming, occurs, paths, words};
 use crate::configuration;
 use crate::linked::{Linked, LinkedObject};
 use crate::store::ObjectStore;
@@ -238,15 +237,10 @@ fn joined(files: &dyn Files, object: &LinkedObject, folder: &str) -> Vec<(String
 /// Whether an object's read-only data holds a name as a text, a part of a path, or the end of a text: linkers let texts
 /// share their ends (SHF_MERGE with SHF_STRINGS).
 fn holds_name(object: &LinkedObject, name: &str) -> bool {
-    object.elf.read_only_data().any(|bytes| {
-        memmem::find_iter(bytes, name.as_bytes()).any(|at| {
-            let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-            match bytes.get(at + name.len()) {
-                None | Some(0) => true,
-                Some(b'/') => matches!(before, None | Some(0 | b'/')),
-                Some(_) => false,
-            }
-        })
+    occurs(&object.elf, name, |before, after| match after {
+        None | Some(0) => true,
+        Some(b'/') => matches!(before, None | Some(0 | b'/')),
+        Some(_) => false,
     })
 }
 
