@@ -1,13 +1,14 @@
 //! A variable that only direct reads and writes of its own address touch.
 //!
-//! Abstraction: eight bytes of an object that no reached instruction takes the address of, that no symbol
-//! exports and that the loader does not relocate are written by the stores that name them and by nothing else.
+//! Abstraction: eight bytes of an object that no reached instruction takes the address of, whose address lies in no
+//! data, that no symbol exports and that the loader does not relocate are written by the stores that name them and by
+//! nothing else.
 //! Assumed of a binary: code that names a pointer variable by its own address does not also write it as part of
 //! something larger through another address. Only a call number behind such a pointer is looked for this way
 //! (glibc hands the number of a set*id call to its threads so).
 
 use confine_code::ReferenceKind;
-use confine_elf::Address;
+use confine_elf::{Address, RelocationValue};
 
 use crate::program::{Node, Program};
 use crate::reach::Reach;
@@ -36,10 +37,11 @@ impl Variable {
         let exported = symbols
             .filter(|symbol| symbol.size > 0)
             .any(|symbol| symbol.address < end && address < symbol.address.saturating_add(symbol.size));
+        let mut relocated = elf.relocations.iter().map(|relocation| relocation.at);
+        let mut pointed = program.facts[object].pointers.iter();
         if exported
-            || !program.facts[object]
-                .pointers_in(address.saturating_sub(7)..end)
-                .is_empty()
+            || relocated.any(|at| at < end && address < at.saturating_add(8))
+            || pointed.any(|pointer| matches!(pointer.value, RelocationValue::Address(value) if (address..end).contains(&value)))
         {
             return None;
         }

@@ -164,6 +164,7 @@ fixtures! {
     number_after_second_return.c
     number_behind_changed_pointer.c
     number_behind_taken_wrapper.c
+    number_beside_zeroes.c
     number_computed.c
     number_from_switch.c
     number_from_table.c
@@ -197,6 +198,7 @@ fixtures! {
     tables_of_one_shape.c
     tail_call.c
     thread_local_objects.cc
+    thread_local_zeroes.c
     thread_on_own_stack.c
     unreferenced_function.c
     values_after_compares.S
