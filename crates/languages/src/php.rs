@@ -5,6 +5,8 @@
 //! that is not a constant, as autoloaders do, every script counts that lies below the folder of one that is known. Misses,
 //! as assumptions: roots that are configured in other words, scripts that are included so and lie elsewhere.
 
+mod long_texts;
+
 use std::collections::BTreeSet;
 
 use confine_assumption::{Effect, Kind as Open};
@@ -239,7 +241,7 @@ impl<'a> Php<'a> {
     }
 
     fn source(&mut self, source: &Source, candidates: &mut Candidates) {
-        let tokens = script::tokens(&GRAMMAR, &source.text);
+        let tokens = script::tokens(&GRAMMAR, &long_texts::blank_backticks(&source.text));
         let constants = Constants::of(&GRAMMAR, &source.path, &tokens);
         let folder = folders::parent(&source.path).to_owned();
         for name in tokens
