@@ -107,11 +107,13 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// Attempts by call and program, each with what the report says of it.
+/// Attempts by call and program, each with what the report says of it. Numbers that no kernel has a call for are left out:
+/// they are answered alike without a policy.
 #[must_use]
 pub fn denied(attempts: &[Attempt], report: Option<&Report>) -> Vec<Denied> {
     let mut groups: BTreeMap<(String, &str), Vec<&Attempt>> = BTreeMap::new();
-    for attempt in attempts {
+    let is_nothing = |attempt: &&Attempt| attempt.number.is_some_and(confine_kernel::is_beyond_tables);
+    for attempt in attempts.iter().filter(|attempt| !is_nothing(attempt)) {
         groups
             .entry((call_name(attempt), attempt.program.as_str()))
             .or_default()
@@ -354,10 +356,16 @@ mod tests {
         };
         assert_eq!(denied(&[foreign], None)[0].call, "call 20 of 0x40000003");
         let unknown = Attempt {
-            number: Some(9999),
+            number: Some(511),
             ..attempt("bind", "/x", Some([0; 6]))
         };
-        assert_eq!(denied(&[unknown], None)[0].call, "call 9999");
+        let nothing = Attempt {
+            number: Some(1008),
+            ..unknown.clone()
+        };
+        let found = denied(&[nothing, unknown], None);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].call, "call 511");
         assert_eq!(signed(0xffff_ffff, 32), -1);
         assert_eq!(signed(u64::MAX, 64), -1);
         assert_eq!(signed(7, 32), 7);

@@ -9,6 +9,7 @@ mod assemble;
 mod commands;
 mod comparison;
 mod executions;
+mod given_names;
 mod helpers;
 mod kept;
 mod languages;

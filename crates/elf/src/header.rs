@@ -86,7 +86,9 @@ impl Header {
         match kind {
             PT_LOAD if end > start => self.load(bytes, index, program, start..end, problems),
             // What follows in memory is zero for each thread, and other sections have these addresses.
-            PT_TLS => self.thread_local = Some(start..end.min(start.saturating_add(program.p_filesz.get(LE)))),
+            PT_TLS => {
+                self.thread_local = Some(start..end.min(start.saturating_add(program.p_filesz.get(LE))))
+            }
             PT_GNU_RELRO => self.read_only_after_relocation = Some(start..end),
             PT_DYNAMIC => self.dynamic = Some(start),
             PT_GNU_EH_FRAME => self.unwind_header = Some(start),

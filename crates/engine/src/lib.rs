@@ -28,7 +28,7 @@ pub use container::{Container, Endpoint, Health, Seccomp, StartOptions, Stopped}
 pub use docker::{Docker, DockerContainer};
 pub use error::Error;
 pub use installed::{Engine, Installed, Source};
-pub use life::{Life, Lived, Taken};
+pub use life::{Life, Lived, Taken, WORKLOAD};
 pub use process::{Mapped, Origin};
 pub use runtime::{Runtime, RuntimeContainer};
 pub use session::{End, Ready, Session, Visit, shell};

@@ -12,6 +12,9 @@ use crate::session::Session;
 /// and nothing of the image.
 const NO_PROGRAM: &str = "/confine-no-such-program";
 
+/// What the step is named in which a container does its workload.
+pub const WORKLOAD: &str = "workload";
+
 /// What a container is led through.
 #[derive(Debug, Clone)]
 pub struct Life {
@@ -136,7 +139,7 @@ impl Life {
         let Some(line) = &self.session.workload else {
             return Ok(None);
         };
-        let name = format!("workload{again}");
+        let name = format!("{WORKLOAD}{again}");
         match Taken::came_to(&name, self.session.visit(container, line, interrupt)) {
             Ok(taken) => steps.push(taken),
             Err(Error::Interrupted) => return Err(Error::Interrupted),

@@ -48,6 +48,14 @@ pub fn returns(number: u64) -> bool {
     !matches!(number & 0xffff_ffff, 15 | 60 | 231)
 }
 
+/// Whether no Linux has a call of that number, and none comes close to it: the kernel answers that there is no such call,
+/// and so does a container's profile. x86-64's own calls end below 512, those that only x32 has below 548
+/// (arch/x86/entry/syscalls/syscall_64.tbl); with the bit that selects x32 a number is another table's.
+#[must_use]
+pub fn is_beyond_tables(number: u32) -> bool {
+    (548..0x4000_0000).contains(&number)
+}
+
 /// The name of the call with that number.
 #[must_use]
 pub fn name(number: u32) -> Option<&'static str> {

@@ -17,8 +17,8 @@ mod vulnerabilities;
 
 pub use arguments::{Argument, ArgumentKind, arguments, values};
 pub use calls::{
-    LINUX_VERSION, SystemCall, call, call_named, calls, in_linux_5_4, in_published_table, name,
-    published_table, returns,
+    LINUX_VERSION, SystemCall, call, call_named, calls, in_linux_5_4, in_published_table, is_beyond_tables,
+    name, published_table, returns,
 };
 pub use constants::{
     Known, Meaning, constant_named, constant_names, constants_combine, describe, describe_mask,

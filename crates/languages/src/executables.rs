@@ -33,11 +33,11 @@ pub fn command(files: &dyn Files, path: Option<&str>, text: &str, lone: bool) ->
     found.then(|| text.to_owned())
 }
 
-/// Whether what follows a name can be its arguments and hardly words of a sentence: an option, a path, or one word in capitals,
-/// as in `getconf PAGESIZE`.
+/// Whether what follows a name can be its arguments and hardly words of a sentence: an option, a path, or one long word in
+/// capitals, as in `getconf PAGESIZE` and unlike SQL's `date DESC`.
 fn is_argument(rest: &str) -> bool {
     let is_capital = |letter: char| letter.is_ascii_uppercase() || "_0123456789".contains(letter);
-    rest.starts_with(['-', '/']) || rest.len() > 1 && rest.chars().all(is_capital)
+    rest.starts_with(['-', '/']) || rest.len() > 4 && rest.chars().all(is_capital)
 }
 
 /// Whether a file holds these bytes.
@@ -74,6 +74,7 @@ mod tests {
         check("ls of files", false, None);
         check("ls PAGE_SIZE", false, Some("ls PAGE_SIZE"));
         check("ls AND more", false, None);
+        check("ls DESC", false, None);
         check("/etc/x", true, None);
         check("", true, None);
     }

@@ -301,7 +301,7 @@ fn open_of(assumptions: &[Assumption], kind: Open) -> impl Iterator<Item = &Assu
 
 /// A number that no table can have: the kernel answers that there is no such call, whatever a policy says.
 pub(crate) fn is_nothing(call: &Call) -> bool {
-    call.number == u32::MAX
+    call.number == u32::MAX || confine_kernel::is_beyond_tables(call.number)
 }
 
 fn remedy_of(call: &Call) -> &'static str {

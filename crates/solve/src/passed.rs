@@ -38,6 +38,8 @@ pub struct Interface {
     pub argument: usize,
     /// The list of strings that is wanted, too, if any.
     pub list: Option<List>,
+    /// Whether a null pointer means what an empty string does; else nothing is told of one.
+    pub null_is_empty: bool,
 }
 
 /// How a function is given a list of strings that a null pointer ends.
@@ -141,9 +143,13 @@ fn strings(
     let lists = words.lists(&answer.path);
     let strings: Vec<Option<String>> = match &answer.value {
         Value::Constants(constants) | Value::Addresses(constants) => {
-            let pointers = constants.as_slice().iter().filter(|pointer| **pointer != 0);
+            let pointers = constants.as_slice().iter();
             pointers
-                .map(|pointer| names::string_at(program.elf(object), *pointer))
+                .filter(|pointer| **pointer != 0 || interface.null_is_empty)
+                .map(|pointer| match *pointer {
+                    0 => Some(String::new()),
+                    pointer => names::string_at(program.elf(object), pointer),
+                })
                 .collect()
         }
         _ => vec![None],

@@ -1,5 +1,6 @@
 //! What is kept of each image.
 
+use confine_engine::WORKLOAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,14 +60,16 @@ impl Checked {
             policy.is_some_and(|policy| policy.starts_with(HARDENED))
         };
         let (hardened, own): (Vec<&Value>, Vec<&Value>) = verdicts.iter().partition(is_hardened);
-        let hardened = (!hardened.is_empty()).then(|| Self::of(&hardened));
-        (Self::of(&own), hardened)
+        let without = failures(&checked["steps"]);
+        let of = |verdicts: &[&Value]| Self::of(verdicts, &without);
+        (of(&own), (!hardened.is_empty()).then(|| of(&hardened)))
     }
 
-    fn of(verdicts: &[&Value]) -> Self {
+    /// From some of the verdicts, and what is wrong with lives without a policy.
+    fn of(verdicts: &[&Value], without: &[String]) -> Self {
         let list = |owner: &Value, field: &str| owner[field].as_array().cloned().unwrap_or_default();
         let text = |owner: &Value, field: &str| owner[field].as_str().unwrap_or("nothing").to_owned();
-        let mut problems = Vec::new();
+        let mut problems = without.to_vec();
         for verdict in verdicts {
             problems.extend(list(verdict, "differences").iter().map(|difference| {
                 format!(
@@ -100,6 +103,18 @@ impl Checked {
             problems,
         }
     }
+}
+
+/// Steps of a life without a policy in which an image does not do what its recipe asks of it: that proves nothing of a
+/// policy.
+fn failures(steps: &Value) -> Vec<String> {
+    let steps = steps.as_array().map_or(&[][..], Vec::as_slice);
+    let failed = steps.iter().filter_map(|step| {
+        let (name, outcome) = (step[0].as_str()?, step[1].as_str()?);
+        let fails = name.starts_with(WORKLOAD) && outcome != "exit code 0";
+        fails.then(|| format!("without a policy, {name}: {outcome}"))
+    });
+    failed.collect()
 }
 
 impl Named for Row {

@@ -39,6 +39,11 @@ impl<'a> Lives<'a> {
         })
     }
 
+    /// Whether there is something that a container has to do.
+    pub fn has_workload(&self) -> bool {
+        self.life.session.workload.is_some()
+    }
+
     /// What ends every wait.
     pub fn interrupt(&self) -> &Interrupt {
         self.interrupt

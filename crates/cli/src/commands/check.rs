@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 
 use anyhow::{Context, bail, ensure};
 use confine_check::{Baseline, Checked, Verdict, denied};
-use confine_engine::{Interrupt, Lived};
+use confine_engine::{Interrupt, Lived, WORKLOAD};
 use confine_image::{Image, OpenOptions};
 use confine_report::Report;
 
@@ -85,7 +85,7 @@ fn run(arguments: &CheckArguments, interrupt: &Interrupt) -> anyhow::Result<Chec
     for turn in 1..=arguments.runs {
         let what = format!("without a policy, {turn} of {}", arguments.runs);
         let lived = lives.lead_free(&what)?;
-        ensure_complete(&lived)?;
+        ensure_complete(&lived, lives.has_workload())?;
         without.push(comparable(&lived, &prefix));
     }
     let baseline = Baseline::new(&without);
@@ -160,9 +160,10 @@ fn image(analysis: &AnalysisArguments, premises: &Premises) -> Option<Image> {
     confine_image::open(&premises.place(&analysis.image), &open).ok()
 }
 
-/// A container that does not live without a policy tells nothing about one.
-fn ensure_complete(lived: &Lived) -> anyhow::Result<()> {
-    if lived.complete {
+/// A container that does not live without a policy, or never comes to its workload, tells nothing about one.
+fn ensure_complete(lived: &Lived, has_workload: bool) -> anyhow::Result<()> {
+    let worked = lived.steps.iter().any(|step| step.name == WORKLOAD);
+    if lived.complete && (worked || !has_workload) {
         return Ok(());
     }
     let last = lived.steps.last();

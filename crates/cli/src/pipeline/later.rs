@@ -17,7 +17,7 @@ use confine_programs::{
 };
 use confine_solve::{Interface, LateRoot, List, Passed};
 
-use super::{AnalysedProgram, helpers, languages, natives};
+use super::{AnalysedProgram, given_names, helpers, languages, natives};
 
 /// What is known of a program's late loading.
 #[derive(Debug, Default)]
@@ -29,6 +29,7 @@ pub struct Later {
     /// Functions of modules with native methods that an object names, and how many objects were looked at for that.
     pub named: Vec<LateRoot>,
     pub natives_of: usize,
+    pub given_names: given_names::GivenNames,
     /// How many objects there were when every candidate was taken in for libraries by open names: those that came since
     /// may name more.
     candidates: usize,
@@ -86,6 +87,8 @@ pub fn interfaces() -> Vec<Interface> {
             name: name.to_owned(),
             argument,
             list,
+            // dlopen(3): both mean the program itself.
+            null_is_empty: LOADERS.contains(&(name, argument)),
         })
         .collect()
 }
@@ -98,6 +101,16 @@ pub fn executes(passed: &Passed) -> bool {
 /// Whether something is executed here, by its name or by a shell.
 pub fn executes_or_tells_a_shell(passed: &Passed) -> bool {
     executes(passed) || is_one_of(passed, &SHELLS)
+}
+
+/// Whether a symbol is looked up here by its name.
+pub fn looks_up(passed: &Passed) -> bool {
+    is_one_of(passed, &LOOK_UPS)
+}
+
+/// Whether this opens the program itself, to look up symbols in everything that it has.
+pub fn opens_itself(passed: &Passed) -> bool {
+    is_one_of(passed, &LOADERS) && passed.string.as_deref() == Some("")
 }
 
 fn is_one_of(passed: &Passed, interfaces: &[(&str, usize)]) -> bool {
@@ -128,6 +141,7 @@ pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
     roots.extend(looked_up(&program.linked, &program.solution.passed));
     roots.extend(languages::looked_up(&program.linked, &program.program));
     roots.extend(natives::roots(program));
+    roots.extend(given_names::roots(program));
     helpers::look(files, config, store, program);
     let grown = program.linked.objects.len() > before || roots != program.late_roots;
     program.late_roots = roots;
@@ -198,7 +212,7 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
         .iter()
         .filter(|passed| is_one_of(passed, &LOADERS));
     for passed in loads.clone() {
-        if let Some(name) = &passed.string {
+        if let Some(name) = passed.string.as_ref().filter(|name| !name.is_empty()) {
             requests.push(LateRequest {
                 name: name.clone(),
                 caller: passed.object,

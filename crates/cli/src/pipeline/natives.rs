@@ -142,7 +142,7 @@ fn end(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// What an object has in memory besides code, without the names of its symbols.
-fn data(object: &Object) -> Vec<&[u8]> {
+pub fn data(object: &Object) -> Vec<&[u8]> {
     let segments = object.segments.iter().filter(|segment| !segment.executable);
     let names = object.sections.iter().find(|section| section.name == NAMES);
     segments

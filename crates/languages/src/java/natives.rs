@@ -23,7 +23,7 @@ use super::world::{self, Origin};
 use super::{MACHINE, home, mangle};
 use crate::reached::{Beginning, Reached};
 use crate::walk::Walk;
-use crate::{Roots, executables, folders, zip};
+use crate::{Roots, Start, executables, folders, zip};
 
 /// What a script may measure, and what configurations and sources may together, in bytes.
 const LARGEST_SCRIPT: u64 = 4 << 20;
@@ -195,7 +195,7 @@ impl Natives<'_> {
         let found = match command::main(&beginning.arguments) {
             Main::None => true,
             Main::Class(name) => self.take_word(&name),
-            Main::Archive(path) => self.take_manifests(&path),
+            Main::Archive(path) => self.take_archive(&path, &start),
             Main::Open => false,
         };
         if found || self.take_script(beginning) {
@@ -214,6 +214,30 @@ impl Natives<'_> {
             .unwrap_or_default();
         let is_class = self.search.take_class(&class) || self.search.take_class(within);
         is_class || zip::is_archive(word) && self.take_manifests(word)
+    }
+
+    /// Takes what the manifest of the archive says that is started, perhaps by another name of its own or by a variable in
+    /// a text for a shell; whether that is known.
+    fn take_archive(&mut self, path: &str, start: &Start<'_>) -> bool {
+        let by_variable = path.strip_prefix('$').and_then(|rest| rest.split_once('/'));
+        let expanded = by_variable.map(|(variable, rest)| {
+            let folder = start.variables.get(variable.trim_matches(['{', '}']));
+            format!("{}/{rest}", folder.map_or("", String::as_str))
+        });
+        let path = expanded.as_deref().unwrap_or(path);
+        let file = self.regular(&folders::absolute(path, start.workdir));
+        if file.is_none() && by_variable.is_some() {
+            let detail = "starts an archive of Java by a variable that leads to none".to_owned();
+            self.walk.assume(
+                Open::OpenCommand,
+                start.place.to_owned(),
+                detail,
+                Effect::NotCovered,
+            );
+            return true;
+        }
+        let name = file.map_or_else(|| path.to_owned(), |file| file.path);
+        self.take_manifests(&name)
     }
 
     /// Takes what the manifests of archives of this name say; whether they name a class that there is.

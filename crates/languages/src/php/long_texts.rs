@@ -165,7 +165,8 @@ fn not_code(rest: &[u8]) -> Option<usize> {
     if rest.starts_with(b"/*") {
         return Some(find(rest, b"*/").map_or(rest.len(), |end| end + 2));
     }
-    let to_the_end_of_the_line = rest.starts_with(b"//") || rest.starts_with(b"#") && !rest.starts_with(b"#[");
+    let to_the_end_of_the_line =
+        rest.starts_with(b"//") || rest.starts_with(b"#") && !rest.starts_with(b"#[");
     to_the_end_of_the_line.then(|| {
         let line = find(rest, b"\n").unwrap_or(rest.len());
         let closing = rest.get(..line).and_then(|line| find(line, b"?>"));
@@ -258,8 +259,14 @@ mod tests {
 
     #[test]
     fn texts_of_several_lines_execute_nothing() {
-        check("<?php $a = \"CREATE\n `login` x\";", "<?php $a = \"CREATE\n  login  x\";");
-        check("<?php $a = 'CREATE\n `login` x';", "<?php $a = 'CREATE\n  login  x';");
+        check(
+            "<?php $a = \"CREATE\n `login` x\";",
+            "<?php $a = \"CREATE\n  login  x\";",
+        );
+        check(
+            "<?php $a = 'CREATE\n `login` x';",
+            "<?php $a = 'CREATE\n  login  x';",
+        );
         check(
             "<?php $a = <<<SQL\n `login`\n  SQLX\n  SQL; `ls`;",
             "<?php $a = <<<SQL\n  login \n  SQLX\n  SQL; `ls`;",

@@ -180,7 +180,8 @@ fn interpreter(files: &dyn Files, path: &str) -> Option<Vec<String>> {
     (!words.is_empty()).then_some(words)
 }
 
-/// The words of a list that begins here with a program and goes on with an option or a path.
+/// The words of a list that begins here with a program and goes on with an option or a path: one below a folder that the
+/// image has, since paths of web sites begin alike.
 fn listed(files: &dyn Files, path: Option<&str>, tokens: &[Token], index: usize) -> Option<Vec<String>> {
     let before = index.checked_sub(1)?;
     let opens = tokens
@@ -192,10 +193,15 @@ fn listed(files: &dyn Files, path: Option<&str>, tokens: &[Token], index: usize)
         .iter()
         .filter(|token| token.kind != Kind::Break);
     let mut second = second.skip_while(|token| token.is(','));
+    let is_path = |text: &str| {
+        let mut parts = text.split('/');
+        let first = parts.nth(1).unwrap_or_default();
+        text.starts_with('/') && folders::folder(files, &format!("/{first}")).is_some()
+    };
     let goes_on = second
         .next()
         .and_then(Token::text)
-        .is_some_and(|text| text.starts_with(['-', '/']));
+        .is_some_and(|text| text.starts_with('-') || is_path(text));
     if !opens || !goes_on || first.contains(' ') {
         return None;
     }
@@ -261,6 +267,7 @@ mod tests {
         check("$a = '/usr/bin/convert ' . $b;", &["$ /usr/bin/convert _"]);
         check("$a = 'convert -size ' . $b;", &["$ convert -size _"]);
         check("new Process(['convert', '-size', $b]);", &["convert -size _ …"]);
+        check("run('convert', '/srv/x.png');", &["convert /srv/x.png …"]);
         check(
             "$cmd = wrap(escape(__DIR__ . '/limit.sh'));",
             &["/bin/bash -e /srv/limit.sh …"],
@@ -280,6 +287,7 @@ mod tests {
         check("echo 'convert'; echo 'convert them';", &[]);
         check("echo __DIR__ . '/plain.txt'; echo '/limit.sh';", &[]);
         check("$a = ['convert', 'gear'];", &[]);
+        check("$styles->add('convert', '/wp-admin/convert.css');", &[]);
         check("$a = '/usr/lib/database/'; $b = 'other';", &[]);
         check("$a = '/usr/lib/x'; $b = 'run';", &[]);
         check("$a = '/usr/lib/' . $b . 'query';", &[]);

@@ -10,6 +10,7 @@ use super::super::names::Names;
 use super::*;
 use crate::Start;
 use crate::zip::tests::archive;
+use confine_assumption::Assumption;
 
 const MAIN: &str = "([Ljava/lang/String;)V";
 
@@ -26,12 +27,12 @@ fn native_class(name: &str, above: &[&str]) -> Class {
         .native("run0", "()V")
 }
 
-/// What runs where the virtual machine has these classes and the application those, started by its arguments.
-fn search(machine: Vec<(&str, Class)>, application: Vec<(&str, Vec<u8>)>, arguments: &[&str]) -> Reached {
+/// A virtual machine that has these classes.
+fn machine(machine: Vec<(&str, Class)>) -> MemoryFiles {
     let object = ("java/lang/Object", Class::new("java/lang/Object", &[]));
     let classes = std::iter::once(object).chain(machine);
     let classes: Vec<(&str, Vec<u8>)> = classes.map(|(name, class)| (name, class.bytes())).collect();
-    let mut files = MemoryFiles::new()
+    MemoryFiles::new()
         .program("/jvm/bin/java", "\x7fELF")
         .file(
             "/jvm/lib/server/libjvm.so",
@@ -39,22 +40,32 @@ fn search(machine: Vec<(&str, Class)>, application: Vec<(&str, Vec<u8>)>, argume
         )
         .file("/jvm/lib/libnet.so", "\x7fELF")
         .file("/jvm/lib/libawt.so", "\x7fELF")
-        .file("/jvm/lib/modules", modules(&classes));
+        .file("/jvm/lib/modules", modules(&classes))
+}
+
+/// What runs where it is started so.
+fn start(files: &MemoryFiles, arguments: &[String], variables: &BTreeMap<String, String>) -> Reached {
+    let reached = follow(&Start {
+        files,
+        named: "/jvm/bin/java",
+        path: "/jvm/bin/java",
+        arguments,
+        workdir: "/srv",
+        variables,
+        input: None,
+        place: "Cmd",
+    });
+    together(files, &reached)
+}
+
+/// What runs where the virtual machine has these classes and the application those, started by its arguments.
+fn search(classes: Vec<(&str, Class)>, application: Vec<(&str, Vec<u8>)>, arguments: &[&str]) -> Reached {
+    let mut files = machine(classes);
     for (path, bytes) in application {
         files = files.file(path, bytes);
     }
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-    let reached = follow(&Start {
-        files: &files,
-        named: "/jvm/bin/java",
-        path: "/jvm/bin/java",
-        arguments: &arguments,
-        workdir: "/srv",
-        variables: &BTreeMap::new(),
-        input: None,
-        place: "Cmd",
-    });
-    together(&files, &reached)
+    start(&files, &arguments, &BTreeMap::new())
 }
 
 /// The classes of native methods that run.
@@ -107,6 +118,28 @@ fn classes_without_a_package_are_found() {
         let reached = search(vec![one()], files.clone(), arguments);
         assert!(reached.natives.contains_key("Java_a_One_run0"), "{arguments:?}");
     }
+}
+
+#[test]
+fn archives_are_started_by_links_and_by_variables() {
+    let manifest = archive("META-INF/MANIFEST.MF", b"Main-Class: app.Main\n");
+    let main = main_class(&[("static", "a/One.run:()V")]).bytes();
+    let one = ("a/One", native_class("a/One", &["java/lang/Object"]));
+    let files = machine(vec![one])
+        .file("/srv/Main.class", main)
+        .file("/srv/real-1.jar", manifest)
+        .link("/srv/home/start.jar", "../real-1.jar");
+    let variables = BTreeMap::from([("HOME".to_owned(), "/srv/home".to_owned())]);
+    for path in ["home/start.jar", "$HOME/start.jar", "${HOME}/start.jar"] {
+        let arguments = ["-jar".to_owned(), path.to_owned()];
+        let reached = start(&files, &arguments, &variables);
+        assert!(reached.natives.contains_key("Java_a_One_run0"), "{path}");
+    }
+    let arguments = ["-jar".to_owned(), "$ELSEWHERE/start.jar".to_owned()];
+    let reached = start(&files, &arguments, &variables);
+    assert!(reached.natives.is_empty());
+    let is_told = |assumption: &Assumption| assumption.detail.contains("by a variable that leads to none");
+    assert!(reached.assumptions.iter().any(is_told));
 }
 
 #[test]

@@ -1,0 +1,101 @@
+//! Functions that modules have looked up for them by names in their data.
+//!
+//! A run time that looks up names which it is given in everything that the program has, by a handle of the program itself,
+//! does so for modules that need it: Julia's compiled code calls the run time and the C library like that. Of objects that
+//! are loaded late every exported function counts anyway.
+//!
+//! Over-reports: texts of such a module that are no names. Misses: names that are put together, that are the end of a longer
+//! text, or that come from elsewhere than a module, such as from sources that are compiled while the program runs.
+
+use std::collections::BTreeSet;
+
+use confine_elf::Object;
+use confine_link::{Linked, LoadReason, Roots, conventions};
+use confine_solve::LateRoot;
+use rustc_hash::FxHashMap;
+
+use super::AnalysedProgram;
+use super::{later, natives};
+
+/// What is known of the names that a program's modules give.
+#[derive(Debug, Default)]
+pub struct GivenNames {
+    /// How many objects there were, and which of them look up what they are given.
+    looked_at: (usize, BTreeSet<usize>),
+    roots: Vec<LateRoot>,
+}
+
+/// The functions of objects that are there from the start whose names a module gives.
+pub fn roots(program: &mut AnalysedProgram) -> Vec<LateRoot> {
+    let looked_at = (program.linked.objects.len(), looking_up(program));
+    if program.later.given_names.looked_at != looked_at {
+        let roots = given(&program.linked, &looked_at.1);
+        program.later.given_names = GivenNames { looked_at, roots };
+    }
+    program.later.given_names.roots.clone()
+}
+
+/// The objects that look up names which are not constants and have a handle of the program itself.
+fn looking_up(program: &AnalysedProgram) -> BTreeSet<usize> {
+    let library = conventions::c_library(&program.linked);
+    let openly = later::passed_openly(program, library).filter(|passed| later::looks_up(passed));
+    let openly: BTreeSet<usize> = openly.map(|passed| passed.object).collect();
+    let passed = program.solution.passed.iter();
+    passed
+        .filter(|passed| later::opens_itself(passed) && openly.contains(&passed.object))
+        .map(|passed| passed.object)
+        .collect()
+}
+
+fn given(linked: &Linked, looking_up: &BTreeSet<usize>) -> Vec<LateRoot> {
+    let modules: Vec<_> = linked
+        .objects
+        .iter()
+        .filter(|object| {
+            let is_late = matches!(object.reason, LoadReason::Late { .. });
+            is_late && object.needed.iter().any(|needed| looking_up.contains(needed))
+        })
+        .collect();
+    if modules.is_empty() {
+        return Vec::new();
+    }
+    let mut exported: FxHashMap<&[u8], Vec<(usize, u32)>> = FxHashMap::default();
+    for (index, object) in linked
+        .objects
+        .iter()
+        .enumerate()
+        .filter(|(_, object)| !object.late)
+    {
+        for symbol in linked.roots(index, &Roots::AllExported) {
+            let symbols = &object.elf.dynamic_symbols;
+            if let Some(found) = usize::try_from(symbol)
+                .ok()
+                .and_then(|symbol| symbols.get(symbol))
+            {
+                exported
+                    .entry(found.name.as_bytes())
+                    .or_default()
+                    .push((index, symbol));
+            }
+        }
+    }
+    let mut roots = Vec::new();
+    for module in modules {
+        for text in texts(&module.elf) {
+            let found = exported.get(text).into_iter().flatten();
+            roots.extend(found.map(|(object, symbol)| LateRoot {
+                object: *object,
+                symbol: *symbol,
+                reason: format!("looked up for {}, which has its name", module.path),
+            }));
+        }
+    }
+    roots
+}
+
+/// The whole texts of an object.
+fn texts(object: &Object) -> impl Iterator<Item = &[u8]> {
+    let data = natives::data(object).into_iter();
+    data.flat_map(|bytes| bytes.split(|byte| *byte == 0))
+        .filter(|text| !text.is_empty())
+}
