@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// What is recognised, and what takes its place.
-const RULES: [(&str, &str); 23] = [
+const RULES: [(&str, &str); 24] = [
     // Colours of a terminal say nothing.
     (r"\x1b\[[0-9;]*[A-Za-z]", ""),
     (
@@ -73,6 +73,8 @@ const RULES: [(&str, &str); 23] = [
         r"\b\d+(?:[.,]\d+)? ?(?:ns|us|µs|ms|s|secs?|seconds?|msec|milliseconds?|microseconds?|mins?|minutes?)\b",
         "<duration>",
     ),
+    // Java's objects by their hashes (java.lang.Object.toString): Connector@64b73e7a
+    (r"(\w)@[0-9a-f]{4,8}\b", "$1@<id>"),
     // Names of temporary files: what mktemp and its like make of tmp.XXXXXX
     (r"\b(tmp[._-]?)[A-Za-z0-9]{6,12}\b", "$1<id>"),
     (r"[ \t]+$", ""),
@@ -151,6 +153,10 @@ mod tests {
             (
                 "tid=0x00007f12a8012345 nid=0x1e waiting",
                 "tid=<number> nid=<number> waiting",
+            ),
+            (
+                "Started ServerConnector@64b73e7a{HTTP/1.1}",
+                "Started ServerConnector@<id>{HTTP/1.1}",
             ),
             ("req 6f9619ff-8b86-d011-b42d-00cf4fc964ff", "req <id>"),
             (

@@ -12,6 +12,7 @@ define('DB_HOST', '${WORDPRESS_DB_HOST:-mysql}');
 define('WP_CONTENT_DIR', '/var/lib/wordpress/wp-content');
 define('DISABLE_WP_CRON', true);
 define('WP_HTTP_BLOCK_EXTERNAL', true);
+define('WP_DEFAULT_THEME', 'twentytwentyone');
 define('WP_HOME', 'http://localhost');
 define('WP_SITEURL', 'http://localhost');
 PHP

@@ -15,8 +15,8 @@ traffic() {
     page 'wp-login.php' >/dev/null
     page 'wp-login.php' --data 'log=admin&pwd=confine-confine&testcookie=1' --output /dev/null --write-out '%{http_code}\n'
     page 'wp-admin/' --output /dev/null --write-out '%{http_code}\n'
-    page 'wp-json/wp/v2/posts' | jq -r '.[].title.rendered'
-    page 'feed/' | grep -c '<item>' || true
+    page 'index.php/wp-json/wp/v2/posts' | jq -r '.[].title.rendered'
+    page 'index.php/feed/' | grep -c '<item>' || true
     http_load "http://$HOST:$PORT/readme.html" 100
     for _ in $(seq 20); do page '?p=1' --output /dev/null --write-out '%{http_code}\n'; done | sort | uniq -c
 }

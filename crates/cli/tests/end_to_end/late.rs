@@ -1,7 +1,10 @@
 //! Modules that load modules.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
+
+use tempfile::TempDir;
 
 use crate::image::{Image, is_installed};
 use crate::run::report;
@@ -11,41 +14,70 @@ const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/end_to_end/pro
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 const LIBRARY: &str = "/lib/x86_64-linux-gnu/libc.so.6";
 
-/// PHP in Apache: the server loads the interpreter as a module, and the interpreter names the folder of its extensions.
-#[test]
-fn a_module_may_name_a_folder_of_modules() {
+/// An image with the C library of this machine, and a way to compile programs for it; `None` where that cannot be.
+fn prepared() -> Option<(Image, TempDir)> {
     let (Ok(loader), Ok(library)) = (fs::read(LOADER), fs::read(LIBRARY)) else {
         eprintln!("skipped: the C library is not where Debian has it");
-        return;
+        return None;
     };
     if !is_installed("gcc") {
         eprintln!("skipped: gcc is not installed (package gcc)");
-        return;
+        return None;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let build = |name: &str, flags: &[&str]| {
-        let path = folder.path().join(name);
-        let mut gcc = Command::new("gcc");
-        gcc.args(["-O1", "-o"])
-            .arg(&path)
-            .arg(format!("{SOURCES}/{name}.c"))
-            .args(flags);
-        assert!(gcc.status().unwrap().success(), "{name} cannot be compiled");
-        fs::read(path).unwrap()
-    };
-    let module = ["-shared", "-fPIC"];
-    let image = Image::new("{}")
-        .file(LOADER, &loader)
-        .file(LIBRARY, &library)
-        .file("/host", &build("late_host", &[]))
-        .file("/modules/first/one.so", &build("late_first", &module))
-        .file("/modules/second/two.so", &build("late_second", &module));
+    let image = Image::new("{}").file(LOADER, &loader).file(LIBRARY, &library);
+    Some((image, tempfile::tempdir().unwrap()))
+}
+
+fn build(folder: &Path, name: &str, flags: &[&str]) -> Vec<u8> {
+    let path = folder.join(name);
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-O1", "-o"])
+        .arg(&path)
+        .arg(format!("{SOURCES}/{name}.c"))
+        .args(flags)
+        .current_dir(folder);
+    assert!(gcc.status().unwrap().success(), "{name} cannot be compiled");
+    fs::read(path).unwrap()
+}
+
+/// What the image's program `/host` can call.
+fn calls(image: &Image) -> Vec<String> {
     let report = report(&image.folder(), &["--program", "/host"]);
-    let host = report
-        .programs
-        .iter()
-        .find(|program| program.path == "/host")
-        .unwrap();
-    let calls: Vec<&str> = host.calls.iter().map(|call| call.name.as_str()).collect();
-    assert!(calls.contains(&"getpgid"), "{calls:?}");
+    let mut programs = report.programs.iter();
+    let host = programs.find(|program| program.path == "/host").unwrap();
+    host.calls.iter().map(|call| call.name.clone()).collect()
+}
+
+const MODULE: [&str; 2] = ["-shared", "-fPIC"];
+
+/// PHP in Apache: the server loads the interpreter as a module, and the interpreter names the folder of its extensions.
+#[test]
+fn a_module_may_name_a_folder_of_modules() {
+    let Some((image, folder)) = prepared() else { return };
+    let build = |name: &str, flags: &[&str]| build(folder.path(), name, flags);
+    let image = image
+        .file("/host", &build("late_host", &[]))
+        .file("/modules/first/one.so", &build("late_first", &MODULE))
+        .file("/modules/second/two.so", &build("late_second", &MODULE));
+    let calls = calls(&image);
+    assert!(calls.contains(&"getpgid".to_owned()), "{calls:?}");
+}
+
+/// Julia: its compiled code is a module that has the run time look up functions of the run time, by names in its data.
+#[test]
+fn a_module_may_have_functions_of_what_it_needs_looked_up() {
+    let Some((image, folder)) = prepared() else { return };
+    let build = |name: &str, flags: &[&str]| build(folder.path(), name, flags);
+    let runtime = build(
+        "given_runtime",
+        &[&MODULE[..], &["-Wl,-soname,libruntime.so"]].concat(),
+    );
+    let module = build("given_module", &[&MODULE[..], &["given_runtime"]].concat());
+    let image = image
+        .file("/lib/x86_64-linux-gnu/libruntime.so", &runtime)
+        .file("/modules/given.so", &module)
+        .file("/host", &build("given_host", &["given_runtime"]));
+    let calls = calls(&image);
+    assert!(calls.contains(&"getpgid".to_owned()), "{calls:?}");
+    assert!(!calls.contains(&"getsid".to_owned()), "{calls:?}");
 }

@@ -51,6 +51,7 @@ pub fn solution(program: &Path, executes: bool) -> Solution {
         name: name.to_owned(),
         argument,
         list,
+        null_is_empty: false,
     });
     solve(&Input {
         linked: &linked,
