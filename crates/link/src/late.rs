@@ -1,6 +1,5 @@
 //! What is loaded while the program runs.
 
-use confine_elf::Symbol;
 use confine_image::Files;
 use rayon::prelude::*;
 
@@ -104,13 +103,19 @@ impl Linked {
     /// The exported symbols of an object that these roots mean, as indices into its dynamic symbols.
     #[must_use]
     pub fn roots(&self, object: usize, roots: &Roots) -> Vec<u32> {
-        let Some(object) = self.objects.get(object) else {
-            return Vec::new();
-        };
-        let symbol = |index: &u32| -> Option<&Symbol> {
-            object.elf.dynamic_symbols.get(usize::try_from(*index).ok()?)
-        };
-        let meant = |index: &u32| symbol(index).is_some_and(|symbol| roots.matches(&symbol.name));
-        object.exports.symbols().into_iter().filter(meant).collect()
+        let meant = self.exported(object).filter(|(_, name)| roots.matches(name));
+        meant.map(|(index, _)| index).collect()
+    }
+
+    /// The exported symbols of an object, as indices into its dynamic symbols, each with its name.
+    pub fn exported(&self, object: usize) -> impl Iterator<Item = (u32, &str)> {
+        let objects = self.objects.get(object).into_iter();
+        objects.flat_map(|object| {
+            let symbols = object.exports.symbols().into_iter();
+            symbols.filter_map(|index| {
+                let symbol = object.elf.dynamic_symbols.get(usize::try_from(index).ok()?)?;
+                Some((index, symbol.name.as_str()))
+            })
+        })
     }
 }

@@ -37,11 +37,12 @@ impl Variable {
         let exported = symbols
             .filter(|symbol| symbol.size > 0)
             .any(|symbol| symbol.address < end && address < symbol.address.saturating_add(symbol.size));
-        let mut relocated = elf.relocations.iter().map(|relocation| relocation.at);
-        let mut pointed = program.facts[object].pointers.iter();
+        let leads_there =
+            |value| matches!(value, RelocationValue::Address(target) if (address..end).contains(&target));
+        let mut pointers = program.facts[object].pointers.iter();
         if exported
-            || relocated.any(|at| at < end && address < at.saturating_add(8))
-            || pointed.any(|pointer| matches!(pointer.value, RelocationValue::Address(value) if (address..end).contains(&value)))
+            || elf.relocation_over(address, 8).is_some()
+            || pointers.any(|pointer| leads_there(pointer.value))
         {
             return None;
         }

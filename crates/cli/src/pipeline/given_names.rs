@@ -9,8 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use confine_elf::Object;
-use confine_link::{Linked, LoadReason, Roots, conventions};
+use confine_link::{Linked, LoadReason, conventions};
 use confine_solve::LateRoot;
 use rustc_hash::FxHashMap;
 
@@ -60,28 +59,15 @@ fn given(linked: &Linked, looking_up: &BTreeSet<usize>) -> Vec<LateRoot> {
         return Vec::new();
     }
     let mut exported: FxHashMap<&[u8], Vec<(usize, u32)>> = FxHashMap::default();
-    for (index, object) in linked
-        .objects
-        .iter()
-        .enumerate()
-        .filter(|(_, object)| !object.late)
-    {
-        for symbol in linked.roots(index, &Roots::AllExported) {
-            let symbols = &object.elf.dynamic_symbols;
-            if let Some(found) = usize::try_from(symbol)
-                .ok()
-                .and_then(|symbol| symbols.get(symbol))
-            {
-                exported
-                    .entry(found.name.as_bytes())
-                    .or_default()
-                    .push((index, symbol));
-            }
+    let objects = linked.objects.iter().enumerate();
+    for (index, _) in objects.filter(|(_, object)| !object.late) {
+        for (symbol, name) in linked.exported(index) {
+            exported.entry(name.as_bytes()).or_default().push((index, symbol));
         }
     }
     let mut roots = Vec::new();
     for module in modules {
-        for text in texts(&module.elf) {
+        for text in natives::texts(&module.elf) {
             let found = exported.get(text).into_iter().flatten();
             roots.extend(found.map(|(object, symbol)| LateRoot {
                 object: *object,
@@ -91,11 +77,4 @@ fn given(linked: &Linked, looking_up: &BTreeSet<usize>) -> Vec<LateRoot> {
         }
     }
     roots
-}
-
-/// The whole texts of an object.
-fn texts(object: &Object) -> impl Iterator<Item = &[u8]> {
-    let data = natives::data(object).into_iter();
-    data.flat_map(|bytes| bytes.split(|byte| *byte == 0))
-        .filter(|text| !text.is_empty())
 }

@@ -247,7 +247,7 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
 fn looked_up(linked: &Linked, passed: &[Passed]) -> Vec<LateRoot> {
     passed
         .iter()
-        .filter(|passed| is_one_of(passed, &LOOK_UPS))
+        .filter(|passed| looks_up(passed))
         .filter_map(|passed| Some((passed, passed.string.as_deref()?)))
         .flat_map(|(passed, name)| {
             let reason = format!("looked up by {} at {}", passed.interface, passed.place);
@@ -448,7 +448,7 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
                 let detail = "loads a library by a name that is not a constant: every module that the program's \
                               strings and configuration point at is taken in";
                 (Kind::OpenLibrary, Effect::WidenedToCandidates, detail)
-            } else if is_one_of(passed, &LOOK_UPS) {
+            } else if looks_up(passed) {
                 let detail = "looks up a symbol by a name that is not a constant: every exported function of the \
                               libraries that are loaded late counts";
                 (Kind::OpenSymbol, Effect::WidenedToCandidates, detail)

@@ -83,17 +83,9 @@ pub fn roots(program: &mut AnalysedProgram) -> Vec<LateRoot> {
 fn named(linked: &Linked, program: &confine_programs::Program) -> Vec<LateRoot> {
     let governed = governed(linked, program).into_iter();
     let exported: Vec<(usize, u32, &str)> = governed
-        .filter_map(|index| Some((index, linked.objects.get(index)?)))
-        .flat_map(|(index, object)| {
-            let symbols = linked.roots(index, &Roots::AllExported).into_iter();
-            symbols.filter_map(move |symbol| {
-                let name = &object
-                    .elf
-                    .dynamic_symbols
-                    .get(usize::try_from(symbol).ok()?)?
-                    .name;
-                Some((index, symbol, name.as_str()))
-            })
+        .flat_map(|index| {
+            let symbols = linked.exported(index);
+            symbols.map(move |(symbol, name)| (index, symbol, name))
         })
         .collect();
     let names: FxHashSet<&[u8]> = exported.iter().map(|(.., name)| name.as_bytes()).collect();
@@ -122,10 +114,7 @@ fn texts_among<'a>(names: &FxHashSet<&'a [u8]>, object: &Object) -> Vec<&'a [u8]
         .filter(|length| *length >= END)
         .collect();
     let mut found = Vec::new();
-    for text in data(object)
-        .into_iter()
-        .flat_map(|bytes| bytes.split(|byte| *byte == 0))
-    {
+    for text in texts(object) {
         if !end(text).is_some_and(|end| ends.contains(end)) {
             continue;
         }
@@ -141,8 +130,15 @@ fn end(text: &[u8]) -> Option<&[u8]> {
     text.get(text.len().checked_sub(END)?..)
 }
 
+/// The whole texts of an object, without the names of its symbols.
+pub fn texts(object: &Object) -> impl Iterator<Item = &[u8]> {
+    let data = data(object).into_iter();
+    data.flat_map(|bytes| bytes.split(|byte| *byte == 0))
+        .filter(|text| !text.is_empty())
+}
+
 /// What an object has in memory besides code, without the names of its symbols.
-pub fn data(object: &Object) -> Vec<&[u8]> {
+fn data(object: &Object) -> Vec<&[u8]> {
     let segments = object.segments.iter().filter(|segment| !segment.executable);
     let names = object.sections.iter().find(|section| section.name == NAMES);
     segments

@@ -10,6 +10,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memmem;
+
 /// How deep expressions in texts may be nested.
 const DEEPEST: usize = 64;
 
@@ -49,102 +51,118 @@ enum Ends {
 
 /// Where texts lie, as far as all is understood; commands in backticks are none.
 fn texts(source: &[u8]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let Some(mut at) = after_opening(source, 0) else {
-        return found;
+    let Some(at) = after_opening(source, 0) else {
+        return Vec::new();
     };
-    let mut within = vec![Within::Code {
-        braces: 0,
-        of_text: false,
-    }];
-    // Bounded: each turn moves on.
-    while let Some(innermost) = within.last_mut() {
-        let rest = source.get(at..).unwrap_or_default();
-        let Some(byte) = rest.first().copied() else {
-            break;
-        };
-        match innermost {
-            Within::Text { from, ends } => {
-                let end = match ends {
-                    Ends::Quote(quote) => (byte == *quote).then_some(1),
-                    Ends::Name(name) => (byte == b'\n').then(|| closing(rest, name)).flatten(),
-                };
-                match end {
-                    Some(length) => {
-                        if !matches!(ends, Ends::Quote(b'`')) {
-                            found.push(*from..at);
-                        }
-                        at += length;
-                        within.pop();
-                    }
-                    None if byte == b'\\' => at += 2,
-                    None if rest.starts_with(b"{$") || rest.starts_with(b"${") => {
-                        // The brace itself is counted by the code.
-                        at += if byte == b'$' { 1 } else { 0 };
-                        within.push(Within::Code {
-                            braces: 0,
-                            of_text: true,
-                        });
-                    }
-                    None => at += 1,
-                }
-            }
-            Within::Code { braces, of_text } => match byte {
-                b'{' => {
-                    *braces += 1;
-                    at += 1;
-                }
-                b'}' => {
-                    *braces = braces.saturating_sub(1);
-                    at += 1;
-                    if *of_text && *braces == 0 {
-                        within.pop();
-                    }
-                }
-                b'\'' => match single_quoted(rest) {
-                    Some(length) => {
-                        found.push(at..at + length);
-                        at += length;
-                    }
-                    None => break,
-                },
-                b'"' | b'`' => {
-                    at += 1;
-                    within.push(Within::Text {
-                        from: at,
-                        ends: Ends::Quote(byte),
-                    });
-                }
-                _ if rest.starts_with(b"<<<") => match here_document(rest) {
-                    Some(Here::Plain(content)) => {
-                        found.push(at + content.start..at + content.end);
-                        at += content.end;
-                    }
-                    Some(Here::Interpolated { content, name }) => {
-                        at += content;
-                        within.push(Within::Text {
-                            from: at,
-                            ends: Ends::Name(name),
-                        });
-                    }
-                    Some(Here::Endless) => break,
-                    None => at += 3,
-                },
-                _ => match not_code(rest) {
-                    Some(length) => at += length,
-                    None if rest.starts_with(b"?>") => match after_opening(source, at) {
-                        Some(next) => at = next,
-                        None => break,
-                    },
-                    None => at += 1,
-                },
-            },
+    let mut reader = Reader {
+        source,
+        at,
+        within: vec![Within::Code {
+            braces: 0,
+            of_text: false,
+        }],
+        found: Vec::new(),
+    };
+    // Bounded: each turn moves on, or goes into an expression, where the next one does.
+    while reader.within.len() <= DEEPEST && reader.step().is_some() {}
+    reader.found
+}
+
+struct Reader<'s> {
+    source: &'s [u8],
+    at: usize,
+    /// What it is within, from the outside.
+    within: Vec<Within>,
+    found: Vec<Range<usize>>,
+}
+
+impl Reader<'_> {
+    /// Moves on; `None` where the source ends or is not understood any more.
+    fn step(&mut self) -> Option<()> {
+        let rest = self.source.get(self.at..)?;
+        let byte = *rest.first()?;
+        match self.within.last()? {
+            Within::Text { .. } => self.step_in_text(rest, byte),
+            Within::Code { .. } => self.step_in_code(rest, byte)?,
         }
-        if within.len() > DEEPEST {
-            break;
+        Some(())
+    }
+
+    fn step_in_text(&mut self, rest: &[u8], byte: u8) {
+        let Some(Within::Text { from, ends }) = self.within.last() else {
+            return;
+        };
+        let end = match ends {
+            Ends::Quote(quote) => (byte == *quote).then_some(1),
+            Ends::Name(name) => (byte == b'\n').then(|| closing(rest, name)).flatten(),
+        };
+        if let Some(length) = end {
+            if !matches!(ends, Ends::Quote(b'`')) {
+                self.found.push(*from..self.at);
+            }
+            self.at += length;
+            self.within.pop();
+        } else if byte == b'\\' {
+            self.at += 2;
+        } else if rest.starts_with(b"{$") || rest.starts_with(b"${") {
+            // The brace itself is counted by the code.
+            self.at += usize::from(byte == b'$');
+            self.within.push(Within::Code {
+                braces: 0,
+                of_text: true,
+            });
+        } else {
+            self.at += 1;
         }
     }
-    found
+
+    fn step_in_code(&mut self, rest: &[u8], byte: u8) -> Option<()> {
+        match byte {
+            b'{' | b'}' => self.brace(byte),
+            b'\'' => {
+                let length = single_quoted(rest)?;
+                self.found.push(self.at..self.at + length);
+                self.at += length;
+            }
+            b'"' | b'`' => self.begin_text(1, Ends::Quote(byte)),
+            _ if rest.starts_with(b"<<<") => match here_document(rest) {
+                Some(Here::Plain(content)) => {
+                    self.found.push(self.at + content.start..self.at + content.end);
+                    self.at += content.end;
+                }
+                Some(Here::Interpolated { content, name }) => self.begin_text(content, Ends::Name(name)),
+                Some(Here::Endless) => return None,
+                None => self.at += 3,
+            },
+            _ => match not_code(rest) {
+                Some(length) => self.at += length,
+                None if rest.starts_with(b"?>") => self.at = after_opening(self.source, self.at)?,
+                None => self.at += 1,
+            },
+        }
+        Some(())
+    }
+
+    fn brace(&mut self, byte: u8) {
+        self.at += 1;
+        let Some(Within::Code { braces, of_text }) = self.within.last_mut() else {
+            return;
+        };
+        if byte == b'{' {
+            *braces += 1;
+            return;
+        }
+        *braces = braces.saturating_sub(1);
+        if *of_text && *braces == 0 {
+            self.within.pop();
+        }
+    }
+
+    /// A text whose content begins so many bytes further on.
+    fn begin_text(&mut self, ahead: usize, ends: Ends) {
+        self.at += ahead;
+        self.within.push(Within::Text { from: self.at, ends });
+    }
 }
 
 /// Behind the next tag that opens code.
@@ -152,7 +170,7 @@ fn after_opening(source: &[u8], at: usize) -> Option<usize> {
     let mut at = at;
     // Bounded: each turn moves on.
     loop {
-        at += find(source.get(at..)?, b"<?")? + 2;
+        at += memmem::find(source.get(at..)?, b"<?")? + 2;
         let rest = source.get(at..)?;
         if rest.starts_with(b"php") || rest.starts_with(b"=") {
             return Some(at);
@@ -163,13 +181,13 @@ fn after_opening(source: &[u8], at: usize) -> Option<usize> {
 /// The length of a comment that begins here. One to the end of the line ends before a tag that closes code, too.
 fn not_code(rest: &[u8]) -> Option<usize> {
     if rest.starts_with(b"/*") {
-        return Some(find(rest, b"*/").map_or(rest.len(), |end| end + 2));
+        return Some(memmem::find(rest, b"*/").map_or(rest.len(), |end| end + 2));
     }
     let to_the_end_of_the_line =
         rest.starts_with(b"//") || rest.starts_with(b"#") && !rest.starts_with(b"#[");
     to_the_end_of_the_line.then(|| {
-        let line = find(rest, b"\n").unwrap_or(rest.len());
-        let closing = rest.get(..line).and_then(|line| find(line, b"?>"));
+        let line = memmem::find(rest, b"\n").unwrap_or(rest.len());
+        let closing = rest.get(..line).and_then(|line| memmem::find(line, b"?>"));
         closing.unwrap_or(line)
     })
 }
@@ -198,7 +216,7 @@ enum Here {
 
 /// The here-document that begins with these three marks.
 fn here_document(rest: &[u8]) -> Option<Here> {
-    let line = find(rest, b"\n")?;
+    let line = memmem::find(rest, b"\n")?;
     let head = rest.get(3..line)?.trim_ascii();
     let (quote, name) = match head {
         [quote @ (b'\'' | b'"'), name @ .., last] if last == quote => (Some(*quote), name),
@@ -220,7 +238,7 @@ fn here_document(rest: &[u8]) -> Option<Here> {
         if closing(from, name).is_some() {
             return Some(Here::Plain(line..at));
         }
-        match from.get(1..).and_then(|next| find(next, b"\n")) {
+        match from.get(1..).and_then(|next| memmem::find(next, b"\n")) {
             Some(next) => at += 1 + next,
             None => return Some(Here::Endless),
         }
@@ -238,10 +256,6 @@ fn closing(rest: &[u8], name: &[u8]) -> Option<usize> {
 
 fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
-}
-
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len()).position(|window| window == wanted)
 }
 
 #[cfg(test)]

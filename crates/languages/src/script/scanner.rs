@@ -6,6 +6,8 @@
 //!
 //! Over-reports: what stands in texts over several lines. Misses: what follows a quote of a pattern on the same line.
 
+use memchr::memmem;
+
 use crate::HOLE;
 use crate::tokens::{Kind, Token};
 
@@ -42,7 +44,9 @@ pub fn tokens(grammar: &Grammar, text: &[u8]) -> Vec<Token> {
             expression_ends: Vec::new(),
         };
         if block {
-            let Some(end) = find(line, b"*/") else { continue };
+            let Some(end) = memmem::find(line, b"*/") else {
+                continue;
+            };
             scanner.at = end + 2;
         }
         block = scanner.scan();
@@ -63,17 +67,13 @@ fn comment_ends(grammar: &Grammar, text: &[u8]) -> Vec<usize> {
     }
     let lines = text.split(|byte| *byte == b'\n').enumerate();
     lines
-        .filter(|(_, line)| find(line, b"*/").is_some())
+        .filter(|(_, line)| memmem::find(line, b"*/").is_some())
         .map(|(index, _)| index)
         .collect()
 }
 
 /// How many lines a comment may have.
 const MOST_COMMENT_LINES: usize = 2000;
-
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len()).position(|window| window == wanted)
-}
 
 struct Line<'t> {
     grammar: &'t Grammar,
@@ -115,7 +115,7 @@ impl Line<'_> {
                 return false;
             }
             if apart && self.grammar.block_comments && self.rest().starts_with(b"/*") {
-                match find(self.text.get(self.at + 2..).unwrap_or_default(), b"*/") {
+                match memmem::find(self.text.get(self.at + 2..).unwrap_or_default(), b"*/") {
                     Some(end) => {
                         self.at += end + 4;
                         continue;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use confine_assumption::Assumption;
 use confine_image::MemoryFiles;
 
 use super::super::assembler::{Class, modules};
@@ -10,7 +11,6 @@ use super::super::names::Names;
 use super::*;
 use crate::Start;
 use crate::zip::tests::archive;
-use confine_assumption::Assumption;
 
 const MAIN: &str = "([Ljava/lang/String;)V";
 
