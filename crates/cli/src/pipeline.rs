@@ -14,6 +14,7 @@ mod helpers;
 mod kept;
 mod languages;
 mod later;
+mod named;
 mod natives;
 mod objects;
 

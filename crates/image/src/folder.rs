@@ -23,6 +23,10 @@ const MAX_LINKS: usize = 40;
 /// Files of this size and more are mapped: a library of a hundred megabytes is looked at in parts.
 const MAPPED: u64 = 64 << 10;
 
+/// Where a container has file systems of its own, whatever the root has there: a running system's `/proc/self/exe` is
+/// whoever looks at it.
+const MOUNTED: [&str; 2] = ["/proc", "/sys"];
+
 /// A folder of the host as a root.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -39,6 +43,19 @@ struct Place {
     /// As the image names it.
     path: String,
     metadata: Metadata,
+}
+
+impl Place {
+    /// What is in it by a name.
+    fn child(&self, name: &str) -> Option<(PathBuf, Metadata)> {
+        (!self.is_mounted_over())
+            .then(|| child(&self.host, name))
+            .flatten()
+    }
+
+    fn is_mounted_over(&self) -> bool {
+        MOUNTED.contains(&self.path.as_str())
+    }
 }
 
 impl Folder {
@@ -60,7 +77,7 @@ impl Folder {
         match path.rsplit_once('/') {
             Some((folder, name)) if !matches!(name, "" | "." | "..") => {
                 let folder = self.folder(folder)?;
-                let (host, metadata) = child(&folder.host, name)?;
+                let (host, metadata) = folder.child(name)?;
                 if metadata.is_symlink() {
                     return self.walk_all(path);
                 }
@@ -113,7 +130,7 @@ impl Folder {
                 }
                 _ => {}
             }
-            let (host, metadata) = child(&here.host, &part)?;
+            let (host, metadata) = here.child(&part)?;
             if metadata.is_symlink() {
                 links += 1;
                 if links > MAX_LINKS {
@@ -175,7 +192,8 @@ impl Files for Folder {
     }
 
     fn list(&self, path: &str) -> Vec<String> {
-        let entries = self.walk(path).and_then(|place| fs::read_dir(place.host).ok());
+        let place = self.walk(path).filter(|place| !place.is_mounted_over());
+        let entries = place.and_then(|place| fs::read_dir(place.host).ok());
         let mut names: Vec<String> = entries
             .into_iter()
             .flatten()

@@ -14,6 +14,8 @@ const LONGEST: usize = 1000;
 pub fn command(files: &dyn Files, path: Option<&str>, text: &str, lone: bool) -> Option<String> {
     let text = text.trim();
     let text = text.strip_prefix("exec ").unwrap_or(text);
+    // What a shell takes for a comment: texts for readers have some.
+    let text = text.split_once(" # ").map_or(text, |(command, _)| command);
     let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._+-".contains(letter);
     if text.len() > LONGEST || name.len() < 2 || !name.chars().all(is_plain) {

@@ -26,6 +26,8 @@ pub struct LateRequest {
 pub enum Roots {
     /// Not known: any exported one may be.
     AllExported,
+    /// Those whose names are texts of objects of the program: which ones is for the caller to find, who has them all.
+    OfTexts,
     /// These.
     Named(Vec<NamePattern>),
 }
@@ -56,6 +58,7 @@ impl Roots {
     pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::AllExported => true,
+            Self::OfTexts => false,
             Self::Named(patterns) => patterns.iter().any(|pattern| pattern.matches(name)),
         }
     }

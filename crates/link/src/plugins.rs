@@ -80,6 +80,8 @@ pub struct Candidate {
     pub path: String,
     /// Why it may be, in words.
     pub why: String,
+    /// Whether it is a library that an object's data names, as those are that others need; else it is a module.
+    pub is_library: bool,
 }
 
 /// The modules that the program's objects may open, sorted by path. What is in the data of those objects that are `told` what
@@ -119,19 +121,19 @@ pub fn candidates(
             .iter()
             .map(|(path, by)| (path.as_str(), format!("{by} looks for modules beside itself"))),
     );
-    let named_libraries = libraries(linked, told);
-    modules.extend(
-        named_libraries
-            .iter()
-            .map(|(name, by)| (name.as_str(), format!("{by} names it"))),
-    );
-    modules
-        .into_iter()
-        .map(|(path, why)| Candidate {
-            path: path.to_owned(),
-            why,
-        })
-        .collect()
+    let modules = modules.into_iter().map(|(path, why)| Candidate {
+        path: path.to_owned(),
+        why,
+        is_library: false,
+    });
+    let libraries = libraries(linked, told).into_iter().map(|(path, by)| Candidate {
+        path,
+        why: format!("{by} names it"),
+        is_library: true,
+    });
+    let mut candidates: Vec<Candidate> = modules.chain(libraries).collect();
+    candidates.sort();
+    candidates
 }
 
 /// Libraries that the objects' data names: name to the first object that names it. Those that are loaded are left out,

@@ -71,14 +71,6 @@ impl Checked {
         let text = |owner: &Value, field: &str| owner[field].as_str().unwrap_or("nothing").to_owned();
         let mut problems = without.to_vec();
         for verdict in verdicts {
-            problems.extend(list(verdict, "differences").iter().map(|difference| {
-                format!(
-                    "{}: `{}` in place of `{}`",
-                    text(difference, "step"),
-                    text(difference, "found"),
-                    text(difference, "expected")
-                )
-            }));
             problems.extend(list(verdict, "denied").iter().map(|denied| {
                 let arguments: Vec<String> = list(denied, "arguments")
                     .iter()
@@ -91,6 +83,14 @@ impl Checked {
                     arguments.join("; "),
                     text(denied, "program"),
                     text(denied, "foreseen")
+                )
+            }));
+            problems.extend(list(verdict, "differences").iter().map(|difference| {
+                format!(
+                    "{}: `{}` in place of `{}`",
+                    text(difference, "step"),
+                    text(difference, "found"),
+                    text(difference, "expected")
                 )
             }));
             let observation = &verdict["observation"];

@@ -5,6 +5,10 @@ use std::fmt::Write;
 use super::published;
 use super::row::{Checked, Row};
 
+/// How many problems of a check the page tells; the data beside it has all. Where a log differs, it differs in hundreds of
+/// lines.
+const PROBLEMS: usize = 12;
+
 /// The tables, the averages, and everything that failed.
 pub fn render(rows: &[Row]) -> String {
     let today = confine_kernel::calls().len();
@@ -25,8 +29,11 @@ pub fn render(rows: &[Row]) -> String {
         for (checked, how) in checks.filter(|(checked, _)| !checked.passed) {
             // Writing to a String cannot fail, here and below.
             let _ = writeln!(text, "\n**{}** does not pass its check{how}:\n", row.name);
-            for problem in &checked.problems {
+            for problem in checked.problems.iter().take(PROBLEMS) {
                 let _ = writeln!(text, "- {}", problem.replace('\n', "\n  "));
+            }
+            if let Some(more) = checked.problems.len().checked_sub(PROBLEMS + 1) {
+                let _ = writeln!(text, "- and {} more", more + 1);
             }
         }
     }
@@ -152,7 +159,7 @@ mod tests {
                 problems: if passed {
                     Vec::new()
                 } else {
-                    vec!["stop: late".to_owned()]
+                    vec!["stop: late".to_owned(); PROBLEMS + 2]
                 },
             },
             ..Row::default()
@@ -165,6 +172,7 @@ mod tests {
              (published for the same: 159.0), 210.0 for the main program (204.0)",
             "| mysql | MariaDB |",
             "**mysql** does not pass its check:\n\n- stop: late",
+            "- stop: late\n- and 2 more\n",
             "Below a published figure: nginx.",
             "Not here: drupal,",
         ] {

@@ -14,7 +14,7 @@ use confine_solve::LateRoot;
 use rustc_hash::FxHashMap;
 
 use super::AnalysedProgram;
-use super::{later, natives};
+use super::{later, named};
 
 /// What is known of the names that a program's modules give.
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ fn given(linked: &Linked, looking_up: &BTreeSet<usize>) -> Vec<LateRoot> {
     }
     let mut roots = Vec::new();
     for module in modules {
-        for text in natives::texts(&module.elf) {
+        for text in named::texts(&module.elf) {
             let found = exported.get(text).into_iter().flatten();
             roots.extend(found.map(|(object, symbol)| LateRoot {
                 object: *object,

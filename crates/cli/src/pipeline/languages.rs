@@ -185,7 +185,7 @@ pub fn looked_up(linked: &Linked, program: &confine_programs::Program) -> Vec<La
     let functions = program
         .interpreted
         .values()
-        .flat_map(|reached| &reached.functions);
+        .flat_map(|reached| reached.looked_up());
     functions
         .flat_map(|(name, place)| in_every_object(linked, name, format!("looked up by name at {place}")))
         .collect()

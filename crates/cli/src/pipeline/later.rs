@@ -17,7 +17,7 @@ use confine_programs::{
 };
 use confine_solve::{Interface, LateRoot, List, Passed};
 
-use super::{AnalysedProgram, given_names, helpers, languages, natives};
+use super::{AnalysedProgram, given_names, helpers, languages, named, natives};
 
 /// What is known of a program's late loading.
 #[derive(Debug, Default)]
@@ -26,9 +26,7 @@ pub struct Later {
     requests: BTreeSet<LateRequest>,
     /// The starts of interpreters that were looked at together, by language.
     pub beginnings: BTreeMap<&'static str, BTreeSet<Beginning>>,
-    /// Functions of modules with native methods that an object names, and how many objects were looked at for that.
-    pub named: Vec<LateRoot>,
-    pub natives_of: usize,
+    pub named: named::Named,
     pub given_names: given_names::GivenNames,
     /// How many objects there were when every candidate was taken in for libraries by open names: those that came since
     /// may name more.
@@ -105,12 +103,27 @@ pub fn executes_or_tells_a_shell(passed: &Passed) -> bool {
 
 /// Whether a symbol is looked up here by its name.
 pub fn looks_up(passed: &Passed) -> bool {
-    is_one_of(passed, &LOOK_UPS)
+    looks_up_by(&passed.interface)
+}
+
+/// Whether a function of this name looks up symbols by their names.
+pub fn looks_up_by(interface: &str) -> bool {
+    LOOK_UPS.iter().any(|(name, _)| *name == interface)
+}
+
+/// Whether a library or a module is opened here.
+pub fn opens(passed: &Passed) -> bool {
+    opens_by(&passed.interface)
+}
+
+/// Whether a function of this name opens libraries and modules.
+pub fn opens_by(interface: &str) -> bool {
+    LOADERS.iter().any(|(name, _)| *name == interface)
 }
 
 /// Whether this opens the program itself, to look up symbols in everything that it has.
 pub fn opens_itself(passed: &Passed) -> bool {
-    is_one_of(passed, &LOADERS) && passed.string.as_deref() == Some("")
+    opens(passed) && passed.string.as_deref() == Some("")
 }
 
 fn is_one_of(passed: &Passed, interfaces: &[(&str, usize)]) -> bool {
@@ -130,6 +143,9 @@ pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
         let Some(object) = program.linked.load_late(files, store, &request) else {
             continue;
         };
+        if request.roots == Roots::OfTexts {
+            program.later.named.add_library(object);
+        }
         let reason = format!("looked up by name: {}", request.by);
         let symbols = program.linked.roots(object, &request.roots);
         roots.extend(symbols.into_iter().map(|symbol| LateRoot {
@@ -140,7 +156,8 @@ pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
     }
     roots.extend(looked_up(&program.linked, &program.solution.passed));
     roots.extend(languages::looked_up(&program.linked, &program.program));
-    roots.extend(natives::roots(program));
+    roots.extend(natives::roots(&program.linked, &program.program));
+    roots.extend(named::roots(program));
     roots.extend(given_names::roots(program));
     helpers::look(files, config, store, program);
     let grown = program.linked.objects.len() > before || roots != program.late_roots;
@@ -207,10 +224,7 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
             requests.extend(conventions::requests(convention, files, linked));
         }
     }
-    let loads = solution
-        .passed
-        .iter()
-        .filter(|passed| is_one_of(passed, &LOADERS));
+    let loads = solution.passed.iter().filter(|passed| opens(passed));
     for passed in loads.clone() {
         if let Some(name) = passed.string.as_ref().filter(|name| !name.is_empty()) {
             requests.push(LateRequest {
@@ -218,13 +232,13 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
                 caller: passed.object,
                 by: format!("{} at {}", passed.interface, passed.place),
                 optional: true,
-                roots: Roots::AllExported,
+                roots: Roots::OfTexts,
             });
         }
     }
     let governed = natives::governed(linked, program);
-    let opens = |passed: &Passed| passed.string.is_none() && !governed.contains(&passed.object);
-    if later.candidates < linked.objects.len() && loads.clone().any(opens) {
+    let opens_openly = |passed: &Passed| passed.string.is_none() && !governed.contains(&passed.object);
+    if later.candidates < linked.objects.len() && loads.clone().any(opens_openly) {
         later.candidates = linked.objects.len();
         requests.extend(
             plugins::candidates(files, store, linked, &governed)
@@ -234,7 +248,10 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
                     caller: 0,
                     by: format!("a library by a name that is not known: {}", candidate.why),
                     optional: true,
-                    roots: Roots::AllExported,
+                    roots: match candidate.is_library {
+                        true => Roots::OfTexts,
+                        false => Roots::AllExported,
+                    },
                 }),
         );
     }
@@ -440,11 +457,11 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
     let mut assumptions: Vec<Assumption> = passed_openly(program, library)
         .filter_map(|passed| {
             let is_told = || governed.contains(&passed.object);
-            let (kind, effect, detail) = if is_one_of(passed, &LOADERS) && is_told() {
+            let (kind, effect, detail) = if opens(passed) && is_told() {
                 let detail = "loads a library by a name that sources of its language give: those that such sources name are \
                               taken in";
                 (Kind::OpenLibrary, Effect::WidenedToCandidates, detail)
-            } else if is_one_of(passed, &LOADERS) {
+            } else if opens(passed) {
                 let detail = "loads a library by a name that is not a constant: every module that the program's \
                               strings and configuration point at is taken in";
                 (Kind::OpenLibrary, Effect::WidenedToCandidates, detail)

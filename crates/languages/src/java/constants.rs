@@ -145,7 +145,7 @@ impl<'w, 'a> Constants<'w, 'a> {
     /// What functions a class may call by their names: an interface that stands for a library's functions need not
     /// mention how they are called, but its neighbours do.
     fn note_names(&mut self, place: &str, bytes: &[u8]) {
-        let is_source = place.ends_with(".rb");
+        let is_source = is_source(place);
         let key = match is_source {
             true => place,
             false => place.rsplit_once('/').map_or(place, |(folder, _)| folder),
@@ -173,7 +173,7 @@ impl<'w, 'a> Constants<'w, 'a> {
 
     /// Takes in the functions that packages may call by their names.
     pub fn foreign_functions(&mut self) {
-        for package in std::mem::take(&mut self.packages).into_values() {
+        for (key, package) in std::mem::take(&mut self.packages) {
             let Some(place) = package.foreign else { continue };
             for name in package.names {
                 if name == BY_NUMBER {
@@ -182,11 +182,18 @@ impl<'w, 'a> Constants<'w, 'a> {
                         .assume(Open::OpenCallNumber, place.clone(), detail, Effect::NotCovered);
                     continue;
                 }
-                let functions = &mut self.walk.reached.functions;
+                let functions = match is_source(&place) {
+                    true => &mut self.walk.reached.functions,
+                    false => self.walk.reached.packages.entry(key.clone()).or_default(),
+                };
                 functions.entry(name).or_insert_with(|| place.clone());
             }
         }
     }
+}
+
+fn is_source(place: &str) -> bool {
+    place.ends_with(".rb")
 }
 
 /// A constant of a class without its length, which is a printable byte before a long one.
@@ -253,7 +260,13 @@ mod tests {
             files = files.file(&format!("/srv/{path}"), bytes.to_vec());
         }
         let reached = in_working_folder(&files);
-        let functions: Vec<&str> = reached.functions.keys().map(String::as_str).collect();
+        let packages = reached.packages.values().flat_map(|functions| functions.keys());
+        let functions: Vec<&str> = reached
+            .functions
+            .keys()
+            .chain(packages)
+            .map(String::as_str)
+            .collect();
         assert_eq!(functions, expected);
         let open = reached
             .assumptions

@@ -6,13 +6,15 @@
 //! what it found, until nothing is new. A function is looked up by the name that its method's class and name make; what
 //! libraries register by tables is reached as any other code.
 //!
-//! Where the search cannot know what runs, every function of every library counts, as an assumption that says so: where a
-//! start is not known, and where a class, an archive or the modules cannot be read.
+//! Of a start with unknown arguments that a script of the image makes, every class of the applications counts, with all its
+//! methods, and what they lead to. One that a class makes is only told. Where the search cannot know what runs, every function of
+//! every library counts, as an assumption that says so: where what is started is not in the image, and where a class, an
+//! archive or the modules cannot be read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Effect, Kind as Open};
-use confine_image::{Files, Resolved};
+use confine_image::{FileBytes, Files, Resolved};
 
 use super::applications::{self, Applications};
 use super::command::{self, Main};
@@ -52,6 +54,9 @@ const COMPANIONS: &[(&str, &str)] = &[("dt_socket", "jdwp")];
 /// functions of tokens (PKCS #11, "C_GetFunctionList" and "C_GetInterface"), by whichever name a class gives.
 const OWN_ROOTS: Roots = Roots::Prefixes(&["C_Get", "NSC_Get", "FC_Get"]);
 
+/// How the place of a start ends that a class makes.
+const CLASS: &str = ".class";
+
 /// Folders of the virtual machine's configuration.
 const CONFIGURATION: &[&str] = &["conf", "lib/security", "lib/management", "jre/lib/security"];
 
@@ -70,7 +75,7 @@ pub fn together(files: &dyn Files, known: &Reached) -> Reached {
         sum: 0,
     };
     match natives.follow(known, &libraries) {
-        Ok(()) => natives.tell(),
+        Ok(()) => natives.tell(known),
         Err(why) => everything(natives.walk, &libraries, known, &why),
     }
 }
@@ -78,6 +83,13 @@ pub fn together(files: &dyn Files, known: &Reached) -> Reached {
 /// Every function of every library: what runs is not known.
 fn everything(walk: Walk<'_>, libraries: &BTreeMap<String, String>, known: &Reached, why: &str) -> Reached {
     let mut reached = walk.reached;
+    reached.functions.extend(
+        known
+            .packages
+            .values()
+            .flatten()
+            .map(|(name, place)| (name.clone(), place.clone())),
+    );
     for path in libraries.values() {
         let module = crate::Module {
             why: MACHINE.to_owned(),
@@ -180,9 +192,6 @@ impl Natives<'_> {
 
     /// Takes what a start names.
     fn begin(&mut self, beginning: &Beginning) -> Result<(), String> {
-        if !beginning.known {
-            return Err("which programs it runs is not".to_owned());
-        }
         let start = beginning.start(self.files);
         for word in applications::words(&start) {
             self.take_word(word);
@@ -192,16 +201,33 @@ impl Natives<'_> {
             self.search.texts.requests.take(text.as_bytes());
         }
         self.search.call_generated();
-        let found = match command::main(&beginning.arguments) {
+        let main = match beginning.known {
+            true => command::main(&beginning.arguments),
+            false => Main::Open,
+        };
+        let is_open = main == Main::Open;
+        let found = match main {
             Main::None => true,
             Main::Class(name) => self.take_word(&name),
             Main::Archive(path) => self.take_archive(&path, &start),
             Main::Open => false,
         };
-        if found || self.take_script(beginning) {
+        if found || self.take_script(beginning) && beginning.known {
             return Ok(());
         }
-        Err("which class it starts is not".to_owned())
+        let (detail, effect) = if file_of(&beginning.place).ends_with(CLASS) {
+            let detail = "starts what is not known in a virtual machine of its own";
+            (detail, Effect::NotCovered)
+        } else if is_open && self.script(beginning).is_some() && self.search.take_applications() {
+            let detail =
+                "which class it starts is not known: every class of the applications counts, used or not";
+            (detail, Effect::WidenedToCandidates)
+        } else {
+            return Err("which class it starts is not".to_owned());
+        };
+        let place = beginning.place.clone();
+        self.walk.assume(Open::OpenCommand, place, detail, effect);
+        Ok(())
     }
 
     /// Takes a class by a word, or what the manifest of an archive names; whether there is such a one.
@@ -256,14 +282,9 @@ impl Natives<'_> {
     /// Takes the classes that the script around a start names, whose arguments are not known: whether there is one that can be
     /// started.
     fn take_script(&mut self, beginning: &Beginning) -> bool {
-        let (path, _) = beginning.place.rsplit_once(':').unwrap_or((&beginning.place, ""));
-        let script = self.regular(path).filter(|file| file.size <= LARGEST_SCRIPT);
-        let Some(text) = script.and_then(|file| world::read(self.files, &file.path)) else {
+        let Some(text) = self.script(beginning) else {
             return false;
         };
-        if text.starts_with(b"\x7fELF") {
-            return false;
-        }
         let words = text.split(|letter| !(letter.is_ascii_alphanumeric() || b"_$./-".contains(letter)));
         let words: Vec<&str> = words.filter_map(|word| std::str::from_utf8(word).ok()).collect();
         for word in text.split(|letter| !letter.is_ascii_alphanumeric() && *letter != b'_') {
@@ -285,6 +306,13 @@ impl Natives<'_> {
             );
         }
         starts
+    }
+
+    /// The script that makes a start.
+    fn script(&self, beginning: &Beginning) -> Option<FileBytes> {
+        let file = self.regular(file_of(&beginning.place))?;
+        let text = world::read(self.files, &file.path).filter(|_| file.size <= LARGEST_SCRIPT)?;
+        (!text.starts_with(b"\x7fELF")).then_some(text)
     }
 
     fn regular(&self, path: &str) -> Option<Resolved> {
@@ -383,8 +411,8 @@ impl Natives<'_> {
         may_load(short) || companions.into_iter().any(|(_, with)| may_load(with))
     }
 
-    /// What was found.
-    fn tell(mut self) -> Reached {
+    /// What was found, of what was known.
+    fn tell(mut self, known: &Reached) -> Reached {
         for (id, method) in std::mem::take(&mut self.search.natives) {
             let Some((body, _, name, descriptor)) = self.search.method(id, method) else {
                 continue;
@@ -404,6 +432,7 @@ impl Natives<'_> {
         }
         self.named_libraries();
         self.foreign_functions();
+        self.used_packages(known);
         self.walk.reached
     }
 
@@ -428,6 +457,22 @@ impl Natives<'_> {
             if !is_loaded && named_by.iter().any(may_load) {
                 self.walk
                     .module(file, "a class or a configuration names it".to_owned(), roots);
+            }
+        }
+    }
+
+    /// The functions that packages of applications call by their names, of those packages that have a class in use.
+    fn used_packages(&mut self, known: &Reached) {
+        let bodies = self.search.ids().filter_map(|id| self.search.body(id));
+        let used = bodies.filter(|body| body.is_used() && body.origin != Origin::Machine);
+        let used: BTreeSet<Vec<u8>> = used
+            .map(|body| package(&self.search.names.text(body.name)).to_vec())
+            .collect();
+        for (place, functions) in &known.packages {
+            let is_used = used.iter().any(|package| lies_at(package, place));
+            if is_used {
+                let functions = functions.clone();
+                self.walk.reached.functions.extend(functions);
             }
         }
     }
@@ -465,6 +510,23 @@ impl Natives<'_> {
             }
         }
     }
+}
+
+/// The file in which a place lies.
+fn file_of(place: &str) -> &str {
+    place.rsplit_once(':').map_or(place, |(file, _)| file)
+}
+
+/// The package of a class, with slashes.
+fn package(class: &[u8]) -> &[u8] {
+    let end = class.iter().rposition(|letter| *letter == b'/');
+    end.and_then(|end| class.get(..end)).unwrap_or_default()
+}
+
+/// Whether a package can lie in a folder or an archive's folder.
+fn lies_at(package: &[u8], place: &str) -> bool {
+    let before = place.as_bytes().strip_suffix(package);
+    before.is_some_and(|before| package.is_empty() || matches!(before.last(), None | Some(b'/' | b'!')))
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ const TABLE: [Row; 4] = [
             CONTENT,
         ],
     },
-    // Printers: by the interfaces for printing, and by windows and widgets that print themselves.
+    // Printers: by the interfaces for printing, by the desktop's, by toolkits' print jobs, and by widgets that print themselves.
     Row {
         classes: b"sun/print/",
         method: None,
@@ -62,8 +62,11 @@ const TABLE: [Row; 4] = [
         texts: &[
             b"javax/print/",
             b"javax.print.",
-            b"java/awt/",
-            b"java.awt.",
+            b"java/awt/print/",
+            b"java.awt.print.",
+            b"java/awt/Desktop",
+            b"java.awt.Desktop",
+            b"PrintJob",
             b"javax/swing/",
             b"javax.swing.",
         ],
@@ -86,6 +89,14 @@ impl Requests {
         };
         for (row, asked) in TABLE.iter().zip(&mut self.asked) {
             *asked |= !is_off && row.texts.iter().any(|wanted| is_there(wanted));
+        }
+    }
+
+    /// Takes a text of a class: the name of a widget in one is for look-ups only, such as in a list of what must not be made
+    /// (Jackson's SubTypeValidator), for who has widgets refers to their classes.
+    pub fn take_text_of_class(&mut self, text: &[u8]) {
+        if !text.starts_with(b"javax.swing.") {
+            self.take(text);
         }
     }
 
@@ -151,13 +162,18 @@ mod tests {
         check("-Djava.net.useSystemProxies=true", [true, false, false, false]);
         check("java.net.useSystemProxies=false", [false; 4]);
         check("sun.security.jgss.native", [false, true, false, false]);
-        check("java/awt/Color", [false, false, false, true]);
+        check("java/awt/Color", [false; 4]);
+        check("java/awt/print/Book", [false, false, false, true]);
+        check("getPrintJob", [false, false, false, true]);
         check("javax.swing.JFrame", [false, false, true, true]);
         check("another=true", [false; 4]);
         check("-Djava.awt.headless=true", [false; 4]);
         check(
-            "-Djava.awt.headless=true java.awt.Color",
+            "-Djava.awt.headless=true java.awt.Desktop",
             [false, false, false, true],
         );
+        let mut requests = Requests::default();
+        requests.take_text_of_class(b"javax.swing.JEditorPane");
+        assert!(!requests.allow_library("jsound"));
     }
 }

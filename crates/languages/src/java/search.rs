@@ -155,6 +155,18 @@ impl Search {
         }
     }
 
+    /// Takes every class of the applications, with all its methods; whether there are any.
+    pub fn take_applications(&mut self) -> bool {
+        let names = self.world.all().map(|(_, name)| *name);
+        let names: Vec<Name> = names
+            .filter(|name| self.world.is_of_an_application(*name))
+            .collect();
+        for name in &names {
+            self.want_whole(*name);
+        }
+        !names.is_empty()
+    }
+
     /// Whether anything waits to be followed.
     pub fn waits(&self) -> bool {
         !self.waiting.is_empty()

@@ -4,7 +4,8 @@
 //! its methods. So is one whose name can be put together: of a text that ends where a package or class does (`sun.nio.fs.`) and
 //! texts for each part that follows, or of the name of a class that is used and a text behind it (`_Stub`). A method of
 //! a class that is in use at all is taken if its name is a text; for native libraries, if its name and its type are.
-//! Sources in other languages name classes without their packages, and methods in their own spelling.
+//! Sources in other languages name classes without their packages, those of the virtual machine only if a source names the
+//! package or the language imports it by itself; and methods in their own spelling.
 //!
 //! Over-reports: texts that are never used so. Misses: names that come from elsewhere, or from texts in smaller pieces.
 
@@ -34,6 +35,10 @@ const DESCRIPTIONS: &[&[u8]] = &[
     // service is looked for.
     b"jdk/internal/module/SystemModules$",
 ];
+
+/// Packages of the virtual machine's that languages import by themselves: Java and JSP the first (JLS 7.3), Groovy all ("Default
+/// imports" of its documentation).
+const IMPORTED: &[&[u8]] = &[b"java/lang", b"java/io", b"java/math", b"java/net", b"java/util"];
 
 /// What was found to be a text so far.
 #[derive(Default)]
@@ -66,6 +71,8 @@ pub struct Texts {
     source_words: FxHashSet<Vec<u8>>,
     /// The same, without case and underscores.
     loose: FxHashSet<Vec<u8>>,
+    /// What sources name with dots or colons between the parts, with slashes, and what is around it.
+    source_paths: FxHashSet<Vec<u8>>,
     /// Methods that may be called by their names.
     offered: FxHashMap<Name, Vec<(Id, Name, usize)>>,
     /// Classes that were put together.
@@ -122,7 +129,7 @@ impl Search {
         self.texts.class = Some(name);
         self.take_text(text);
         if !by_machine {
-            self.texts.requests.take(text);
+            self.texts.requests.take_text_of_class(text);
             if text == GET_CONTENT {
                 self.texts.requests.take(requests::CONTENT);
             }
@@ -258,8 +265,16 @@ impl Search {
 
     /// The words of a source in another language.
     pub fn take_source(&mut self, text: &[u8]) {
-        self.texts.requests.take(text);
+        for line in text.split(|letter| *letter == b'\n') {
+            // Ruby's remarks; no line of another language begins so, but for Python's.
+            if !line.trim_ascii_start().starts_with(b"#") {
+                self.texts.requests.take(line);
+            }
+        }
         self.take_words(text);
+        for path in text.split(|letter| !is_part(*letter) && !matches!(letter, b'.' | b'/' | b':')) {
+            self.take_source_path(path);
+        }
         for word in text.split(|letter| !is_part(*letter)) {
             if is_identifier(word) && !self.texts.source_words.contains(word) {
                 self.texts.source_words.insert(word.to_vec());
@@ -270,6 +285,24 @@ impl Search {
             }
             if (2..LONGEST).contains(&loose.len()) && !self.texts.loose.contains(&loose) {
                 self.texts.loose.insert(loose);
+            }
+        }
+    }
+
+    /// A name of several parts in a source in another language: what each beginning of it names.
+    fn take_source_path(&mut self, path: &[u8]) {
+        if path.len() >= LONGEST {
+            return;
+        }
+        let mut slashed: Vec<u8> = Vec::with_capacity(path.len());
+        let parts = path.split(|letter| matches!(letter, b'.' | b'/' | b':'));
+        for part in parts.filter(|part| !part.is_empty()) {
+            if !slashed.is_empty() {
+                slashed.push(b'/');
+            }
+            slashed.extend(part);
+            if !self.texts.source_paths.contains(&slashed) {
+                self.texts.source_paths.insert(slashed.clone());
             }
         }
     }
@@ -405,8 +438,20 @@ impl Search {
         };
         let all = self.world.all().filter(|_| !words.is_empty());
         all.filter(|(text, _)| is_named(text))
+            .filter(|(text, name)| self.world.is_of_an_application(*name) || self.imports_package_of(text))
             .map(|(_, name)| *name)
             .collect()
+    }
+
+    /// Whether sources name the package of a class of the virtual machine's, or need not.
+    fn imports_package_of(&self, class: &[u8]) -> bool {
+        let end = class.iter().rposition(|letter| *letter == b'/');
+        let package = end.and_then(|end| class.get(..end)).unwrap_or_default();
+        let together: Vec<u8> = package.iter().copied().filter(|letter| *letter != b'/').collect();
+        IMPORTED.contains(&package)
+            || self.texts.source_paths.contains(package)
+            // JRuby's `Java::JavaUtil`.
+            || self.texts.loose.contains(&loosened(&together))
     }
 
     fn is_machine(&mut self, name: Name) -> bool {

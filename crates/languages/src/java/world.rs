@@ -199,6 +199,12 @@ impl World {
         self.places.contains_key(&name)
     }
 
+    /// Whether a class of this name is an application's.
+    pub fn is_of_an_application(&self, name: Name) -> bool {
+        let mut places = self.places.get(&name).into_iter().flatten();
+        places.any(|place| !matches!(place, Place::Module(_)))
+    }
+
     /// All names, sorted.
     pub fn all(&self) -> impl Iterator<Item = &(Rc<[u8]>, Name)> {
         self.sorted.iter()
@@ -256,7 +262,7 @@ impl World {
             let entry = archive.entries.iter().find(|entry| entry.name == MANIFEST)?;
             zip::content(&archive.bytes, entry)
         });
-        manifests.collect()
+        manifests.map(|manifest| headers(&manifest)).collect()
     }
 
     /// Calls `look` with the name and the text of everything in an archive that may name classes.
@@ -265,8 +271,10 @@ impl World {
             return;
         };
         for entry in archive.entries.iter().filter(|entry| may_name(&entry.name)) {
-            if let Some(content) = zip::content(&archive.bytes, entry) {
-                look(&entry.name, &content);
+            match zip::content(&archive.bytes, entry) {
+                Some(content) if entry.name == MANIFEST => look(&entry.name, &headers(&content)),
+                Some(content) => look(&entry.name, &content),
+                None => {}
             }
         }
     }
@@ -287,6 +295,30 @@ fn possible_names(place: &str) -> Vec<&str> {
     std::iter::once(place).chain(later).collect()
 }
 
+/// What a manifest says, a header in a line, without the headers that list packages (`Import-Package` and others of OSGi): a
+/// package that is there, or may be, is not used yet.
+fn headers(manifest: &[u8]) -> Vec<u8> {
+    // A line is continued where the next one begins with a blank ("JAR File Specification", "Line length").
+    let mut whole: Vec<u8> = Vec::with_capacity(manifest.len());
+    for line in manifest.split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match line.strip_prefix(b" ") {
+            Some(more) => whole.extend(more),
+            None => {
+                whole.push(b'\n');
+                whole.extend(line);
+            }
+        }
+    }
+    let lists_packages = |line: &&[u8]| {
+        let name = line.split(|byte| *byte == b':').next();
+        name.is_some_and(|name| name.ends_with(b"-Package"))
+    };
+    let lines = whole.split(|byte| *byte == b'\n');
+    let lines: Vec<&[u8]> = lines.filter(|line| !lists_packages(line)).collect();
+    lines.join(&b'\n')
+}
+
 /// The name of a class with slashes for the dots.
 pub fn slashed(name: &[u8]) -> Vec<u8> {
     let letters = name.iter();
@@ -298,4 +330,16 @@ pub fn slashed(name: &[u8]) -> Vec<u8> {
 /// Reads a file of the image, if it can be read.
 pub fn read(files: &dyn Files, path: &str) -> Option<FileBytes> {
     files.read(path).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_manifests_are_whole_and_list_no_packages() {
+        let manifest =
+            b"Main-Class: a.very.lo\r\n ng.Name\r\nImport-Package: javax.swing,jav\r\n ax.sound\r\nX: y\r\n";
+        assert_eq!(headers(manifest), b"\nMain-Class: a.very.long.Name\nX: y\n");
+    }
 }

@@ -45,6 +45,16 @@ fn machine(machine: Vec<(&str, Class)>) -> MemoryFiles {
 
 /// What runs where it is started so.
 fn start(files: &MemoryFiles, arguments: &[String], variables: &BTreeMap<String, String>) -> Reached {
+    start_at("Cmd", files, arguments, variables)
+}
+
+/// The same, where this makes the start.
+fn start_at(
+    place: &str,
+    files: &MemoryFiles,
+    arguments: &[String],
+    variables: &BTreeMap<String, String>,
+) -> Reached {
     let reached = follow(&Start {
         files,
         named: "/jvm/bin/java",
@@ -53,7 +63,7 @@ fn start(files: &MemoryFiles, arguments: &[String], variables: &BTreeMap<String,
         workdir: "/srv",
         variables,
         input: None,
-        place: "Cmd",
+        place,
     });
     together(files, &reached)
 }
@@ -215,7 +225,7 @@ fn classes_are_found_by_their_names() {
     for (path, text) in [
         ("/srv/x.properties", "worker = a.One\n"),
         ("/srv/x.xml", "<bean class=\"a.One\"/>"),
-        ("/srv/x.groovy", "new One().work()"),
+        ("/srv/x.groovy", "import a.*; new One().work()"),
         ("/srv/x.rb", "java_import 'a.One'"),
     ] {
         check(machine(), vec![idle(), (path, text.into())], &["a.One"]);
@@ -351,6 +361,91 @@ fn where_something_is_not_known_everything_counts() {
         vec![("/srv/Main.class", broken[..cut].to_vec())],
         &["app.Main"]
     ));
+}
+
+#[test]
+fn starts_with_unknown_arguments_are_of_the_application_or_told() {
+    let one = ("a/One", native_class("a/One", &["java/lang/Object"]));
+    let two = ("a/Two", native_class("a/Two", &["java/lang/Object"]));
+    let main = main_class(&[("static", "a/One.run:()V")]).bytes();
+    let files = machine(vec![one, two])
+        .file("/srv/Main.class", main)
+        .file("/srv/start", "exec java $OPTIONS \"$MAIN\"");
+    let arguments = [crate::HOLE.to_string()];
+    let start = |place: &str| start_at(place, &files, &arguments, &BTreeMap::new());
+    let by_script = start("/srv/start:1");
+    assert_eq!(
+        by_script.natives.keys().collect::<Vec<_>>(),
+        ["Java_a_One_run0", "Java_a_One_run0__"]
+    );
+    assert!(
+        by_script
+            .modules
+            .values()
+            .all(|module| module.roots == Roots::Natives)
+    );
+    let by_class = start("/srv/x.jar!a/Fork.class:1");
+    assert!(by_class.natives.is_empty());
+    assert!(
+        by_class
+            .modules
+            .values()
+            .all(|module| module.roots == Roots::Natives)
+    );
+    for (reached, text) in [
+        (&by_script, "every class of the applications"),
+        (&by_class, "of its own"),
+    ] {
+        assert!(
+            reached.assumptions.iter().any(|told| told.detail.contains(text)),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn functions_count_that_packages_in_use_call_by_their_names() {
+    let calls = |class: &str| {
+        Class::new(class, &["java/lang/Object"]).method(
+            "run",
+            "()V",
+            &[("text", "jnr/ffi/Library"), ("text", "chroot")],
+        )
+    };
+    let looked_up = |does: &[(&str, &str)]| {
+        let application = vec![
+            ("/srv/Main.class", main_class(does).bytes()),
+            ("/srv/b/Calls.class", calls("b/Calls").bytes()),
+        ];
+        let reached = search(Vec::new(), application, &["app.Main"]);
+        reached.looked_up().any(|(name, _)| name == "chroot")
+    };
+    assert!(looked_up(&[("static", "b/Calls.run:()V")]));
+    assert!(looked_up(&[("text", "b.Calls")]));
+    assert!(!looked_up(&[]));
+}
+
+#[test]
+fn sources_name_classes_of_packages_that_they_import() {
+    let names = |source: &str, expected: &[&str]| {
+        let machine = vec![
+            ("aa/bb/One", native_class("aa/bb/One", &["java/lang/Object"])),
+            (
+                "java/util/One",
+                native_class("java/util/One", &["java/lang/Object"]),
+            ),
+        ];
+        let application = vec![
+            ("/srv/Main.class", main_class(&[]).bytes()),
+            ("/srv/x.groovy", source.into()),
+        ];
+        check(machine, application, expected);
+    };
+    names("new One()", &["java.util.One"]);
+    names("import aa.bb.*; new One()", &["aa.bb.One", "java.util.One"]);
+    names("Java::AaBb::One.new", &["aa.bb.One", "java.util.One"]);
+    names("aa::bb::One", &["aa.bb.One", "java.util.One"]);
+    names("One.aa.bb", &["java.util.One"]);
 }
 
 #[test]

@@ -1,0 +1,282 @@
+//! Functions of libraries that the program looks up by names which its own objects have for texts.
+//!
+//! A library is opened for a few of its functions, and who opens it names them. So of a library that an object of the
+//! program names, and of modules with native methods, an exported function is a root if its name is a text of any object:
+//! whole, or the end of a longer one, since linkers keep a text that ends another one within that. A library's own texts
+//! count for it only if it looks up names in itself: they have names of functions for messages. Of libraries it is one, too,
+//! if its name is put together from a text: one that begins or ends it with an underscore between (`_init`), or one with
+//! conversions of printf(3) in their places (`u_%s_72`).
+//!
+//! Over-reports: texts that are no names. Misses: names that come from elsewhere than objects, which sources in languages
+//! that can call foreign functions tell by themselves (`languages.rs`), and names put together from smaller pieces.
+
+use std::collections::BTreeSet;
+
+use confine_elf::Object;
+use confine_link::{Linked, conventions};
+use confine_solve::LateRoot;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{AnalysedProgram, later, natives};
+
+/// Where the names of an object's own symbols lie, which are no texts of its.
+const NAMES: &str = ".dynstr";
+
+/// How much of a name's end is compared first: any shorter name counts.
+const END: usize = 4;
+
+/// How much of a name a text must have that others are put together from: with less, too many are so by chance.
+const SHORTEST_PARTS: usize = 4;
+
+/// What is known of the functions that a program's objects name.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// The libraries that objects name, by the numbers of their objects.
+    libraries: BTreeSet<usize>,
+    looked_at: LookedAt,
+    roots: Vec<LateRoot>,
+}
+
+/// What the roots were found for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct LookedAt {
+    /// How many objects there were.
+    objects: usize,
+    libraries: BTreeSet<usize>,
+    governed: BTreeSet<usize>,
+    /// The objects that look up names which are not constants, and may do so in themselves.
+    in_themselves: BTreeSet<usize>,
+}
+
+impl Named {
+    /// That an object of the program names this library.
+    pub fn add_library(&mut self, object: usize) {
+        self.libraries.insert(object);
+    }
+}
+
+/// The functions that objects of the program name.
+pub fn roots(program: &mut AnalysedProgram) -> Vec<LateRoot> {
+    let library = conventions::c_library(&program.linked);
+    let openly = later::passed_openly(program, library).filter(|passed| later::looks_up(passed));
+    let looking_up: BTreeSet<usize> = openly.map(|passed| passed.object).collect();
+    let named = &program.later.named;
+    let looked_at = LookedAt {
+        objects: program.linked.objects.len(),
+        // Names that are constants are looked up in any case.
+        libraries: match looking_up.is_empty() {
+            true => BTreeSet::new(),
+            false => named.libraries.clone(),
+        },
+        governed: natives::governed(&program.linked, &program.program),
+        in_themselves: in_themselves(program, looking_up),
+    };
+    if looked_at != named.looked_at {
+        let roots = find(&program.linked, &looked_at);
+        program.later.named.looked_at = looked_at;
+        program.later.named.roots = roots;
+    }
+    program.later.named.roots.clone()
+}
+
+/// Those of the objects that look up names that may do so in themselves: they open the program itself, or look up and open
+/// nothing, for then it is a handle that needs no opening. What others open are modules and libraries.
+fn in_themselves(program: &AnalysedProgram, looking_up: BTreeSet<usize>) -> BTreeSet<usize> {
+    let passed = program.solution.passed.iter();
+    let opening_itself = passed.filter(|passed| later::opens_itself(passed));
+    let opening_itself: BTreeSet<usize> = opening_itself.map(|passed| passed.object).collect();
+    let without_opening = |object: usize| {
+        let object = program.linked.objects.get(object);
+        object.is_some_and(|object| {
+            uses(&object.elf, later::looks_up_by) && !uses(&object.elf, later::opens_by)
+        })
+    };
+    looking_up
+        .into_iter()
+        .filter(|object| opening_itself.contains(object) || without_opening(*object))
+        .collect()
+}
+
+/// Whether an object asks for a symbol of such a name.
+fn uses(object: &Object, is_meant: fn(&str) -> bool) -> bool {
+    let symbols = object.dynamic_symbols.iter();
+    symbols
+        .filter(|symbol| !symbol.defined)
+        .any(|symbol| is_meant(&symbol.name))
+}
+
+fn find(linked: &Linked, wanted: &LookedAt) -> Vec<LateRoot> {
+    let objects = wanted.governed.union(&wanted.libraries);
+    let exported: Vec<(usize, u32, &str)> = objects
+        .flat_map(|index| {
+            let symbols = linked.exported(*index);
+            symbols.map(move |(symbol, name)| (*index, symbol, name))
+        })
+        .collect();
+    if exported.is_empty() {
+        return Vec::new();
+    }
+    let names: FxHashSet<&[u8]> = exported.iter().map(|(.., name)| name.as_bytes()).collect();
+    let mut texts: FxHashMap<&[u8], BTreeSet<usize>> = FxHashMap::default();
+    for (index, object) in linked.objects.iter().enumerate() {
+        for name in texts_among(&names, &object.elf) {
+            texts.entry(name).or_default().insert(index);
+        }
+    }
+    let parts = match wanted.libraries.is_empty() {
+        true => Parts::default(),
+        false => Parts::of(linked),
+    };
+    let is_named = |object: usize, name: &str| {
+        let by = texts.get(name.as_bytes());
+        // A library's own texts have its functions' names for messages.
+        let by_another = |by: &usize| *by != object || wanted.in_themselves.contains(by);
+        name.len() < END
+            || match wanted.governed.contains(&object) {
+                true => by.is_some(),
+                false => by.is_some_and(|by| by.iter().any(by_another)) || parts.make(name.as_bytes()),
+            }
+    };
+    let named = exported
+        .iter()
+        .filter(|(object, _, name)| is_named(*object, name));
+    named
+        .map(|(object, symbol, _)| LateRoot {
+            object: *object,
+            symbol: *symbol,
+            reason: "an object of the program names it".to_owned(),
+        })
+        .collect()
+}
+
+/// The names that are texts of an object, or the ends of some.
+fn texts_among<'a>(names: &FxHashSet<&'a [u8]>, object: &Object) -> Vec<&'a [u8]> {
+    let ends: FxHashSet<&[u8]> = names.iter().filter_map(|name| end(name)).collect();
+    let lengths: BTreeSet<usize> = names
+        .iter()
+        .map(|name| name.len())
+        .filter(|length| *length >= END)
+        .collect();
+    let mut found = Vec::new();
+    for text in texts(object) {
+        if !end(text).is_some_and(|end| ends.contains(end)) {
+            continue;
+        }
+        let tails = lengths
+            .iter()
+            .filter_map(|length| text.get(text.len().checked_sub(*length)?..));
+        found.extend(tails.filter_map(|tail| names.get(tail).copied()));
+    }
+    found
+}
+
+fn end(text: &[u8]) -> Option<&[u8]> {
+    text.get(text.len().checked_sub(END)?..)
+}
+
+/// Texts that names are put together from: how they begin and how they end.
+#[derive(Debug, Default)]
+struct Parts<'a>(BTreeSet<(&'a [u8], &'a [u8])>);
+
+impl<'a> Parts<'a> {
+    fn of(linked: &'a Linked) -> Self {
+        let mut parts = Self::default();
+        for text in linked.objects.iter().flat_map(|object| texts(&object.elf)) {
+            parts.add(text);
+        }
+        parts
+    }
+
+    fn add(&mut self, text: &'a [u8]) {
+        let (beginning, end) = match around_conversions(text) {
+            Some(around) => around,
+            None if text.ends_with(b"_") => (text, &[][..]),
+            None if text.starts_with(b"_") => (&[][..], text),
+            None => return,
+        };
+        let is_long_enough = beginning.len() + end.len() >= SHORTEST_PARTS;
+        if is_long_enough && beginning.iter().chain(end).all(is_of_names) {
+            self.0.insert((beginning, end));
+        }
+    }
+
+    /// Whether a name begins and ends like one of them.
+    fn make(&self, name: &[u8]) -> bool {
+        self.0.iter().any(|(beginning, end)| {
+            name.len() > beginning.len() + end.len() && name.starts_with(beginning) && name.ends_with(end)
+        })
+    }
+}
+
+/// What stands before the first conversion of printf(3) in a text and behind the last one, if it has any.
+fn around_conversions(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let first = text.iter().position(|byte| *byte == b'%')?;
+    let last = text.iter().rposition(|byte| *byte == b'%')?;
+    let behind = text.get(last + 1..)?;
+    let letter = behind.iter().position(u8::is_ascii_alphabetic)?;
+    Some((text.get(..first)?, behind.get(letter + 1..)?))
+}
+
+fn is_of_names(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte == b'_'
+}
+
+/// The whole texts of an object, without the names of its symbols.
+pub fn texts(object: &Object) -> impl Iterator<Item = &[u8]> {
+    let data = data(object).into_iter();
+    data.flat_map(|bytes| bytes.split(|byte| *byte == 0))
+        .filter(|text| !text.is_empty())
+}
+
+/// What an object has in memory besides code, without the names of its symbols.
+fn data(object: &Object) -> Vec<&[u8]> {
+    let segments = object.segments.iter().filter(|segment| !segment.executable);
+    let names = object.sections.iter().find(|section| section.name == NAMES);
+    segments
+        .flat_map(|segment| {
+            let bytes = object.bytes_at(segment.addresses.start);
+            let cut = names.filter(|names| segment.addresses.contains(&names.addresses.start));
+            let Some(cut) = cut else { return vec![bytes] };
+            let at = |address: u64| {
+                usize::try_from(address.saturating_sub(segment.addresses.start)).unwrap_or(usize::MAX)
+            };
+            let before = bytes.get(..at(cut.addresses.start)).unwrap_or_default();
+            let after = bytes.get(at(cut.addresses.end)..).unwrap_or_default();
+            vec![before, after]
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_put_together_from_parts() {
+        let mut parts = Parts::default();
+        for text in [
+            "_init",
+            "g_io_",
+            "u_%s_72",
+            "Register%.8sImage",
+            "_nss_%s_%s",
+            "%s: no such file",
+            "%s",
+            "x_",
+        ] {
+            parts.add(text.as_bytes());
+        }
+        for name in [
+            "camellia_init",
+            "g_io_load",
+            "u_errorName_72",
+            "RegisterPNGImage",
+            "_nss_files_open",
+        ] {
+            assert!(parts.make(name.as_bytes()), "{name}");
+        }
+        for name in ["_init", "RegisterPNG", "x_open", "g_file_new", "ucol_open_72"] {
+            assert!(!parts.make(name.as_bytes()), "{name}");
+        }
+    }
+}
