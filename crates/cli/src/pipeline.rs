@@ -17,6 +17,7 @@ mod later;
 mod named;
 mod natives;
 mod objects;
+mod tables;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use std::sync::atomic::Ordering;
 use anyhow::bail;
 use confine_cache::Key;
 use confine_code::Facts;
+use confine_elf::Address;
 use confine_image::{Config, Files, Image};
 use confine_link::opaque::OpaqueState;
 use confine_link::{Environment, Linked, ObjectStore, conventions, link, opaque};
@@ -142,6 +144,7 @@ struct Question {
     late_roots: Vec<LateRoot>,
     opaque: Vec<OpaqueState>,
     configured: Vec<(usize, u32)>,
+    unread: Vec<(usize, Address)>,
 }
 
 /// A program with what is known of it so far.
@@ -227,6 +230,13 @@ impl<'a> Analysis<'a> {
     /// Solves programs, as far as their solutions were not kept.
     fn solve(&mut self, unsolved: &[usize], progress: &dyn Progress, statistics: &mut Statistics) {
         let interfaces = later::interfaces();
+        let files = self.files;
+        let programs = self.programs.par_iter_mut().enumerate();
+        programs
+            .filter(|(index, _)| unsolved.contains(index))
+            .for_each(|(_, program)| {
+                tables::look(files, program);
+            });
         let questions: Vec<Question> = statistics.time("look at what libraries do", || {
             let programs = unsolved.par_iter().map(|index| &self.programs[*index]);
             programs.map(|program| self.question(program)).collect()
@@ -282,6 +292,7 @@ impl<'a> Analysis<'a> {
             late_roots: program.late_roots.iter().cloned().collect(),
             opaque: opaque::states(&program.linked),
             configured: conventions::configured_functions(&program.linked),
+            unread: program.later.tables.unnamed().iter().copied().collect(),
         }
     }
 
@@ -302,6 +313,7 @@ impl<'a> Analysis<'a> {
             },
             opaque: &question.opaque,
             configured: &question.configured,
+            unread: &question.unread,
             interfaces,
             arguments: self.options.arguments,
         }

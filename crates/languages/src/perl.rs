@@ -4,7 +4,10 @@
 //! Misses, as an assumption: sources whose names are not constants, and texts that are evaluated. Misses: what follows
 //! within a text over several lines that looks like documentation.
 
+mod settings;
+
 use confine_assumption::{Effect, Kind as Open};
+use settings::Settings;
 
 use crate::reached::Reached;
 use crate::script::{self, Candidates, Constants, Function, Grammar, Shape};
@@ -234,7 +237,7 @@ impl<'a> Perl<'a> {
 
     fn finish(mut self) -> Reached {
         let mut candidates = Candidates::of(&self.start);
-        let path = self.start.variables.get("PATH").map(String::as_str);
+        let mut settings = Settings::default();
         // Bounded: the walk is.
         while let Some(source) = self.walk.next() {
             let tokens = tokens(&source.text);
@@ -245,16 +248,14 @@ impl<'a> Perl<'a> {
                 let place = format!("{}:{}", source.path, call.line);
                 self.walk.reached.calls_by_number.get_or_insert(place);
             }
-            script::executions(
-                &mut self.walk,
-                &source,
-                &tokens,
-                FUNCTIONS,
-                &constants,
-                self.start.named,
-            );
-            self.pipes(&source, &tokens, &constants);
-            candidates.collect(&mut self.walk, &source, &tokens, &GRAMMAR, path, SOURCES);
+            if let Some(source) = settings.keep(source) {
+                self.executions(&source, &tokens, &constants, &mut candidates);
+            }
+        }
+        for source in settings.named() {
+            let tokens = tokens(&source.text);
+            let constants = Constants::of(&GRAMMAR, &source.path, &tokens);
+            self.executions(&source, &tokens, &constants, &mut candidates);
         }
         if self.walk.open {
             let place = self.start.place.to_owned();
@@ -265,6 +266,20 @@ impl<'a> Perl<'a> {
         self.walk
             .tell_open_sources(self.start.path, what, Effect::NotCovered);
         self.walk.reached
+    }
+
+    fn executions(
+        &mut self,
+        source: &Source,
+        tokens: &[Token],
+        constants: &Constants<'_>,
+        candidates: &mut Candidates,
+    ) {
+        let path = self.start.variables.get("PATH").map(String::as_str);
+        let name = self.start.named;
+        script::executions(&mut self.walk, source, tokens, FUNCTIONS, constants, name);
+        self.pipes(source, tokens, constants);
+        candidates.collect(&mut self.walk, source, tokens, &GRAMMAR, path, SOURCES);
     }
 
     fn imports(&mut self, source: &Source, tokens: &[Token], constants: &Constants<'_>) {

@@ -68,6 +68,22 @@ const ROOTS: &[&str] = &["/var/www", "/usr/share/nginx/html", "/usr/local/apache
 /// What scripts are called.
 const ENDINGS: &[&str] = &[".php", ".phtml", ".inc"];
 
+/// What templates and configurations of applications are called.
+const TEMPLATES: &[&str] = &[
+    ".tpl",
+    ".twig",
+    ".latte",
+    ".mustache",
+    ".html",
+    ".htm",
+    ".xml",
+    ".yml",
+    ".yaml",
+    ".neon",
+    ".ini",
+    ".conf",
+];
+
 /// Statements that include a script.
 const INCLUDES: &[&str] = &["include", "include_once", "require", "require_once"];
 
@@ -82,10 +98,7 @@ const LONGEST_FILE: u64 = 1 << 20;
 
 /// From what an interpreter is started with.
 pub fn follow(start: &Start<'_>) -> Reached {
-    let serves = ["fpm", "cgi", "apache", ".so"]
-        .iter()
-        .any(|part| start.path.contains(part));
-    if serves {
+    if serves(start) {
         return everything(start);
     }
     let mut php = Php::new(start);
@@ -96,7 +109,7 @@ pub fn follow(start: &Start<'_>) -> Reached {
         match word.as_str() {
             "-r" | "-B" | "-R" | "-E" => {
                 if let Some(text) = rest.next() {
-                    php.walk.add_text(start.place, text);
+                    php.add_text(text);
                     known = true;
                 }
             }
@@ -117,18 +130,32 @@ pub fn follow(start: &Start<'_>) -> Reached {
         }
     }
     if let (false, Some(text)) = (known, start.input) {
-        php.walk.add_text(start.place, text);
+        php.add_text(text);
         known = true;
     }
     if !known {
+        php.walk.reached.open_sources = !starts_itself(start);
         php.roots();
     }
     php.finish()
 }
 
+/// Whether what is started runs what clients ask for.
+fn serves(start: &Start<'_>) -> bool {
+    let mut parts = ["fpm", "cgi", "apache", ".so"].iter();
+    parts.any(|part| start.path.contains(part))
+}
+
+/// Whether a source in PHP starts it: with scripts of its own application, which are there.
+fn starts_itself(start: &Start<'_>) -> bool {
+    let place = start.place;
+    is_script(place.rsplit_once(':').map_or(place, |(file, _)| file))
+}
+
 /// Everything that the image's servers may be asked for.
 pub fn everything(start: &Start<'_>) -> Reached {
     let mut php = Php::new(start);
+    php.walk.reached.open_sources = !serves(start) && !starts_itself(start);
     php.roots();
     php.finish()
 }
@@ -144,6 +171,12 @@ impl<'a> Php<'a> {
             start: *start,
             walk: Walk::new(start.files),
         }
+    }
+
+    /// A source that is in no file: whoever looks at files does not see its words.
+    fn add_text(&mut self, text: &str) {
+        self.walk.add_text(self.start.place, text);
+        self.walk.reached.open_sources = true;
     }
 
     /// Every script below the folders that are served.
@@ -182,6 +215,11 @@ impl<'a> Php<'a> {
                 served.push(root.clone());
             }
             scripts.into_iter().for_each(|script| self.walk.add(script));
+        }
+        self.walk.reached.open_sources |= served.is_empty();
+        for root in &served {
+            let texts = self.walk.below(root, is_template);
+            self.walk.reached.texts.extend(texts);
         }
         let detail = if served.is_empty() {
             "which scripts in PHP it runs is not known, nor what they execute: name it with --also".to_owned()
@@ -229,6 +267,8 @@ impl<'a> Php<'a> {
                 }
                 let scripts = self.walk.below(&folder, is_script);
                 scripts.into_iter().for_each(|script| self.walk.add(script));
+                let texts = self.walk.below(&folder, is_template);
+                self.walk.reached.texts.extend(texts);
                 taken.insert(folder);
             }
         }
@@ -237,6 +277,10 @@ impl<'a> Php<'a> {
         self.walk
             .tell_open_sources(place, what, Effect::WidenedToCandidates);
         candidates.take_in(&mut self.walk);
+        for folder in CONFIGURATION {
+            let texts = self.walk.below(folder, |_| true);
+            self.walk.reached.texts.extend(texts);
+        }
         self.walk.reached
     }
 
@@ -321,6 +365,10 @@ impl<'a> Php<'a> {
             }
         }
     }
+}
+
+fn is_template(name: &str) -> bool {
+    TEMPLATES.iter().any(|ending| name.ends_with(ending))
 }
 
 fn is_script(name: &str) -> bool {

@@ -12,6 +12,10 @@ use crate::Start;
 pub struct Reached {
     /// The sources that it can come to, canonical paths.
     pub sources: BTreeSet<String>,
+    /// Templates and configurations, which may name what sources call, canonical paths.
+    pub texts: BTreeSet<String>,
+    /// Whether sources may run that are not among those: what is started is not known.
+    pub open_sources: bool,
     /// Libraries that the interpreter opens, by path or by a name that the loader looks for.
     pub modules: BTreeMap<String, Module>,
     /// Functions that sources look up by name in libraries, each with the place of one source that does.
@@ -122,6 +126,8 @@ impl Reached {
     /// Takes in what else was found.
     pub fn merge(&mut self, more: Self) {
         self.sources.extend(more.sources);
+        self.texts.extend(more.texts);
+        self.open_sources |= more.open_sources;
         for (name, module) in more.modules {
             self.add_module(name, module);
         }

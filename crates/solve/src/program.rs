@@ -25,6 +25,8 @@ pub struct Input<'a> {
     /// Functions that count only as late roots, though code of their own object names them: object and index into
     /// its dynamic symbols.
     pub configured: &'a [(usize, u32)],
+    /// Cells of data that nobody reads, sorted: object and address. What they point to is not reached by them.
+    pub unread: &'a [(usize, Address)],
     /// Functions whose string arguments are wanted, by exported name.
     pub interfaces: &'a [crate::Interface],
     /// Which arguments of the calls are wanted.

@@ -108,6 +108,7 @@ pub(crate) fn reach(program: &Program<'_>, input: &Input<'_>) -> Reach {
         pending: VecDeque::new(),
         pieces: FxHashSet::default(),
         guards: Guards::new(program, input),
+        unread: input.unread,
         held_back: Vec::new(),
     };
     search.add_roots(input);
@@ -132,6 +133,8 @@ struct Search<'p, 'a> {
     /// Pieces of data that were reached: object, start, end.
     pieces: FxHashSet<(usize, Address, Address)>,
     guards: Guards,
+    /// Cells of data that nobody reads.
+    unread: &'p [(usize, Address)],
     /// Calls that wait for a state to be set: the state, who is called, and by whom.
     held_back: Vec<(usize, Node, Caller)>,
 }
@@ -486,7 +489,10 @@ impl Search<'_, '_> {
                 continue;
             }
             stored = true;
-            for pointer in facts.pointers_in(range) {
+            let pointers = facts.pointers_in(range).iter();
+            for pointer in
+                pointers.filter(|pointer| self.unread.binary_search(&(object, pointer.at)).is_err())
+            {
                 for designation in self.program.designate_stored(object, pointer.value) {
                     match designation {
                         Designation::Function(node) => {

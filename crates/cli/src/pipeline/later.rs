@@ -17,7 +17,7 @@ use confine_programs::{
 };
 use confine_solve::{Interface, LateRoot, List, Passed};
 
-use super::{AnalysedProgram, given_names, helpers, languages, named, natives};
+use super::{AnalysedProgram, given_names, helpers, languages, named, natives, tables};
 
 /// What is known of a program's late loading.
 #[derive(Debug, Default)]
@@ -27,6 +27,7 @@ pub struct Later {
     /// The starts of interpreters that were looked at together, by language.
     pub beginnings: BTreeMap<&'static str, BTreeSet<Beginning>>,
     pub named: named::Named,
+    pub tables: tables::Tables,
     pub given_names: given_names::GivenNames,
     /// How many objects there were when every candidate was taken in for libraries by open names: those that came since
     /// may name more.
@@ -160,7 +161,8 @@ pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
     roots.extend(named::roots(program));
     roots.extend(given_names::roots(program));
     helpers::look(files, config, store, program);
-    let grown = program.linked.objects.len() > before || roots != program.late_roots;
+    let named = tables::look(files, program);
+    let grown = program.linked.objects.len() > before || roots != program.late_roots || named;
     program.late_roots = roots;
     grown
 }
@@ -484,6 +486,7 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
         })
         .collect();
     assumptions.extend(program.later.open.iter().cloned());
+    assumptions.extend(program.later.tables.assumption().cloned());
     if !known && executes_by_own_calls(program, library) {
         assumptions.push(Assumption {
             kind: Kind::OpenCommand,

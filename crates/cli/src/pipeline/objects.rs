@@ -171,12 +171,13 @@ impl<'a> Objects<'a> {
             address_taken,
             opaque,
             configured,
+            unread,
             interfaces,
             arguments,
             ..
         } = input;
         let asked = format!(
-            "{late_roots:?} {address_taken:?} {opaque:?} {configured:?} {interfaces:?} {arguments:?}"
+            "{late_roots:?} {address_taken:?} {opaque:?} {configured:?} {unread:?} {interfaces:?} {arguments:?}"
         );
         key.add(asked.as_bytes());
         Some(key.finish())

@@ -81,3 +81,59 @@ fn a_module_may_have_functions_of_what_it_needs_looked_up() {
     assert!(calls.contains(&"getpgid".to_owned()), "{calls:?}");
     assert!(!calls.contains(&"getsid".to_owned()), "{calls:?}");
 }
+
+/// A library that an object opens by its name: of its functions those count that another object names.
+#[test]
+fn a_librarys_functions_count_by_their_names() {
+    let Some((image, folder)) = prepared() else { return };
+    let build = |name: &str, flags: &[&str]| build(folder.path(), name, flags);
+    let image = image
+        .file(
+            "/lib/x86_64-linux-gnu/libnamed.so",
+            &build("named_library", &MODULE),
+        )
+        .file("/host", &build("named_host", &[]));
+    let calls = calls(&image);
+    for (call, expected) in [("getpgid", true), ("getppid", true), ("getsid", false)] {
+        assert_eq!(calls.contains(&call.to_owned()), expected, "{call}: {calls:?}");
+    }
+}
+
+/// PHP's tables of functions: a function counts if a source names it.
+#[test]
+fn an_interpreters_functions_count_by_their_names() {
+    let Some((image, folder)) = prepared() else { return };
+    let interpreter = build(folder.path(), "function_table", &["-rdynamic"]);
+    let image = image
+        .file("/usr/bin/php", &interpreter)
+        .file(
+            "/srv/page.php",
+            b"<?php $f = 'posix_' . $x; $x = 'getpgid'; $f();",
+        )
+        .file("/etc/php/php.ini", b"auto_prepend = synchronise");
+    let calls = |command: &str| {
+        let report = report(&image.folder(), &["--command", command]);
+        let php = report
+            .programs
+            .iter()
+            .find(|program| program.path == "/usr/bin/php");
+        let names = php.unwrap().calls.iter().map(|call| call.name.clone());
+        names.collect::<Vec<_>>()
+    };
+    for (command, call, expected) in [
+        ("/usr/bin/php /srv/page.php", "getpgid", true),
+        ("/usr/bin/php /srv/page.php", "sync", true),
+        ("/usr/bin/php /srv/page.php", "getppid", true),
+        ("/usr/bin/php /srv/page.php", "getsid", false),
+        // What it runs is not in the image.
+        ("/usr/bin/php", "getsid", true),
+        ("/usr/bin/php -r x();", "getsid", true),
+    ] {
+        let calls = calls(command);
+        assert_eq!(
+            calls.contains(&call.to_owned()),
+            expected,
+            "{command}, {call}: {calls:?}"
+        );
+    }
+}

@@ -60,6 +60,7 @@ pub fn solution(program: &Path, executes: bool) -> Solution {
         address_taken: AddressTaken::Reached,
         opaque: &opaque::states(&linked),
         configured: &[],
+        unread: &[],
         interfaces: if executes { &interfaces } else { &[] },
         arguments: WantedArguments::Telling,
     })

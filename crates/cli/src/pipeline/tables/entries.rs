@@ -1,0 +1,130 @@
+//! Entries of PHP's tables of functions, in the data of a module or of the interpreter itself.
+
+use confine_elf::{Address, Object, Placement, RelocationValue};
+use rustc_hash::FxHashSet;
+
+/// A function in a table, which nothing but the table gives a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is called, in lower case.
+    pub name: Vec<u8>,
+    /// Where its address is stored.
+    pub cell: Address,
+    /// Whether code mentions the name.
+    pub mentioned: bool,
+}
+
+/// What the names of functions begin with that PHP exports and its modules ask for.
+const ENGINE: &str = "zend_";
+
+/// No name of a function is longer, in bytes.
+const LONGEST: usize = 100;
+
+/// No function has more parameters, nor an entry of its parameters' table a larger number of those that are required.
+const MOST_PARAMETERS: u64 = 64;
+
+/// Any of the flags that a method has, as seen by PHP 7.0 to 7.3 and by later ones (ZEND_ACC_PUBLIC, ZEND_ACC_PROTECTED,
+/// ZEND_ACC_PRIVATE in Zend/zend_compile.h). Methods are called by those who have objects, too.
+const VISIBLE: u32 = 0x707;
+
+/// The entries of an object's tables that are functions, no methods. Which are such is seen by their form (`struct
+/// _zend_function_entry` in Zend/zend_API.h): addresses of a name, of code, and of a description of the parameters, whose first
+/// word is how many of them are required (`ZEND_BEGIN_ARG_INFO_EX`); and two small numbers. What looks otherwise is none, and
+/// counts as any other data.
+pub fn find(object: &Object) -> Vec<Entry> {
+    let of_engine = object
+        .dynamic_symbols
+        .iter()
+        .any(|symbol| symbol.name.starts_with(ENGINE));
+    if !of_engine || object.placement == Placement::Fixed {
+        return Vec::new();
+    }
+    let named: Vec<(Address, Entry)> = object
+        .relocations
+        .windows(3)
+        .filter_map(|three| match three {
+            [name, code, parameters] => {
+                let is_row = code.at == name.at + 8 && parameters.at == name.at + 16;
+                let text = address(name.value).filter(|_| is_row)?;
+                let entry = entry(object, name.at, text, code.value, address(parameters.value)?)?;
+                Some((text, entry))
+            }
+            _ => None,
+        })
+        .collect();
+    let mentioned = mentioned(object, &named.iter().map(|(text, _)| *text).collect());
+    let entries = named.into_iter().map(|(text, entry)| Entry {
+        mentioned: mentioned.contains(&text),
+        ..entry
+    });
+    entries.collect()
+}
+
+fn address(value: RelocationValue) -> Option<Address> {
+    match value {
+        RelocationValue::Address(address) => Some(address),
+        _ => None,
+    }
+}
+
+fn entry(
+    object: &Object,
+    at: Address,
+    text: Address,
+    code: RelocationValue,
+    parameters: Address,
+) -> Option<Entry> {
+    let is_code = match code {
+        RelocationValue::Address(address) => object.is_code(address),
+        RelocationValue::Symbol { .. } => true,
+        _ => false,
+    };
+    let numbers = object.bytes_at(at + 24).first_chunk::<8>()?;
+    let numbers = u64::from_le_bytes(*numbers);
+    let (count, flags) = (numbers & u64::from(u32::MAX), (numbers >> 32) as u32);
+    let required = u64::from_le_bytes(*object.bytes_at(parameters).first_chunk()?);
+    let is_function = is_code
+        && count <= MOST_PARAMETERS
+        && flags & VISIBLE == 0
+        && (required <= MOST_PARAMETERS || required == u64::MAX)
+        && object.relocation_over(at + 24, 8).is_none()
+        && object.relocation_over(parameters, 8).is_none();
+    let name = name(object, text).filter(|_| is_function)?;
+    Some(Entry {
+        name: name.to_ascii_lowercase(),
+        cell: at + 8,
+        mentioned: false,
+    })
+}
+
+/// The identifier at an address, perhaps within namespaces: its last part.
+fn name(object: &Object, at: Address) -> Option<&[u8]> {
+    let bytes = object.bytes_at(at);
+    let length = bytes.iter().take(LONGEST).position(|byte| *byte == 0)?;
+    let name = bytes.get(..length)?.rsplit(|byte| *byte == b'\\').next()?;
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    (name.len() > 1 && name.iter().all(is_part)).then_some(name)
+}
+
+/// Which of these addresses the code mentions, relative to where it does. Every four bytes may be such a distance: more is
+/// found than there is.
+fn mentioned(object: &Object, addresses: &FxHashSet<Address>) -> FxHashSet<Address> {
+    let mut found = FxHashSet::default();
+    let (Some(first), Some(last)) = (addresses.iter().min(), addresses.iter().max()) else {
+        return found;
+    };
+    for segment in object.segments.iter().filter(|segment| segment.executable) {
+        let start = segment.addresses.start;
+        for (offset, window) in (0_u64..).zip(object.bytes_at(start).windows(4)) {
+            let Some(distance) = window.first_chunk().map(|bytes| i32::from_le_bytes(*bytes)) else {
+                continue;
+            };
+            let behind = start.wrapping_add(offset).wrapping_add(4);
+            let target = behind.wrapping_add_signed(distance.into());
+            if (first..=last).contains(&&target) && addresses.contains(&target) {
+                found.insert(target);
+            }
+        }
+    }
+    found
+}
