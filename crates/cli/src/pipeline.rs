@@ -230,11 +230,12 @@ impl<'a> Analysis<'a> {
     /// Solves programs, as far as their solutions were not kept.
     fn solve(&mut self, unsolved: &[usize], progress: &dyn Progress, statistics: &mut Statistics) {
         let interfaces = later::interfaces();
-        let files = self.files;
+        let (files, all_count) = (self.files, self.options.exec == Exec::All);
         let programs = self.programs.par_iter_mut().enumerate();
         programs
             .filter(|(index, _)| unsolved.contains(index))
             .for_each(|(_, program)| {
+                program.later.tables.all_count = all_count;
                 tables::look(files, program);
             });
         let questions: Vec<Question> = statistics.time("look at what libraries do", || {

@@ -288,6 +288,8 @@ fn a_folder_of_the_host_is_a_root() {
     symlink(temporary.path(), root.join("out")).unwrap();
     symlink("../secret", root.join("secret")).unwrap();
     symlink("loop", root.join("loop")).unwrap();
+    write(&root, "proc/self/exe", b"whoever looks");
+    symlink("/proc/self/exe", root.join("self")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(root.join("socket")).unwrap();
     let image = open(&format!("dir:{}", root.display()), &OpenOptions::default()).unwrap();
     let files = image.files.as_ref();
@@ -302,6 +304,8 @@ fn a_folder_of_the_host_is_a_root() {
         "/loop",
         "/../secret",
         "/etc/passwd/..",
+        "/proc/self",
+        "/self",
     ] {
         assert!(files.resolve(path).is_none(), "{path}");
     }
@@ -312,8 +316,12 @@ fn a_folder_of_the_host_is_a_root() {
     );
     assert_eq!(
         files.list("/"),
-        ["absolute", "etc", "loop", "out", "secret", "socket", "up"]
+        [
+            "absolute", "etc", "loop", "out", "proc", "secret", "self", "socket", "up"
+        ]
     );
+    // A container has its own.
+    assert!(files.list("/proc").is_empty());
     assert_eq!(files.resolve("/../..").unwrap().path, "/");
 }
 

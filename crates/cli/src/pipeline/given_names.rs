@@ -1,8 +1,8 @@
 //! Functions that modules have looked up for them by names in their data.
 //!
 //! A run time that looks up names which it is given in everything that the program has, by a handle of the program itself,
-//! does so for modules that need it: Julia's compiled code calls the run time and the C library like that. Of objects that
-//! are loaded late every exported function counts anyway.
+//! does so for modules that need it: Julia's compiled code calls the run time and the C library like that. Of modules
+//! every exported function counts anyway.
 //!
 //! Over-reports: texts of such a module that are no names. Misses: names that are put together, that are the end of a longer
 //! text, or that come from elsewhere than a module, such as from sources that are compiled while the program runs.

@@ -4,7 +4,7 @@
 //! name. So the address in a table's entry counts only if the name is a word of a source that may run, of a template or of
 //! the interpreter's configuration; if it can be put together from pieces of a text (`names.rs`); or if the interpreter's own
 //! code mentions the name. Nothing is left out where sources may run that are not in the image: where a program has none,
-//! is given one that is not known, or one cannot be read.
+//! is given one that is not known, or one cannot be read; and with `--exec all`.
 //!
 //! Misses, as an assumption: sources from elsewhere than the image, and names from elsewhere than a source.
 
@@ -28,6 +28,8 @@ const LANGUAGE: &str = "PHP";
 /// What is known of a program's tables.
 #[derive(Debug, Default)]
 pub struct Tables {
+    /// Whether every function counts, since the user says that anything may be executed.
+    pub all_count: bool,
     /// How many objects, sources and other texts there were, and whether there may be other sources.
     looked_at: Option<(usize, usize, usize, bool)>,
     /// Cells with functions that no source names: object and address.
@@ -59,7 +61,7 @@ pub fn look(files: &dyn Files, program: &mut AnalysedProgram) -> bool {
         reached.open_sources,
     );
     let tables = &mut program.later.tables;
-    if tables.looked_at.replace(counts) == Some(counts) {
+    if tables.all_count || tables.looked_at.replace(counts) == Some(counts) {
         return false;
     }
     let found: Vec<(usize, Vec<Entry>)> = objects

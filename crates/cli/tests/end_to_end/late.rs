@@ -111,8 +111,8 @@ fn an_interpreters_functions_count_by_their_names() {
             b"<?php $f = 'posix_' . $x; $x = 'getpgid'; $f();",
         )
         .file("/etc/php/php.ini", b"auto_prepend = synchronise");
-    let calls = |command: &str| {
-        let report = report(&image.folder(), &["--command", command]);
+    let calls = |command: &str, exec: &str| {
+        let report = report(&image.folder(), &["--command", command, "--exec", exec]);
         let php = report
             .programs
             .iter()
@@ -120,16 +120,18 @@ fn an_interpreters_functions_count_by_their_names() {
         let names = php.unwrap().calls.iter().map(|call| call.name.clone());
         names.collect::<Vec<_>>()
     };
-    for (command, call, expected) in [
-        ("/usr/bin/php /srv/page.php", "getpgid", true),
-        ("/usr/bin/php /srv/page.php", "sync", true),
-        ("/usr/bin/php /srv/page.php", "getppid", true),
-        ("/usr/bin/php /srv/page.php", "getsid", false),
+    let page = "/usr/bin/php /srv/page.php";
+    for (command, exec, call, expected) in [
+        (page, "none", "getpgid", true),
+        (page, "none", "sync", true),
+        (page, "none", "getppid", true),
+        (page, "none", "getsid", false),
+        (page, "all", "getsid", true),
         // What it runs is not in the image.
-        ("/usr/bin/php", "getsid", true),
-        ("/usr/bin/php -r x();", "getsid", true),
+        ("/usr/bin/php", "none", "getsid", true),
+        ("/usr/bin/php -r x();", "none", "getsid", true),
     ] {
-        let calls = calls(command);
+        let calls = calls(command, exec);
         assert_eq!(
             calls.contains(&call.to_owned()),
             expected,
