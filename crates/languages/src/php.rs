@@ -10,6 +10,7 @@ mod long_texts;
 use std::collections::BTreeSet;
 
 use confine_assumption::{Effect, Kind as Open};
+use memchr::memmem;
 
 use crate::reached::Reached;
 use crate::script::{self, Candidates, Constants, Function, Grammar, Shape};
@@ -66,22 +67,23 @@ const ROOT_WORDS: &[&str] = &[
 const ROOTS: &[&str] = &["/var/www", "/usr/share/nginx/html", "/usr/local/apache2/htdocs"];
 
 /// What scripts are called.
-const ENDINGS: &[&str] = &[".php", ".phtml", ".inc"];
+const ENDINGS: &[&str] = &[
+    ".php", ".phtml", ".inc", // Drupal's.
+    ".module", ".install", ".theme", ".profile", ".engine",
+];
 
-/// What templates and configurations of applications are called.
-const TEMPLATES: &[&str] = &[
-    ".tpl",
-    ".twig",
-    ".latte",
-    ".mustache",
-    ".html",
-    ".htm",
-    ".xml",
-    ".yml",
-    ".yaml",
-    ".neon",
-    ".ini",
-    ".conf",
+/// Archives of scripts, which are not looked into.
+const ARCHIVE: &str = ".phar";
+
+/// What ends a script before an archive's contents (PHP's manual, "Phar file format").
+const HALT: &[u8] = b"__halt_compiler";
+
+/// Files of applications that hold no source, template or configuration: assets, data, translations, what people read.
+const ASSETS: &[&str] = &[
+    ".png", ".jpg", ".jpeg", ".gif", ".ico", ".svg", ".webp", ".avif", ".css", ".scss", ".less", ".js",
+    ".mjs", ".map", ".woff", ".woff2", ".ttf", ".eot", ".otf", ".zip", ".gz", ".bz2", ".xz", ".tar", ".pdf",
+    ".mo", ".po", ".pot", ".json", ".md", ".txt", ".rst", ".lock", ".sql", ".csv", ".mp3", ".mp4", ".wav",
+    ".swf", ".so", ".sqlite", ".db", ".dat", ".mmdb", ".py", ".sh", ".pl", ".rb", ".c", ".h",
 ];
 
 /// Statements that include a script.
@@ -217,10 +219,7 @@ impl<'a> Php<'a> {
             scripts.into_iter().for_each(|script| self.walk.add(script));
         }
         self.walk.reached.open_sources |= served.is_empty();
-        for root in &served {
-            let texts = self.walk.below(root, is_template);
-            self.walk.reached.texts.extend(texts);
-        }
+        served.iter().for_each(|root| self.templates(root));
         let detail = if served.is_empty() {
             "which scripts in PHP it runs is not known, nor what they execute: name it with --also".to_owned()
         } else {
@@ -267,8 +266,7 @@ impl<'a> Php<'a> {
                 }
                 let scripts = self.walk.below(&folder, is_script);
                 scripts.into_iter().for_each(|script| self.walk.add(script));
-                let texts = self.walk.below(&folder, is_template);
-                self.walk.reached.texts.extend(texts);
+                self.templates(&folder);
                 taken.insert(folder);
             }
         }
@@ -284,10 +282,18 @@ impl<'a> Php<'a> {
         self.walk.reached
     }
 
+    /// Notes what may name functions in a folder of an application.
+    fn templates(&mut self, folder: &str) {
+        let texts = self.walk.below(folder, is_template);
+        self.walk.reached.open_sources |= texts.iter().any(|path| path.ends_with(ARCHIVE));
+        self.walk.reached.texts.extend(texts);
+    }
+
     fn source(&mut self, source: &Source, candidates: &mut Candidates) {
         let tokens = script::tokens(&GRAMMAR, &long_texts::blank_backticks(&source.text));
         let constants = Constants::of(&GRAMMAR, &source.path, &tokens);
         let folder = folders::parent(&source.path).to_owned();
+        self.walk.reached.open_sources |= memmem::find(&source.text.to_ascii_lowercase(), HALT).is_some();
         for name in tokens
             .iter()
             .filter_map(Token::text)
@@ -367,8 +373,9 @@ impl<'a> Php<'a> {
     }
 }
 
+/// Whether what a file says may name functions, though it is no script.
 fn is_template(name: &str) -> bool {
-    TEMPLATES.iter().any(|ending| name.ends_with(ending))
+    !is_script(name) && !ASSETS.iter().any(|ending| name.ends_with(ending))
 }
 
 fn is_script(name: &str) -> bool {

@@ -65,6 +65,9 @@ const EXECUTORS: [(&str, usize, List); 11] = [
 /// the program is in then, unless the program has looked for it there before, which a name that is found there says.
 const SEARCHING: [&str; 4] = ["execvp", "execvpe", "execlp", "posix_spawnp"];
 
+/// Whoever executes this executes its own file (proc_pid_exe(5)).
+const ITSELF: &str = "/proc/self/exe";
+
 /// The system calls behind them.
 const EXECUTING_CALLS: [&str; 2] = ["execve", "execveat"];
 
@@ -327,7 +330,7 @@ pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -
     let mut executed: Vec<Execution> = telling(&program.solution.passed)
         .filter_map(|passed| {
             let argv = if executes(passed) {
-                argument_list(passed, files, config)?
+                argument_list(passed, path, files, config)?
             } else if is_one_of(passed, &SHELLS) {
                 let text = passed.string.clone();
                 let text = text.unwrap_or_else(|| UNKNOWN_WORD.to_owned());
@@ -392,8 +395,9 @@ fn is_within_shells(passed: &Passed) -> bool {
 }
 
 /// What an execution is given, as far as it is known; `None` if the name of the file is not.
-fn argument_list(passed: &Passed, files: &dyn Files, config: &Config) -> Option<Vec<String>> {
+fn argument_list(passed: &Passed, program: &str, files: &dyn Files, config: &Config) -> Option<Vec<String>> {
     let name = passed.string.clone().filter(|name| !name.is_empty())?;
+    let name = if name == ITSELF { program.to_owned() } else { name };
     let is_searched = name.contains('/')
         || SEARCHING.contains(&passed.interface.as_str())
         || names_executable(files, config, &name);

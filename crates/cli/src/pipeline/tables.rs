@@ -2,8 +2,8 @@
 //!
 //! PHP and its extensions register some thousand functions in tables of names and addresses, and a source calls one by its
 //! name. So the address in a table's entry counts only if the name is a word of a source that may run, of a template or of
-//! the interpreter's configuration; if it can be put together from pieces of a text (`names.rs`); or if the interpreter's own
-//! code mentions the name. Nothing is left out where sources may run that are not in the image: where a program has none,
+//! the interpreter's configuration; if it can be put together from pieces of a text (`names.rs`); or if code of
+//! the interpreter or of a module mentions the name. Nothing is left out where sources may run that are not in the image: where a program has none,
 //! is given one that is not known, or one cannot be read; and with `--exec all`.
 //!
 //! Misses, as an assumption: sources from elsewhere than the image, and names from elsewhere than a source.
@@ -16,7 +16,8 @@ use std::collections::BTreeSet;
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_elf::Address;
 use confine_image::Files;
-use rustc_hash::{FxHashMap, FxHashSet};
+use confine_link::Linked;
+use rustc_hash::FxHashSet;
 
 use self::entries::Entry;
 use self::names::Names;
@@ -74,7 +75,7 @@ pub fn look(files: &dyn Files, program: &mut AnalysedProgram) -> bool {
     let is_known = !reached.sources.is_empty() && !reached.open_sources;
     let texts = reached.sources.iter().chain(&reached.texts).map(String::as_str);
     let named = match is_known {
-        true => named(files, texts, &found),
+        true => named(files, texts, &program.linked, &found),
         false => None,
     };
     let mut unnamed = BTreeSet::new();
@@ -104,19 +105,20 @@ pub fn look(files: &dyn Files, program: &mut AnalysedProgram) -> bool {
 fn named<'t>(
     files: &dyn Files,
     texts: impl Iterator<Item = &'t str>,
+    linked: &Linked,
     found: &[(usize, Vec<Entry>)],
 ) -> Option<FxHashSet<Vec<u8>>> {
     let entries = found.iter().flat_map(|(_, entries)| entries);
-    let mut wanted: FxHashMap<&[u8], bool> = FxHashMap::default();
-    for entry in entries {
-        *wanted.entry(&entry.name).or_default() |= entry.mentioned;
-    }
-    let mut names = Names::new(wanted.keys().copied());
+    let wanted: FxHashSet<&[u8]> = entries.map(|entry| &entry.name[..]).collect();
+    let engine = linked.objects.iter().map(|object| &object.elf);
+    let engine = engine.filter(|elf| entries::is_of_engine(elf));
+    let mentioned: FxHashSet<&[u8]> = engine.flat_map(|elf| entries::mentioned(elf, &wanted)).collect();
+    let mut names = Names::new(wanted.iter().copied());
     for path in texts {
         names.read(&files.read(path).ok()?);
     }
     let called = wanted
         .iter()
-        .filter(|(name, mentioned)| **mentioned || names.has(name));
-    Some(called.map(|(name, _)| name.to_vec()).collect())
+        .filter(|name| mentioned.contains(*name) || names.has(name));
+    Some(called.map(|name| name.to_vec()).collect())
 }

@@ -1,17 +1,17 @@
 //! Entries of PHP's tables of functions, in the data of a module or of the interpreter itself.
 
-use confine_elf::{Address, Object, Placement, RelocationValue};
-use rustc_hash::FxHashSet;
+use std::collections::BTreeSet;
 
-/// A function in a table, which nothing but the table gives a name.
+use confine_elf::{Address, Object, Placement, RelocationValue};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// A function in a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// What it is called, in lower case.
     pub name: Vec<u8>,
     /// Where its address is stored.
     pub cell: Address,
-    /// Whether code mentions the name.
-    pub mentioned: bool,
 }
 
 /// What the names of functions begin with that PHP exports and its modules ask for.
@@ -32,32 +32,24 @@ const VISIBLE: u32 = 0x707;
 /// word is how many of them are required (`ZEND_BEGIN_ARG_INFO_EX`); and two small numbers. What looks otherwise is none, and
 /// counts as any other data.
 pub fn find(object: &Object) -> Vec<Entry> {
-    let of_engine = object
-        .dynamic_symbols
-        .iter()
-        .any(|symbol| symbol.name.starts_with(ENGINE));
-    if !of_engine || object.placement == Placement::Fixed {
+    if !is_of_engine(object) || object.placement == Placement::Fixed {
         return Vec::new();
     }
-    let named: Vec<(Address, Entry)> = object
-        .relocations
-        .windows(3)
-        .filter_map(|three| match three {
-            [name, code, parameters] => {
-                let is_row = code.at == name.at + 8 && parameters.at == name.at + 16;
-                let text = address(name.value).filter(|_| is_row)?;
-                let entry = entry(object, name.at, text, code.value, address(parameters.value)?)?;
-                Some((text, entry))
-            }
-            _ => None,
-        })
-        .collect();
-    let mentioned = mentioned(object, &named.iter().map(|(text, _)| *text).collect());
-    let entries = named.into_iter().map(|(text, entry)| Entry {
-        mentioned: mentioned.contains(&text),
-        ..entry
+    let rows = object.relocations.windows(3).filter_map(|three| match three {
+        [name, code, parameters] => {
+            let is_row = code.at == name.at + 8 && parameters.at == name.at + 16;
+            let text = address(name.value).filter(|_| is_row)?;
+            entry(object, name.at, text, code.value, address(parameters.value)?)
+        }
+        _ => None,
     });
-    entries.collect()
+    rows.collect()
+}
+
+/// Whether an object is the interpreter, or a module of it.
+pub fn is_of_engine(object: &Object) -> bool {
+    let mut symbols = object.dynamic_symbols.iter();
+    symbols.any(|symbol| symbol.name.starts_with(ENGINE))
 }
 
 fn address(value: RelocationValue) -> Option<Address> {
@@ -93,7 +85,6 @@ fn entry(
     Some(Entry {
         name: name.to_ascii_lowercase(),
         cell: at + 8,
-        mentioned: false,
     })
 }
 
@@ -106,11 +97,15 @@ fn name(object: &Object, at: Address) -> Option<&[u8]> {
     (name.len() > 1 && name.iter().all(is_part)).then_some(name)
 }
 
-/// Which of these addresses the code mentions, relative to where it does. Every four bytes may be such a distance: more is
-/// found than there is.
-fn mentioned(object: &Object, addresses: &FxHashSet<Address>) -> FxHashSet<Address> {
+/// Which of these names the code of an object mentions, relative to where it does. Every four bytes may be such a distance: more
+/// is found than there is. Code of an object with fixed addresses mentions all that there are.
+pub fn mentioned<'n>(object: &Object, names: &FxHashSet<&'n [u8]>) -> FxHashSet<&'n [u8]> {
+    let texts = texts_of(object, names);
+    if object.placement == Placement::Fixed {
+        return texts.into_values().collect();
+    }
     let mut found = FxHashSet::default();
-    let (Some(first), Some(last)) = (addresses.iter().min(), addresses.iter().max()) else {
+    let (Some(first), Some(last)) = (texts.keys().min(), texts.keys().max()) else {
         return found;
     };
     for segment in object.segments.iter().filter(|segment| segment.executable) {
@@ -121,10 +116,41 @@ fn mentioned(object: &Object, addresses: &FxHashSet<Address>) -> FxHashSet<Addre
             };
             let behind = start.wrapping_add(offset).wrapping_add(4);
             let target = behind.wrapping_add_signed(distance.into());
-            if (first..=last).contains(&&target) && addresses.contains(&target) {
-                found.insert(target);
+            if (first..=last).contains(&&target)
+                && let Some(name) = texts.get(&target)
+            {
+                found.insert(*name);
             }
         }
     }
     found
+}
+
+/// Where an object has these names as texts, or at the end of one.
+fn texts_of<'n>(object: &Object, names: &FxHashSet<&'n [u8]>) -> FxHashMap<Address, &'n [u8]> {
+    let lengths: BTreeSet<usize> = names.iter().map(|name| name.len()).collect();
+    let lasts: FxHashSet<&[u8]> = names.iter().filter_map(|name| last(name)).collect();
+    let mut found = FxHashMap::default();
+    for segment in object.segments.iter().filter(|segment| !segment.executable) {
+        let mut at = segment.addresses.start;
+        for text in object.bytes_at(at).split(|byte| *byte == 0) {
+            let end = at.saturating_add(text.len() as u64);
+            at = end.saturating_add(1);
+            if last(text).is_none_or(|last| !lasts.contains(last)) {
+                continue;
+            }
+            for length in lengths.iter().take_while(|length| **length <= text.len()) {
+                let tail = text.get(text.len() - length..).and_then(|tail| names.get(tail));
+                if let Some(name) = tail {
+                    found.insert(end - *length as u64, *name);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The last letters of a name, by which most texts are told from names.
+fn last(text: &[u8]) -> Option<&[u8]> {
+    text.get(text.len().checked_sub(2)?..)
 }
