@@ -11,6 +11,8 @@
 //! every library counts, as an assumption that says so: where what is started is not in the image, and where a class, an
 //! archive or the modules cannot be read.
 
+mod found;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Effect, Kind as Open};
@@ -18,14 +20,12 @@ use confine_image::{FileBytes, Files, Resolved};
 
 use super::applications::{self, Applications};
 use super::command::{self, Main};
-use super::constants::FOREIGN;
-use super::names::Name;
-use super::search::{Id, Search};
-use super::world::{self, Origin};
-use super::{MACHINE, home, mangle};
+use super::search::Search;
+use super::world;
+use super::{MACHINE, home};
 use crate::reached::{Beginning, Reached};
 use crate::walk::Walk;
-use crate::{Roots, Start, executables, folders, zip};
+use crate::{Roots, Start, folders, zip};
 
 /// What a script may measure, and what configurations and sources may together, in bytes.
 const LARGEST_SCRIPT: u64 = 4 << 20;
@@ -49,10 +49,6 @@ const ALWAYS: &[&str] = &[
 
 /// Libraries that come with one, but are named by options alone: the debugger's transport.
 const COMPANIONS: &[(&str, &str)] = &[("dt_socket", "jdwp")];
-
-/// What is looked up in a library that a class of the virtual machine names, beside constants of native code: lists of
-/// functions of tokens (PKCS #11, "C_GetFunctionList" and "C_GetInterface"), by whichever name a class gives.
-const OWN_ROOTS: Roots = Roots::Prefixes(&["C_Get", "NSC_Get", "FC_Get"]);
 
 /// How the place of a start ends that a class makes.
 const CLASS: &str = ".class";
@@ -410,123 +406,11 @@ impl Natives<'_> {
         }
         may_load(short) || companions.into_iter().any(|(_, with)| may_load(with))
     }
-
-    /// What was found, of what was known.
-    fn tell(mut self, known: &Reached) -> Reached {
-        for (id, method) in std::mem::take(&mut self.search.natives) {
-            let Some((body, _, name, descriptor)) = self.search.method(id, method) else {
-                continue;
-            };
-            let class = self.search.names.text(body.name);
-            if !self.search.texts.requests.allow(&class, name) {
-                continue;
-            }
-            let place = String::from_utf8_lossy(&class).replace('/', ".");
-            for symbol in mangle::symbols(&class, name, descriptor) {
-                self.walk
-                    .reached
-                    .natives
-                    .entry(symbol)
-                    .or_insert_with(|| place.clone());
-            }
-        }
-        self.named_libraries();
-        self.foreign_functions();
-        self.used_packages(known);
-        self.walk.reached
-    }
-
-    /// The libraries that classes which run, starts and configurations name by their files: a library of the virtual machine's
-    /// opens them, by names that classes give it.
-    fn named_libraries(&mut self) {
-        for (file, named_by) in std::mem::take(&mut self.search.texts.files) {
-            let is_loaded = self
-                .walk
-                .reached
-                .modules
-                .keys()
-                .any(|path| folders::base_name(path) == file);
-            let roots = match named_by.contains(&None) {
-                true => Roots::All,
-                false => OWN_ROOTS,
-            };
-            let may_load = |class: &Option<Name>| {
-                let requests = &self.search.texts.requests;
-                class.is_none_or(|class| requests.allow_file(&self.search.names.text(class)))
-            };
-            if !is_loaded && named_by.iter().any(may_load) {
-                self.walk
-                    .module(file, "a class or a configuration names it".to_owned(), roots);
-            }
-        }
-    }
-
-    /// The functions that packages of applications call by their names, of those packages that have a class in use.
-    fn used_packages(&mut self, known: &Reached) {
-        let bodies = self.search.ids().filter_map(|id| self.search.body(id));
-        let used = bodies.filter(|body| body.is_used() && body.origin != Origin::Machine);
-        let used: BTreeSet<Vec<u8>> = used
-            .map(|body| package(&self.search.names.text(body.name)).to_vec())
-            .collect();
-        for (place, functions) in &known.packages {
-            let is_used = used.iter().any(|package| lies_at(package, place));
-            if is_used {
-                let functions = functions.clone();
-                self.walk.reached.functions.extend(functions);
-            }
-        }
-    }
-
-    /// The functions that the virtual machine's own classes may call by their names.
-    fn foreign_functions(&mut self) {
-        let ids: Vec<Id> = self.search.ids().collect();
-        for id in ids {
-            let Some(body) = self
-                .search
-                .body(id)
-                .filter(|body| body.is_used() && body.origin == Origin::Machine)
-            else {
-                continue;
-            };
-            let name = self.search.names.text(body.name);
-            let is_foreign = |name: &[u8]| FOREIGN.iter().any(|foreign| executables::mentions(name, foreign));
-            let classes = body.class.constants().map(|(index, _)| index);
-            let foreign = classes
-                .filter_map(|index| body.class.class_name(index))
-                .any(is_foreign);
-            if !foreign || is_foreign(&name) {
-                continue;
-            }
-            let place = String::from_utf8_lossy(&name).replace('/', ".");
-            for text in body.class.strings() {
-                let is_part = |letter: &u8| letter.is_ascii_alphanumeric() || *letter == b'_';
-                if let Ok(text) = std::str::from_utf8(text)
-                    && text.len() > 1
-                    && text.bytes().all(|letter| is_part(&letter))
-                {
-                    let functions = &mut self.walk.reached.functions;
-                    functions.entry(text.to_owned()).or_insert_with(|| place.clone());
-                }
-            }
-        }
-    }
 }
 
 /// The file in which a place lies.
 fn file_of(place: &str) -> &str {
     place.rsplit_once(':').map_or(place, |(file, _)| file)
-}
-
-/// The package of a class, with slashes.
-fn package(class: &[u8]) -> &[u8] {
-    let end = class.iter().rposition(|letter| *letter == b'/');
-    end.and_then(|end| class.get(..end)).unwrap_or_default()
-}
-
-/// Whether a package can lie in a folder or an archive's folder.
-fn lies_at(package: &[u8], place: &str) -> bool {
-    let before = place.as_bytes().strip_suffix(package);
-    before.is_some_and(|before| package.is_empty() || matches!(before.last(), None | Some(b'/' | b'!')))
 }
 
 #[cfg(test)]
