@@ -25,6 +25,7 @@ pub mod opaque;
 pub mod plugins;
 mod search;
 mod store;
+pub mod texts;
 
 pub use bind::{Binding, Scope};
 pub use late::{LateRequest, NamePattern, Roots};

@@ -87,6 +87,8 @@ pub struct LinkedObject {
     pub(crate) loader: Option<usize>,
     pub(crate) exports: Arc<Exports>,
     pub(crate) texts: Arc<OnceLock<Vec<String>>>,
+    /// See [`LinkedObject::name_texts`].
+    pub(crate) name_texts: Arc<OnceLock<Vec<Box<[u8]>>>>,
     pub(crate) opaque: Arc<OnceLock<Vec<OpaqueState>>>,
     /// For a late object: the objects besides the global scope in which its references are looked up.
     pub(crate) scope: Arc<Vec<usize>>,
@@ -390,6 +392,7 @@ impl Linked {
             loader,
             exports: parsed.exports,
             texts: parsed.texts,
+            name_texts: parsed.name_texts,
             opaque: parsed.opaque,
             scope: Arc::default(),
         });

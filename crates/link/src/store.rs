@@ -41,6 +41,7 @@ pub(crate) struct Parsed {
     pub(crate) exports: Arc<Exports>,
     /// Strings in its data that may name files, once somebody has asked.
     pub(crate) texts: Arc<OnceLock<Vec<String>>>,
+    pub(crate) name_texts: Arc<OnceLock<Vec<Box<[u8]>>>>,
     /// What a C library's states are, once somebody has asked.
     pub(crate) opaque: Arc<OnceLock<Vec<OpaqueState>>>,
 }
@@ -107,6 +108,7 @@ impl ObjectStore {
             elf: Arc::new(elf),
             exports,
             texts: Arc::default(),
+            name_texts: Arc::default(),
             opaque: Arc::default(),
         };
         let mut objects = self.by_length.lock().unwrap_or_else(PoisonError::into_inner);

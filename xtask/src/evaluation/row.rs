@@ -166,8 +166,8 @@ mod tests {
         assert_eq!(
             checked.problems,
             [
-                "workload: `61` in place of `60`",
-                "bind(fd=3) by /a denied, foreseen: no"
+                "bind(fd=3) by /a denied, foreseen: no",
+                "workload: `61` in place of `60`"
             ]
         );
         assert!(hardened.unwrap().passed);

@@ -9,12 +9,13 @@
 
 use std::collections::BTreeSet;
 
+use confine_link::texts::whole_texts;
 use confine_link::{Linked, LoadReason, conventions};
 use confine_solve::LateRoot;
 use rustc_hash::FxHashMap;
 
 use super::AnalysedProgram;
-use super::{later, named};
+use super::later;
 
 /// What is known of the names that a program's modules give.
 #[derive(Debug, Default)]
@@ -67,7 +68,7 @@ fn given(linked: &Linked, looking_up: &BTreeSet<usize>) -> Vec<LateRoot> {
     }
     let mut roots = Vec::new();
     for module in modules {
-        for text in named::texts(&module.elf) {
+        for text in whole_texts(&module.elf) {
             let found = exported.get(text).into_iter().flatten();
             roots.extend(found.map(|(object, symbol)| LateRoot {
                 object: *object,

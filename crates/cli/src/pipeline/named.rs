@@ -13,14 +13,12 @@
 use std::collections::BTreeSet;
 
 use confine_elf::Object;
-use confine_link::{Linked, conventions};
+use confine_link::texts::is_of_names;
+use confine_link::{Linked, LinkedObject, conventions};
 use confine_solve::LateRoot;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{AnalysedProgram, later, natives};
-
-/// Where the names of an object's own symbols lie, which are no texts of its.
-const NAMES: &str = ".dynstr";
 
 /// How much of a name's end is compared first: any shorter name counts.
 const END: usize = 4;
@@ -119,7 +117,7 @@ fn find(linked: &Linked, wanted: &LookedAt) -> Vec<LateRoot> {
     let names: FxHashSet<&[u8]> = exported.iter().map(|(.., name)| name.as_bytes()).collect();
     let mut texts: FxHashMap<&[u8], BTreeSet<usize>> = FxHashMap::default();
     for (index, object) in linked.objects.iter().enumerate() {
-        for name in texts_among(&names, &object.elf) {
+        for name in texts_among(&names, object) {
             texts.entry(name).or_default().insert(index);
         }
     }
@@ -150,7 +148,7 @@ fn find(linked: &Linked, wanted: &LookedAt) -> Vec<LateRoot> {
 }
 
 /// The names that are texts of an object, or the ends of some.
-fn texts_among<'a>(names: &FxHashSet<&'a [u8]>, object: &Object) -> Vec<&'a [u8]> {
+fn texts_among<'a>(names: &FxHashSet<&'a [u8]>, object: &LinkedObject) -> Vec<&'a [u8]> {
     let ends: FxHashSet<&[u8]> = names.iter().filter_map(|name| end(name)).collect();
     let lengths: BTreeSet<usize> = names
         .iter()
@@ -158,7 +156,7 @@ fn texts_among<'a>(names: &FxHashSet<&'a [u8]>, object: &Object) -> Vec<&'a [u8]
         .filter(|length| *length >= END)
         .collect();
     let mut found = Vec::new();
-    for text in texts(object) {
+    for text in object.name_texts() {
         if !end(text).is_some_and(|end| ends.contains(end)) {
             continue;
         }
@@ -181,7 +179,7 @@ struct Parts<'a>(BTreeSet<(&'a [u8], &'a [u8])>);
 impl<'a> Parts<'a> {
     fn of(linked: &'a Linked) -> Self {
         let mut parts = Self::default();
-        for text in linked.objects.iter().flat_map(|object| texts(&object.elf)) {
+        for text in linked.objects.iter().flat_map(LinkedObject::name_texts) {
             parts.add(text);
         }
         parts
@@ -215,36 +213,6 @@ fn around_conversions(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let behind = text.get(last + 1..)?;
     let letter = behind.iter().position(u8::is_ascii_alphabetic)?;
     Some((text.get(..first)?, behind.get(letter + 1..)?))
-}
-
-fn is_of_names(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || *byte == b'_'
-}
-
-/// The whole texts of an object, without the names of its symbols.
-pub fn texts(object: &Object) -> impl Iterator<Item = &[u8]> {
-    let data = data(object).into_iter();
-    data.flat_map(|bytes| bytes.split(|byte| *byte == 0))
-        .filter(|text| !text.is_empty())
-}
-
-/// What an object has in memory besides code, without the names of its symbols.
-fn data(object: &Object) -> Vec<&[u8]> {
-    let segments = object.segments.iter().filter(|segment| !segment.executable);
-    let names = object.sections.iter().find(|section| section.name == NAMES);
-    segments
-        .flat_map(|segment| {
-            let bytes = object.bytes_at(segment.addresses.start);
-            let cut = names.filter(|names| segment.addresses.contains(&names.addresses.start));
-            let Some(cut) = cut else { return vec![bytes] };
-            let at = |address: u64| {
-                usize::try_from(address.saturating_sub(segment.addresses.start)).unwrap_or(usize::MAX)
-            };
-            let before = bytes.get(..at(cut.addresses.start)).unwrap_or_default();
-            let after = bytes.get(at(cut.addresses.end)..).unwrap_or_default();
-            vec![before, after]
-        })
-        .collect()
 }
 
 #[cfg(test)]
