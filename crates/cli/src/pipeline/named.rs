@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use confine_elf::Object;
 use confine_link::texts::is_of_names;
-use confine_link::{Linked, LinkedObject, conventions};
+use confine_link::{Linked, LinkedObject};
 use confine_solve::LateRoot;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -42,7 +42,7 @@ struct LookedAt {
     objects: usize,
     libraries: BTreeSet<usize>,
     governed: BTreeSet<usize>,
-    /// The objects that look up names which are not constants, and may do so in themselves.
+    /// The objects that may look up names in themselves.
     in_themselves: BTreeSet<usize>,
 }
 
@@ -55,19 +55,12 @@ impl Named {
 
 /// The functions that objects of the program name.
 pub fn roots(program: &mut AnalysedProgram) -> Vec<LateRoot> {
-    let library = conventions::c_library(&program.linked);
-    let openly = later::passed_openly(program, library).filter(|passed| later::looks_up(passed));
-    let looking_up: BTreeSet<usize> = openly.map(|passed| passed.object).collect();
     let named = &program.later.named;
     let looked_at = LookedAt {
         objects: program.linked.objects.len(),
-        // Names that are constants are looked up in any case.
-        libraries: match looking_up.is_empty() {
-            true => BTreeSet::new(),
-            false => named.libraries.clone(),
-        },
+        libraries: named.libraries.clone(),
         governed: natives::governed(&program.linked, &program.program),
-        in_themselves: in_themselves(program, looking_up),
+        in_themselves: in_themselves(program),
     };
     if looked_at != named.looked_at {
         let roots = find(&program.linked, &looked_at);
@@ -77,22 +70,18 @@ pub fn roots(program: &mut AnalysedProgram) -> Vec<LateRoot> {
     program.later.named.roots.clone()
 }
 
-/// Those of the objects that look up names that may do so in themselves: they open the program itself, or look up and open
-/// nothing, for then it is a handle that needs no opening. What others open are modules and libraries.
-fn in_themselves(program: &AnalysedProgram, looking_up: BTreeSet<usize>) -> BTreeSet<usize> {
+/// The objects that may look up names in themselves: they open the program itself, or look up and open nothing, for then it is
+/// a handle that needs no opening. What others open are modules and libraries. Which look up is taken from what they ask for,
+/// and not from what is reached: with that, every step of the solution would bring others.
+fn in_themselves(program: &AnalysedProgram) -> BTreeSet<usize> {
     let passed = program.solution.passed.iter();
     let opening_itself = passed.filter(|passed| later::opens_itself(passed));
-    let opening_itself: BTreeSet<usize> = opening_itself.map(|passed| passed.object).collect();
-    let without_opening = |object: usize| {
-        let object = program.linked.objects.get(object);
-        object.is_some_and(|object| {
-            uses(&object.elf, later::looks_up_by) && !uses(&object.elf, later::opens_by)
-        })
-    };
-    looking_up
-        .into_iter()
-        .filter(|object| opening_itself.contains(object) || without_opening(*object))
-        .collect()
+    let opening_itself = opening_itself.map(|passed| passed.object);
+    let objects = program.linked.objects.iter().enumerate();
+    let without_opening = objects
+        .filter(|(_, object)| uses(&object.elf, later::looks_up_by) && !uses(&object.elf, later::opens_by));
+    let without_opening = without_opening.map(|(index, _)| index);
+    opening_itself.chain(without_opening).collect()
 }
 
 /// Whether an object asks for a symbol of such a name.
@@ -114,10 +103,10 @@ fn find(linked: &Linked, wanted: &LookedAt) -> Vec<LateRoot> {
     if exported.is_empty() {
         return Vec::new();
     }
-    let names: FxHashSet<&[u8]> = exported.iter().map(|(.., name)| name.as_bytes()).collect();
+    let wanted_names = Wanted::new(exported.iter().map(|(.., name)| name.as_bytes()).collect());
     let mut texts: FxHashMap<&[u8], BTreeSet<usize>> = FxHashMap::default();
     for (index, object) in linked.objects.iter().enumerate() {
-        for name in texts_among(&names, object) {
+        for name in wanted_names.among(object) {
             texts.entry(name).or_default().insert(index);
         }
     }
@@ -147,34 +136,42 @@ fn find(linked: &Linked, wanted: &LookedAt) -> Vec<LateRoot> {
         .collect()
 }
 
-/// The names that are texts of an object, or the ends of some.
-fn texts_among<'a>(names: &FxHashSet<&'a [u8]>, object: &LinkedObject) -> Vec<&'a [u8]> {
-    let ends: FxHashSet<&[u8]> = names.iter().filter_map(|name| end(name)).collect();
-    let lengths: BTreeSet<usize> = names
-        .iter()
-        .map(|name| name.len())
-        .filter(|length| *length >= END)
-        .collect();
-    let mut found = Vec::new();
-    for text in object.name_texts() {
-        if !end(text).is_some_and(|end| ends.contains(end)) {
-            continue;
+/// Names, and what tells most texts from them.
+struct Wanted<'a> {
+    names: FxHashSet<&'a [u8]>,
+    ends: FxHashSet<&'a [u8]>,
+    lengths: BTreeSet<usize>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(names: FxHashSet<&'a [u8]>) -> Self {
+        let lengths = names.iter().map(|name| name.len());
+        Self {
+            ends: names.iter().filter_map(|name| end(name)).collect(),
+            lengths: lengths.filter(|length| *length >= END).collect(),
+            names,
         }
-        let tails = lengths
-            .iter()
-            .filter_map(|length| text.get(text.len().checked_sub(*length)?..));
-        found.extend(tails.filter_map(|tail| names.get(tail).copied()));
     }
-    found
+
+    /// Those that are texts of an object, or the ends of some.
+    fn among(&self, object: &LinkedObject) -> Vec<&'a [u8]> {
+        let texts = object.name_texts().iter();
+        let texts = texts.filter(|text| end(text).is_some_and(|end| self.ends.contains(end)));
+        let tails = texts.flat_map(|text| {
+            let lengths = self.lengths.iter();
+            lengths.filter_map(|length| text.get(text.len().checked_sub(*length)?..))
+        });
+        tails.filter_map(|tail| self.names.get(tail).copied()).collect()
+    }
 }
 
 fn end(text: &[u8]) -> Option<&[u8]> {
     text.get(text.len().checked_sub(END)?..)
 }
 
-/// Texts that names are put together from: how they begin and how they end.
+/// Texts that names are put together from: how they end, by how they begin.
 #[derive(Debug, Default)]
-struct Parts<'a>(BTreeSet<(&'a [u8], &'a [u8])>);
+struct Parts<'a>(FxHashMap<&'a [u8], FxHashSet<&'a [u8]>>);
 
 impl<'a> Parts<'a> {
     fn of(linked: &'a Linked) -> Self {
@@ -194,14 +191,19 @@ impl<'a> Parts<'a> {
         };
         let is_long_enough = beginning.len() + end.len() >= SHORTEST_PARTS;
         if is_long_enough && beginning.iter().chain(end).all(is_of_names) {
-            self.0.insert((beginning, end));
+            self.0.entry(beginning).or_default().insert(end);
         }
     }
 
-    /// Whether a name begins and ends like one of them.
+    /// Whether a name begins and ends like one of them, with something between.
     fn make(&self, name: &[u8]) -> bool {
-        self.0.iter().any(|(beginning, end)| {
-            name.len() > beginning.len() + end.len() && name.starts_with(beginning) && name.ends_with(end)
+        (0..name.len()).any(|length| {
+            let (beginning, rest) = name.split_at_checked(length).unwrap_or_default();
+            let ends = self.0.get(beginning);
+            ends.is_some_and(|ends| {
+                let mut rests = (1..=rest.len()).filter_map(|from| rest.get(from..));
+                rests.any(|end| ends.contains(end))
+            })
         })
     }
 }
