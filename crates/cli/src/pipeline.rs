@@ -184,7 +184,7 @@ impl<'a> Analysis<'a> {
     }
 
     fn add_programs(&mut self, programs: Vec<confine_programs::Program>) {
-        let (files, store, config) = (self.files, &self.store, self.config);
+        let (files, store, config, exec) = (self.files, &self.store, self.config, self.options.exec);
         let added: Vec<AnalysedProgram> = programs
             .into_par_iter()
             .map(|program| {
@@ -202,7 +202,7 @@ impl<'a> Analysis<'a> {
                     linked,
                     linked_with,
                     solution: Solution::default(),
-                    later: later::Later::default(),
+                    later: later::Later::new(exec == Exec::All),
                 };
                 // What sources load is known before anything is solved.
                 later::load(files, config, store, &mut analysed);
@@ -230,14 +230,6 @@ impl<'a> Analysis<'a> {
     /// Solves programs, as far as their solutions were not kept.
     fn solve(&mut self, unsolved: &[usize], progress: &dyn Progress, statistics: &mut Statistics) {
         let interfaces = later::interfaces();
-        let (files, all_count) = (self.files, self.options.exec == Exec::All);
-        let programs = self.programs.par_iter_mut().enumerate();
-        programs
-            .filter(|(index, _)| unsolved.contains(index))
-            .for_each(|(_, program)| {
-                program.later.tables.all_count = all_count;
-                tables::look(files, program);
-            });
         let questions: Vec<Question> = statistics.time("look at what libraries do", || {
             let programs = unsolved.par_iter().map(|index| &self.programs[*index]);
             programs.map(|program| self.question(program)).collect()

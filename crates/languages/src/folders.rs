@@ -9,6 +9,11 @@ use confine_image::{FileKind, Files, Resolved};
 const MOST_NAMES: usize = 200_000;
 const DEEPEST: usize = 64;
 
+/// The file in which a place lies that may have a line behind a colon.
+pub fn file_of(place: &str) -> &str {
+    place.rsplit_once(':').map_or(place, |(file, _)| file)
+}
+
 /// The regular file at a path.
 pub fn regular(files: &dyn Files, path: &str) -> Option<Resolved> {
     files.resolve(path).filter(|file| file.kind == FileKind::Regular)

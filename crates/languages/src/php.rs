@@ -10,7 +10,6 @@ mod long_texts;
 use std::collections::BTreeSet;
 
 use confine_assumption::{Effect, Kind as Open};
-use memchr::memmem;
 
 use crate::reached::Reached;
 use crate::script::{self, Candidates, Constants, Function, Grammar, Shape};
@@ -150,8 +149,7 @@ fn serves(start: &Start<'_>) -> bool {
 
 /// Whether a source in PHP starts it: with scripts of its own application, which are there.
 fn starts_itself(start: &Start<'_>) -> bool {
-    let place = start.place;
-    is_script(place.rsplit_once(':').map_or(place, |(file, _)| file))
+    is_script(folders::file_of(start.place))
 }
 
 /// Everything that the image's servers may be asked for.
@@ -293,7 +291,7 @@ impl<'a> Php<'a> {
         let tokens = script::tokens(&GRAMMAR, &long_texts::blank_backticks(&source.text));
         let constants = Constants::of(&GRAMMAR, &source.path, &tokens);
         let folder = folders::parent(&source.path).to_owned();
-        self.walk.reached.open_sources |= memmem::find(&source.text.to_ascii_lowercase(), HALT).is_some();
+        self.walk.reached.open_sources |= halts(&source.text);
         for name in tokens
             .iter()
             .filter_map(Token::text)
@@ -376,6 +374,12 @@ impl<'a> Php<'a> {
 /// Whether what a file says may name functions, though it is no script.
 fn is_template(name: &str) -> bool {
     !is_script(name) && !ASSETS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Whether a source may have an archive's contents behind it.
+fn halts(source: &[u8]) -> bool {
+    let mut places = memchr::memchr_iter(b'_', source).filter_map(|at| source.get(at..at + HALT.len()));
+    places.any(|text| text.eq_ignore_ascii_case(HALT))
 }
 
 fn is_script(name: &str) -> bool {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use confine_elf::Object;
+use rustc_hash::FxHashSet;
 
 use crate::linked::LinkedObject;
 
@@ -12,6 +13,9 @@ const NAMES: &str = ".dynstr";
 /// The shortest and the longest text that is looked at, in bytes: shorter names count without, and none is longer.
 const SHORTEST: usize = 4;
 const LONGEST: usize = 200;
+
+/// How much of a name's end is compared first, at most.
+const COMPARED: usize = 4;
 
 impl LinkedObject {
     /// What may name a function: each text of letters, digits and underscores, or the end of one that is such, for linkers keep
@@ -66,4 +70,39 @@ fn data(object: &Object) -> Vec<&[u8]> {
             vec![before, after]
         })
         .collect()
+}
+
+/// Names that are looked for among texts.
+pub struct Wanted<'n> {
+    names: FxHashSet<&'n [u8]>,
+    lengths: BTreeSet<usize>,
+    /// How many bytes at the end of each name tell most texts from them, and those.
+    compared: usize,
+    ends: FxHashSet<&'n [u8]>,
+}
+
+impl<'n> Wanted<'n> {
+    /// Looks for these.
+    #[must_use]
+    pub fn new(names: FxHashSet<&'n [u8]>) -> Self {
+        let lengths: BTreeSet<usize> = names.iter().map(|name| name.len()).collect();
+        let compared = lengths.first().map_or(0, |shortest| (*shortest).min(COMPARED));
+        Self {
+            ends: names.iter().filter_map(|name| end(name, compared)).collect(),
+            compared,
+            lengths,
+            names,
+        }
+    }
+
+    /// Those that a text is, or ends with: linkers keep a text that ends another one within that.
+    pub fn ends_of(&self, text: &[u8]) -> impl Iterator<Item = &'n [u8]> {
+        let may_end = end(text, self.compared).is_some_and(|end| self.ends.contains(end));
+        let lengths = self.lengths.iter().filter(move |_| may_end);
+        lengths.filter_map(|length| self.names.get(end(text, *length)?).copied())
+    }
+}
+
+fn end(text: &[u8], length: usize) -> Option<&[u8]> {
+    text.get(text.len().checked_sub(length)?..)
 }

@@ -11,6 +11,7 @@ use confine_assumption::{Assumption, Effect};
 use confine_elf::Object;
 use confine_image::{Config, Files};
 use confine_languages::{LANGUAGES, Start};
+use confine_link::texts::is_of_names;
 use confine_link::{LateRequest, Linked, NamePattern, Roots, Scope};
 use confine_programs::{Executed, Programs};
 use confine_solve::{LateRoot, OpenCall};
@@ -60,7 +61,6 @@ impl ScriptTexts {
 
     /// Whether a text has the word; as a part of a longer one, or between hyphens as in the name of a licence, it is none.
     fn mention(&self, word: &str) -> bool {
-        let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
         self.0.iter().any(|text| {
             let windows = text.windows(word.len()).enumerate();
             windows
@@ -69,7 +69,7 @@ impl ScriptTexts {
                     let before = at.checked_sub(1).and_then(|before| text.get(before));
                     let after = text.get(at + word.len());
                     let hyphened = before == Some(&b'-') && after == Some(&b'-');
-                    !before.is_some_and(is_letter) && !after.is_some_and(is_letter) && !hyphened
+                    !before.is_some_and(is_of_names) && !after.is_some_and(is_of_names) && !hyphened
                 })
         })
     }

@@ -41,6 +41,16 @@ pub struct Later {
     pub helpers: helpers::Helpers,
 }
 
+impl Later {
+    /// Nothing yet; whether everything counts that sources may call, whatever they name.
+    pub fn new(all_count: bool) -> Self {
+        Self {
+            tables: tables::Tables::new(all_count),
+            ..Self::default()
+        }
+    }
+}
+
 const LOADERS: [(&str, usize); 2] = [("dlopen", 0), ("dlmopen", 1)];
 
 const LOOK_UPS: [(&str, usize); 2] = [("dlsym", 1), ("dlvsym", 1)];
@@ -102,7 +112,7 @@ pub fn executes(passed: &Passed) -> bool {
 
 /// Whether something is executed here, by its name or by a shell.
 pub fn executes_or_tells_a_shell(passed: &Passed) -> bool {
-    executes(passed) || is_one_of(passed, &SHELLS)
+    executes(passed) || tells_a_shell(passed)
 }
 
 /// Whether a symbol is looked up here by its name.
@@ -112,7 +122,7 @@ pub fn looks_up(passed: &Passed) -> bool {
 
 /// Whether a function of this name looks up symbols by their names.
 pub fn looks_up_by(interface: &str) -> bool {
-    LOOK_UPS.iter().any(|(name, _)| *name == interface)
+    is_one_of(interface, &LOOK_UPS)
 }
 
 /// Whether a library or a module is opened here.
@@ -122,7 +132,7 @@ pub fn opens(passed: &Passed) -> bool {
 
 /// Whether a function of this name opens libraries and modules.
 pub fn opens_by(interface: &str) -> bool {
-    LOADERS.iter().any(|(name, _)| *name == interface)
+    is_one_of(interface, &LOADERS)
 }
 
 /// Whether this opens the program itself, to look up symbols in everything that it has.
@@ -130,8 +140,12 @@ pub fn opens_itself(passed: &Passed) -> bool {
     opens(passed) && passed.string.as_deref() == Some("")
 }
 
-fn is_one_of(passed: &Passed, interfaces: &[(&str, usize)]) -> bool {
-    interfaces.iter().any(|(name, _)| *name == passed.interface)
+fn tells_a_shell(passed: &Passed) -> bool {
+    is_one_of(&passed.interface, &SHELLS)
+}
+
+fn is_one_of(interface: &str, interfaces: &[(&str, usize)]) -> bool {
+    interfaces.iter().any(|(name, _)| *name == interface)
 }
 
 /// Loads what the program's sources and its solution show to be loaded later; whether that adds anything to solve.
@@ -331,7 +345,7 @@ pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -
         .filter_map(|passed| {
             let argv = if executes(passed) {
                 argument_list(passed, path, files, config)?
-            } else if is_one_of(passed, &SHELLS) {
+            } else if tells_a_shell(passed) {
                 let text = passed.string.clone();
                 let text = text.unwrap_or_else(|| UNKNOWN_WORD.to_owned());
                 vec![SHELL.to_owned(), "-c".to_owned(), text]
@@ -340,7 +354,7 @@ pub fn executed(program: &AnalysedProgram, files: &dyn Files, config: &Config) -
             };
             Some(Execution {
                 told: Some(passed.object) == library
-                    || is_one_of(passed, &SHELLS) && passed.string.is_none()
+                    || tells_a_shell(passed) && passed.string.is_none()
                     || is_within_shells(passed),
                 executed: Executed {
                     how: format!("executes {}", argv.first()?),
@@ -475,12 +489,12 @@ pub fn assumptions(program: &AnalysedProgram) -> Vec<Assumption> {
                 let detail = "looks up a symbol by a name that is not a constant: every exported function of the \
                               libraries that are loaded late counts";
                 (Kind::OpenSymbol, Effect::WidenedToCandidates, detail)
-            } else if known && (executes(passed) || is_one_of(passed, &SHELLS)) {
+            } else if known && (executes(passed) || tells_a_shell(passed)) {
                 return None;
             } else if executes(passed) {
                 let detail = "executes a program by a path that is not a constant";
                 (Kind::OpenCommand, Effect::NotCovered, detail)
-            } else if is_one_of(passed, &SHELLS) {
+            } else if tells_a_shell(passed) {
                 let detail = "gives a shell a command that is not a constant";
                 (Kind::OpenCommand, Effect::NotCovered, detail)
             } else {

@@ -13,15 +13,15 @@
 use std::collections::BTreeSet;
 
 use confine_elf::Object;
-use confine_link::texts::is_of_names;
+use confine_link::texts::{Wanted, is_of_names};
 use confine_link::{Linked, LinkedObject};
 use confine_solve::LateRoot;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{AnalysedProgram, later, natives};
 
-/// How much of a name's end is compared first: any shorter name counts.
-const END: usize = 4;
+/// The shortest name that is looked for: any shorter one counts.
+const SHORTEST: usize = 4;
 
 /// How much of a name a text must have that others are put together from: with less, too many are so by chance.
 const SHORTEST_PARTS: usize = 4;
@@ -42,8 +42,8 @@ struct LookedAt {
     objects: usize,
     libraries: BTreeSet<usize>,
     governed: BTreeSet<usize>,
-    /// The objects that may look up names in themselves.
-    in_themselves: BTreeSet<usize>,
+    /// The objects that open the program itself.
+    opening_itself: BTreeSet<usize>,
 }
 
 impl Named {
@@ -56,11 +56,13 @@ impl Named {
 /// The functions that objects of the program name.
 pub fn roots(program: &mut AnalysedProgram) -> Vec<LateRoot> {
     let named = &program.later.named;
+    let passed = program.solution.passed.iter();
+    let opening_itself = passed.filter(|passed| later::opens_itself(passed));
     let looked_at = LookedAt {
         objects: program.linked.objects.len(),
         libraries: named.libraries.clone(),
         governed: natives::governed(&program.linked, &program.program),
-        in_themselves: in_themselves(program),
+        opening_itself: opening_itself.map(|passed| passed.object).collect(),
     };
     if looked_at != named.looked_at {
         let roots = find(&program.linked, &looked_at);
@@ -70,18 +72,14 @@ pub fn roots(program: &mut AnalysedProgram) -> Vec<LateRoot> {
     program.later.named.roots.clone()
 }
 
-/// The objects that may look up names in themselves: they open the program itself, or look up and open nothing, for then it is
-/// a handle that needs no opening. What others open are modules and libraries. Which look up is taken from what they ask for,
-/// and not from what is reached: with that, every step of the solution would bring others.
-fn in_themselves(program: &AnalysedProgram) -> BTreeSet<usize> {
-    let passed = program.solution.passed.iter();
-    let opening_itself = passed.filter(|passed| later::opens_itself(passed));
-    let opening_itself = opening_itself.map(|passed| passed.object);
-    let objects = program.linked.objects.iter().enumerate();
-    let without_opening = objects
+/// The objects that look up and open nothing, so that it is a handle that needs no opening by which they look up names: it may
+/// be in themselves. Which these are is taken from what they ask for, and not from what is reached: with that, every step of the
+/// solution would bring others.
+fn without_opening(linked: &Linked) -> impl Iterator<Item = usize> {
+    let objects = linked.objects.iter().enumerate();
+    let without = objects
         .filter(|(_, object)| uses(&object.elf, later::looks_up_by) && !uses(&object.elf, later::opens_by));
-    let without_opening = without_opening.map(|(index, _)| index);
-    opening_itself.chain(without_opening).collect()
+    without.map(|(index, _)| index)
 }
 
 /// Whether an object asks for a symbol of such a name.
@@ -103,10 +101,11 @@ fn find(linked: &Linked, wanted: &LookedAt) -> Vec<LateRoot> {
     if exported.is_empty() {
         return Vec::new();
     }
-    let wanted_names = Wanted::new(exported.iter().map(|(.., name)| name.as_bytes()).collect());
+    let names = exported.iter().map(|(.., name)| name.as_bytes());
+    let names = Wanted::new(names.filter(|name| name.len() >= SHORTEST).collect());
     let mut texts: FxHashMap<&[u8], BTreeSet<usize>> = FxHashMap::default();
     for (index, object) in linked.objects.iter().enumerate() {
-        for name in wanted_names.among(object) {
+        for name in object.name_texts().iter().flat_map(|text| names.ends_of(text)) {
             texts.entry(name).or_default().insert(index);
         }
     }
@@ -114,11 +113,15 @@ fn find(linked: &Linked, wanted: &LookedAt) -> Vec<LateRoot> {
         true => Parts::default(),
         false => Parts::of(linked),
     };
+    // What others open are modules and libraries.
+    let in_themselves: BTreeSet<usize> = without_opening(linked)
+        .chain(wanted.opening_itself.iter().copied())
+        .collect();
     let is_named = |object: usize, name: &str| {
         let by = texts.get(name.as_bytes());
         // A library's own texts have its functions' names for messages.
-        let by_another = |by: &usize| *by != object || wanted.in_themselves.contains(by);
-        name.len() < END
+        let by_another = |by: &usize| *by != object || in_themselves.contains(by);
+        name.len() < SHORTEST
             || match wanted.governed.contains(&object) {
                 true => by.is_some(),
                 false => by.is_some_and(|by| by.iter().any(by_another)) || parts.make(name.as_bytes()),
@@ -134,39 +137,6 @@ fn find(linked: &Linked, wanted: &LookedAt) -> Vec<LateRoot> {
             reason: "an object of the program names it".to_owned(),
         })
         .collect()
-}
-
-/// Names, and what tells most texts from them.
-struct Wanted<'a> {
-    names: FxHashSet<&'a [u8]>,
-    ends: FxHashSet<&'a [u8]>,
-    lengths: BTreeSet<usize>,
-}
-
-impl<'a> Wanted<'a> {
-    fn new(names: FxHashSet<&'a [u8]>) -> Self {
-        let lengths = names.iter().map(|name| name.len());
-        Self {
-            ends: names.iter().filter_map(|name| end(name)).collect(),
-            lengths: lengths.filter(|length| *length >= END).collect(),
-            names,
-        }
-    }
-
-    /// Those that are texts of an object, or the ends of some.
-    fn among(&self, object: &LinkedObject) -> Vec<&'a [u8]> {
-        let texts = object.name_texts().iter();
-        let texts = texts.filter(|text| end(text).is_some_and(|end| self.ends.contains(end)));
-        let tails = texts.flat_map(|text| {
-            let lengths = self.lengths.iter();
-            lengths.filter_map(|length| text.get(text.len().checked_sub(*length)?..))
-        });
-        tails.filter_map(|tail| self.names.get(tail).copied()).collect()
-    }
-}
-
-fn end(text: &[u8]) -> Option<&[u8]> {
-    text.get(text.len().checked_sub(END)?..)
 }
 
 /// Texts that names are put together from: how they end, by how they begin.

@@ -14,9 +14,9 @@ mod names;
 use std::collections::BTreeSet;
 
 use confine_assumption::{Assumption, Effect, Kind};
-use confine_elf::Address;
+use confine_elf::{Address, Object};
 use confine_image::Files;
-use confine_link::Linked;
+use confine_link::texts::Wanted;
 use rustc_hash::FxHashSet;
 
 use self::entries::Entry;
@@ -30,8 +30,8 @@ const LANGUAGE: &str = "PHP";
 #[derive(Debug, Default)]
 pub struct Tables {
     /// Whether every function counts, since the user says that anything may be executed.
-    pub all_count: bool,
-    /// How many objects, sources and other texts there were, and whether there may be other sources.
+    all_count: bool,
+    /// How many objects of the interpreter's, sources and other texts there were, and whether there may be other sources.
     looked_at: Option<(usize, usize, usize, bool)>,
     /// Cells with functions that no source names: object and address.
     unnamed: BTreeSet<(usize, Address)>,
@@ -39,6 +39,14 @@ pub struct Tables {
 }
 
 impl Tables {
+    /// None yet; whether every function counts, whatever sources name.
+    pub fn new(all_count: bool) -> Self {
+        Self {
+            all_count,
+            ..Self::default()
+        }
+    }
+
     /// The cells with functions that no source names: object and address.
     pub fn unnamed(&self) -> &BTreeSet<(usize, Address)> {
         &self.unnamed
@@ -54,9 +62,13 @@ pub fn look(files: &dyn Files, program: &mut AnalysedProgram) -> bool {
     let Some(reached) = program.program.interpreted.get(LANGUAGE) else {
         return false;
     };
-    let objects = &program.linked.objects;
+    let objects = program.linked.objects.iter().enumerate();
+    let engine: Vec<(usize, &Object)> = objects
+        .map(|(index, object)| (index, &*object.elf))
+        .filter(|(_, elf)| entries::is_of_engine(elf))
+        .collect();
     let counts = (
-        objects.len(),
+        engine.len(),
         reached.sources.len(),
         reached.texts.len(),
         reached.open_sources,
@@ -65,17 +77,13 @@ pub fn look(files: &dyn Files, program: &mut AnalysedProgram) -> bool {
     if tables.all_count || tables.looked_at.replace(counts) == Some(counts) {
         return false;
     }
-    let found: Vec<(usize, Vec<Entry>)> = objects
-        .iter()
-        .enumerate()
-        .map(|(index, object)| (index, entries::find(&object.elf)))
-        .filter(|(_, entries)| !entries.is_empty())
-        .collect();
+    let found = engine.iter().map(|(index, elf)| (*index, entries::find(elf)));
+    let found: Vec<(usize, Vec<Entry>)> = found.collect();
     let all: usize = found.iter().map(|(_, entries)| entries.len()).sum();
     let is_known = !reached.sources.is_empty() && !reached.open_sources;
     let texts = reached.sources.iter().chain(&reached.texts).map(String::as_str);
     let named = match is_known {
-        true => named(files, texts, &program.linked, &found),
+        true => named(files, texts, &engine, &found),
         false => None,
     };
     let mut unnamed = BTreeSet::new();
@@ -105,14 +113,16 @@ pub fn look(files: &dyn Files, program: &mut AnalysedProgram) -> bool {
 fn named<'t>(
     files: &dyn Files,
     texts: impl Iterator<Item = &'t str>,
-    linked: &Linked,
+    engine: &[(usize, &Object)],
     found: &[(usize, Vec<Entry>)],
 ) -> Option<FxHashSet<Vec<u8>>> {
     let entries = found.iter().flat_map(|(_, entries)| entries);
     let wanted: FxHashSet<&[u8]> = entries.map(|entry| &entry.name[..]).collect();
-    let engine = linked.objects.iter().map(|object| &object.elf);
-    let engine = engine.filter(|elf| entries::is_of_engine(elf));
-    let mentioned: FxHashSet<&[u8]> = engine.flat_map(|elf| entries::mentioned(elf, &wanted)).collect();
+    let in_texts = Wanted::new(wanted.clone());
+    let mentioned = engine
+        .iter()
+        .flat_map(|(_, elf)| entries::mentioned(elf, &in_texts));
+    let mentioned: FxHashSet<&[u8]> = mentioned.collect();
     let mut names = Names::new(wanted.iter().copied());
     for path in texts {
         names.read(&files.read(path).ok()?);

@@ -106,6 +106,8 @@ fn an_interpreters_functions_count_by_their_names() {
     let interpreter = build(folder.path(), "function_table", &["-rdynamic"]);
     let image = image
         .file("/usr/bin/php", &interpreter)
+        .file("/usr/sbin/php-fpm", &interpreter)
+        .file("/var/www/html/page.php", b"<?php posix_getpgid();")
         .file(
             "/srv/page.php",
             b"<?php $f = 'posix_' . $x; $x = 'getpgid'; $f();",
@@ -113,10 +115,8 @@ fn an_interpreters_functions_count_by_their_names() {
         .file("/etc/php/php.ini", b"auto_prepend = synchronise");
     let calls = |command: &str, exec: &str| {
         let report = report(&image.folder(), &["--command", command, "--exec", exec]);
-        let php = report
-            .programs
-            .iter()
-            .find(|program| program.path == "/usr/bin/php");
+        let path = command.split(' ').next().unwrap();
+        let php = report.programs.iter().find(|program| program.path == path);
         let names = php.unwrap().calls.iter().map(|call| call.name.clone());
         names.collect::<Vec<_>>()
     };
@@ -127,6 +127,9 @@ fn an_interpreters_functions_count_by_their_names() {
         (page, "none", "getppid", true),
         (page, "none", "getsid", false),
         (page, "all", "getsid", true),
+        ("/usr/sbin/php-fpm", "none", "getpgid", true),
+        ("/usr/sbin/php-fpm", "none", "getsid", false),
+        ("/usr/sbin/php-fpm", "all", "getsid", true),
         // What it runs is not in the image.
         ("/usr/bin/php", "none", "getsid", true),
         ("/usr/bin/php -r x();", "none", "getsid", true),

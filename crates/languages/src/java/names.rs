@@ -40,6 +40,12 @@ impl Names {
     }
 }
 
+/// The package of a class, with slashes.
+pub fn package(class: &[u8]) -> &[u8] {
+    let end = class.iter().rposition(|letter| *letter == b'/');
+    end.and_then(|end| class.get(..end)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -208,13 +208,20 @@ impl Natives<'_> {
             Main::Archive(path) => self.take_archive(&path, &start),
             Main::Open => false,
         };
-        if found || self.take_script(beginning) && beginning.known {
+        if found {
             return Ok(());
         }
-        let (detail, effect) = if file_of(&beginning.place).ends_with(CLASS) {
+        let script = self.script(beginning);
+        let starts = script
+            .as_ref()
+            .is_some_and(|text| self.take_script(beginning, text));
+        if starts && beginning.known {
+            return Ok(());
+        }
+        let (detail, effect) = if folders::file_of(&beginning.place).ends_with(CLASS) {
             let detail = "starts what is not known in a virtual machine of its own";
             (detail, Effect::NotCovered)
-        } else if is_open && self.script(beginning).is_some() && self.search.take_applications() {
+        } else if is_open && script.is_some() && self.search.take_applications() {
             let detail =
                 "which class it starts is not known: every class of the applications counts, used or not";
             (detail, Effect::WidenedToCandidates)
@@ -277,10 +284,7 @@ impl Natives<'_> {
 
     /// Takes the classes that the script around a start names, whose arguments are not known: whether there is one that can be
     /// started.
-    fn take_script(&mut self, beginning: &Beginning) -> bool {
-        let Some(text) = self.script(beginning) else {
-            return false;
-        };
+    fn take_script(&mut self, beginning: &Beginning, text: &[u8]) -> bool {
         let words = text.split(|letter| !(letter.is_ascii_alphanumeric() || b"_$./-".contains(letter)));
         let words: Vec<&str> = words.filter_map(|word| std::str::from_utf8(word).ok()).collect();
         for word in text.split(|letter| !letter.is_ascii_alphanumeric() && *letter != b'_') {
@@ -306,7 +310,7 @@ impl Natives<'_> {
 
     /// The script that makes a start.
     fn script(&self, beginning: &Beginning) -> Option<FileBytes> {
-        let file = self.regular(file_of(&beginning.place))?;
+        let file = self.regular(folders::file_of(&beginning.place))?;
         let text = world::read(self.files, &file.path).filter(|_| file.size <= LARGEST_SCRIPT)?;
         (!text.starts_with(b"\x7fELF")).then_some(text)
     }
@@ -406,11 +410,6 @@ impl Natives<'_> {
         }
         may_load(short) || companions.into_iter().any(|(_, with)| may_load(with))
     }
-}
-
-/// The file in which a place lies.
-fn file_of(place: &str) -> &str {
-    place.rsplit_once(':').map_or(place, |(file, _)| file)
 }
 
 #[cfg(test)]

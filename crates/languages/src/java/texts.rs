@@ -15,7 +15,7 @@ use std::rc::Rc;
 use memchr::memmem;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::names::Name;
+use super::names::{Name, package};
 use super::requests::{self, Requests};
 use super::search::{Id, Search, Selector};
 use super::world::{self, Origin};
@@ -148,11 +148,7 @@ impl Search {
     /// begin and end.
     fn take_parts(&mut self, class: Name, text: &[u8], finds_classes: bool) {
         let name = self.names.text(class);
-        let package = name
-            .iter()
-            .rposition(|letter| *letter == b'/')
-            .and_then(|at| name.get(..at));
-        let package = self.names.intern(package.unwrap_or_default());
+        let package = self.names.intern(package(&name));
         let parts = self.texts.parts.entry(package).or_default();
         for part in text.split(|letter| matches!(letter, b'.' | b'/' | b'$')) {
             if !parts.contains(part) {
@@ -445,8 +441,7 @@ impl Search {
 
     /// Whether sources name the package of a class of the virtual machine's, or need not.
     fn imports_package_of(&self, class: &[u8]) -> bool {
-        let end = class.iter().rposition(|letter| *letter == b'/');
-        let package = end.and_then(|end| class.get(..end)).unwrap_or_default();
+        let package = package(class);
         let together: Vec<u8> = package.iter().copied().filter(|letter| *letter != b'/').collect();
         IMPORTED.contains(&package)
             || self.texts.source_paths.contains(package)

@@ -1,8 +1,7 @@
 //! Entries of PHP's tables of functions, in the data of a module or of the interpreter itself.
 
-use std::collections::BTreeSet;
-
 use confine_elf::{Address, Object, Placement, RelocationValue};
+use confine_link::texts::{Wanted, is_of_names};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A function in a table.
@@ -32,7 +31,7 @@ const VISIBLE: u32 = 0x707;
 /// word is how many of them are required (`ZEND_BEGIN_ARG_INFO_EX`); and two small numbers. What looks otherwise is none, and
 /// counts as any other data.
 pub fn find(object: &Object) -> Vec<Entry> {
-    if !is_of_engine(object) || object.placement == Placement::Fixed {
+    if object.placement == Placement::Fixed {
         return Vec::new();
     }
     let rows = object.relocations.windows(3).filter_map(|three| match three {
@@ -93,13 +92,12 @@ fn name(object: &Object, at: Address) -> Option<&[u8]> {
     let bytes = object.bytes_at(at);
     let length = bytes.iter().take(LONGEST).position(|byte| *byte == 0)?;
     let name = bytes.get(..length)?.rsplit(|byte| *byte == b'\\').next()?;
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    (name.len() > 1 && name.iter().all(is_part)).then_some(name)
+    (name.len() > 1 && name.iter().all(is_of_names)).then_some(name)
 }
 
 /// Which of these names the code of an object mentions, relative to where it does. Every four bytes may be such a distance: more
 /// is found than there is. Code of an object with fixed addresses mentions all that there are.
-pub fn mentioned<'n>(object: &Object, names: &FxHashSet<&'n [u8]>) -> FxHashSet<&'n [u8]> {
+pub fn mentioned<'n>(object: &Object, names: &Wanted<'n>) -> FxHashSet<&'n [u8]> {
     let texts = texts_of(object, names);
     if object.placement == Placement::Fixed {
         return texts.into_values().collect();
@@ -127,30 +125,15 @@ pub fn mentioned<'n>(object: &Object, names: &FxHashSet<&'n [u8]>) -> FxHashSet<
 }
 
 /// Where an object has these names as texts, or at the end of one.
-fn texts_of<'n>(object: &Object, names: &FxHashSet<&'n [u8]>) -> FxHashMap<Address, &'n [u8]> {
-    let lengths: BTreeSet<usize> = names.iter().map(|name| name.len()).collect();
-    let lasts: FxHashSet<&[u8]> = names.iter().filter_map(|name| last(name)).collect();
+fn texts_of<'n>(object: &Object, names: &Wanted<'n>) -> FxHashMap<Address, &'n [u8]> {
     let mut found = FxHashMap::default();
     for segment in object.segments.iter().filter(|segment| !segment.executable) {
         let mut at = segment.addresses.start;
         for text in object.bytes_at(at).split(|byte| *byte == 0) {
             let end = at.saturating_add(text.len() as u64);
             at = end.saturating_add(1);
-            if last(text).is_none_or(|last| !lasts.contains(last)) {
-                continue;
-            }
-            for length in lengths.iter().take_while(|length| **length <= text.len()) {
-                let tail = text.get(text.len() - length..).and_then(|tail| names.get(tail));
-                if let Some(name) = tail {
-                    found.insert(end - *length as u64, *name);
-                }
-            }
+            found.extend(names.ends_of(text).map(|name| (end - name.len() as u64, name)));
         }
     }
     found
-}
-
-/// The last letters of a name, by which most texts are told from names.
-fn last(text: &[u8]) -> Option<&[u8]> {
-    text.get(text.len().checked_sub(2)?..)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::constants::FOREIGN;
 use super::super::mangle;
-use super::super::names::Name;
+use super::super::names::{Name, package};
 use super::super::search::Id;
 use super::super::world::Origin;
 use super::Natives;
@@ -115,12 +115,6 @@ impl Natives<'_> {
             }
         }
     }
-}
-
-/// The package of a class, with slashes.
-fn package(class: &[u8]) -> &[u8] {
-    let end = class.iter().rposition(|letter| *letter == b'/');
-    end.and_then(|end| class.get(..end)).unwrap_or_default()
 }
 
 /// Whether a package can lie in a folder or an archive's folder.
