@@ -3,7 +3,9 @@
 
 pub mod published;
 mod row;
+mod shortfall;
 mod table;
+mod taken;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use confine_engine::{Docker, Interrupt, Invocation};
+use confine_report::Report;
 use serde_json::Value;
 
 use crate::images::build;
@@ -18,6 +21,7 @@ use crate::images::recipe::{self, Target};
 use crate::report;
 
 use row::{Checked, Row};
+use taken::Taken;
 
 /// What the workload of an image is for `confine check`: every step of its recipe, each under its name.
 const STEPS: &str = "traffic failure reload shell";
@@ -162,6 +166,18 @@ impl Evaluation<'_> {
             .find_map(|line| serde_json::from_str::<Value>(line).ok())
             .context("no statistics were told")?;
         let counts = crate::counts::count(&report::json(&report)?, &target.recipe.main);
+        let found = Report::from_json(&fs::read_to_string(&report)?)?;
+        let main = report::named(&found, &target.recipe.main);
+        let taken = main
+            .map(|main| Taken::count(&main.path, |flags| self.judge(&report, flags)))
+            .transpose()?;
+        let theirs = target.recipe.published.as_deref().and_then(published::of);
+        let shortfall = match main {
+            Some(main) if theirs.is_some_and(|theirs| theirs.is_missed_by(&counts)) => {
+                shortfall::groups(&found, main)
+            }
+            _ => Vec::new(),
+        };
         let (checked, hardened) = self.check(target, &output)?;
         Ok(Row {
             name: target.name.clone(),
@@ -170,12 +186,25 @@ impl Evaluation<'_> {
             image,
             program: self.program.clone(),
             counts,
+            taken,
+            shortfall,
             seconds: statistics["total_milliseconds"].as_f64().unwrap_or_default() / 1000.0,
             memory_mib: statistics["peak_memory_kib"].as_u64().unwrap_or_default() >> 10,
             decode_ratio: statistics["decode_once"]["ratio"].as_f64(),
             checked,
             hardened,
         })
+    }
+
+    /// What vulnerabilities the policies of a report leave open, with these flags.
+    fn judge(&self, report: &Path, flags: &[&str]) -> anyhow::Result<Value> {
+        let judge = Invocation::new(&self.confine)
+            .interrupt(&self.interrupt)
+            .arg("cve")
+            .arg(report)
+            .args(["--format", "json"])
+            .args(flags);
+        Ok(serde_json::from_str(&judge.output()?)?)
     }
 
     fn check(&self, target: &Target, output: &Path) -> anyhow::Result<(Checked, Option<Checked>)> {

@@ -15,6 +15,7 @@
 )]
 
 mod benchmark;
+mod cause;
 mod constants;
 mod corpus;
 mod counts;

@@ -306,6 +306,26 @@ fn profiles_are_judged_and_compared() {
 }
 
 #[test]
+fn a_policy_is_judged_by_its_calls_alone_if_asked_to() {
+    let mut profile = tempfile::NamedTempFile::new().expect("a temporary file");
+    // AF_INET only, where the vulnerability is AF_PACKET's.
+    let text = r#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [
+        {"names": ["setsockopt"], "action": "SCMP_ACT_ALLOW"},
+        {"names": ["socket"], "action": "SCMP_ACT_ALLOW",
+            "args": [{"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}]}]}"#;
+    profile.write_all(text.as_bytes()).expect("the file is writable");
+    let path = profile.path().to_str().expect("a path of ASCII");
+    for (arguments, state) in [
+        (&["cve", path, "CVE-2017-15649"][..], "taken away"),
+        (&["cve", path, "CVE-2017-15649", "--args", "off"], "open"),
+    ] {
+        let output = confine(arguments);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains(&format!("this policy: {state}\n")), "{text}");
+    }
+}
+
+#[test]
 fn a_profile_that_lets_socketcall_in_is_said_to_once() {
     let mut profile = tempfile::NamedTempFile::new().expect("a temporary file");
     let text =

@@ -1,7 +1,6 @@
 //! What is said and was never seen, by cause: where precision can still be won. Not every such call is one too many: a
 //! program may need it where no job and no test has led it.
 
-mod cause;
 mod table;
 
 use std::collections::BTreeSet;
@@ -13,7 +12,7 @@ use confine_report::{Program, Report, Step};
 use super::said::is_widened;
 use super::seen::{self, Seen};
 use super::{BY_THE_KERNEL, Corpus};
-use cause::Cause;
+use crate::cause::Cause;
 
 /// A call that is said of a program and was never seen.
 pub struct Excess {

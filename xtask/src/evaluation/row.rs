@@ -7,6 +7,9 @@ use serde_json::Value;
 use crate::counts::Counts;
 use crate::rows::Named;
 
+use super::shortfall::Group;
+use super::taken::Taken;
+
 /// One image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
@@ -25,6 +28,12 @@ pub struct Row {
     /// The figures.
     #[serde(flatten)]
     pub counts: Counts,
+    /// The vulnerabilities that are out of reach, where they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<Taken>,
+    /// What is allowed, by cause, where that is more than what was published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shortfall: Vec<Group>,
     /// How long the analysis took, without a cache.
     pub seconds: f64,
     /// Its largest resident set.

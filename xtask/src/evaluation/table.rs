@@ -4,10 +4,14 @@ use std::fmt::Write;
 
 use super::published;
 use super::row::{Checked, Row};
+use super::taken::Taken;
 
 /// How many problems of a check the page tells; the data beside it has all. Where a log differs, it differs in hundreds of
 /// lines.
 const PROBLEMS: usize = 12;
+
+/// How many calls of a cause the page names.
+const EXAMPLES: usize = 10;
 
 /// The tables, the averages, and everything that failed.
 pub fn render(rows: &[Row]) -> String {
@@ -22,6 +26,8 @@ pub fn render(rows: &[Row]) -> String {
     }
     text.push_str(&averages(rows));
     text.push_str(&missing(rows));
+    text.push_str(&shortfalls(rows));
+    text.push_str(&vulnerabilities(rows));
     text.push_str(&stand_ins(rows));
     for row in rows {
         let hardened = row.hardened.as_ref().map(|checked| (checked, " hardened"));
@@ -102,9 +108,9 @@ fn averages(rows: &[Row]) -> String {
         average(&|(row, _)| row.counts.main_restricted),
         average(&|(_, theirs)| theirs.restricted),
     );
-    let worse = compared.iter().filter(|(row, theirs)| {
-        row.counts.denied < theirs.denied || row.counts.main_denied < theirs.main_denied
-    });
+    let worse = compared
+        .iter()
+        .filter(|(row, theirs)| theirs.is_missed_by(&row.counts));
     let worse: Vec<&str> = worse.map(|(row, _)| row.name.as_str()).collect();
     if !worse.is_empty() {
         let _ = writeln!(text, "\nBelow a published figure: {}.", worse.join(", "));
@@ -124,12 +130,84 @@ fn missing(rows: &[Row]) -> String {
     }
 }
 
+/// Why rows are below what was published: what they allow, by cause.
+fn shortfalls(rows: &[Row]) -> String {
+    let mut text = String::new();
+    for (row, group) in rows
+        .iter()
+        .flat_map(|row| row.shortfall.iter().map(move |group| (row, group)))
+    {
+        if text.is_empty() {
+            text.push_str(
+                "\n## What is allowed where a figure is below the published one\n\n\
+                 | image | calls | by the shortest chain | such as |\n|---|--:|---|---|\n",
+            );
+        }
+        let more = if group.calls.len() > EXAMPLES { " …" } else { "" };
+        let examples: Vec<&str> = group.calls.iter().take(EXAMPLES).map(String::as_str).collect();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {}{more} |",
+            row.name,
+            group.calls.len(),
+            group.cause,
+            examples.join(" ")
+        );
+    }
+    text
+}
+
+/// What is out of reach, of ours and of theirs; of the rows in which it was counted.
+fn vulnerabilities(rows: &[Row]) -> String {
+    let counted: Vec<(&Row, &Taken, published::Published)> = rows
+        .iter()
+        .filter_map(|row| {
+            Some((
+                row,
+                row.taken.as_ref()?,
+                published::of(row.published.as_deref()?)?,
+            ))
+        })
+        .collect();
+    if counted.is_empty() {
+        return String::new();
+    }
+    let mut text = "\n## Vulnerabilities taken away\n\n\
+        | image | Docker's default | container-wide | published | with arguments | main program | published \
+        | with arguments | published |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+        .to_owned();
+    let figures = |taken: &Taken, theirs: &published::Published| {
+        [
+            taken.default,
+            taken.container,
+            theirs.wide_taken,
+            taken.container_arguments,
+            taken.main,
+            theirs.main_taken,
+            taken.main_arguments,
+            theirs.main_arguments_taken,
+        ]
+    };
+    let mut sums = [0; 8];
+    for (row, taken, theirs) in &counted {
+        let figures = figures(taken, theirs);
+        for (sum, figure) in sums.iter_mut().zip(figures) {
+            *sum += figure;
+        }
+        let cells = figures.map(|figure| figure.to_string()).join(" | ");
+        let _ = writeln!(text, "| {} | {cells} |", row.name);
+    }
+    let averages = sums.map(|sum| format!("{:.1}", sum as f64 / counted.len() as f64));
+    let _ = writeln!(text, "| on average | {} |", averages.join(" | "));
+    text
+}
+
 fn stand_ins(rows: &[Row]) -> String {
     let mut text = String::new();
     for row in rows {
         if let Some(stand_in) = &row.stand_in {
             if text.is_empty() {
-                text.push_str("\n| image | stands in for it |\n|---|---|\n");
+                text.push_str("\n## Stand-ins\n\n| image | stands in for it |\n|---|---|\n");
             }
             let _ = writeln!(text, "| {} | {stand_in} |", row.name);
         }
@@ -139,12 +217,13 @@ fn stand_ins(rows: &[Row]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shortfall::Group;
     use super::*;
     use crate::counts::Counts;
 
     #[test]
     fn rows_stand_beside_what_was_published() {
-        let row = |name: &str, denied, passed| Row {
+        let row = |name: &str, denied, passed: bool| Row {
             name: name.to_owned(),
             published: Some(name.to_owned()),
             stand_in: (name == "mysql").then(|| "MariaDB".to_owned()),
@@ -154,6 +233,18 @@ mod tests {
                 main_denied: 210,
                 ..Counts::default()
             },
+            taken: passed.then(|| Taken {
+                default: 3,
+                main_arguments: 31,
+                ..Taken::default()
+            }),
+            shortfall: vec![
+                Group {
+                    cause: "late object: dlopen in libx".to_owned(),
+                    calls: (0..=EXAMPLES).map(|call| format!("call{call}")).collect(),
+                };
+                usize::from(!passed)
+            ],
             checked: Checked {
                 passed,
                 problems: if passed {
@@ -170,6 +261,9 @@ mod tests {
             "| **fail** |",
             "over the 1 of the published 27 images that pass: 150.0 of 335 calls denied container-wide \
              (published for the same: 159.0), 210.0 for the main program (204.0)",
+            "| nginx | 3 | 0 | 5 | 0 | 0 | 9 | 31 | 26 |\n| on average | 3.0 | 0.0 | 5.0 |",
+            "| mysql | 11 | late object: dlopen in libx | call0 call1 call2",
+            "call9 … |",
             "| mysql | MariaDB |",
             "**mysql** does not pass its check:\n\n- stop: late",
             "- stop: late\n- and 2 more\n",

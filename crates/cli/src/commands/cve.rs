@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use anyhow::ensure;
 use confine_exposure::{Capabilities, Guard, Verdict, judge};
 use confine_kernel::{DOCKER_CAPABILITIES, vulnerabilities};
+use confine_policy::Policy;
 use confine_profile::{MAXIMUM_CONDITIONAL, Reading};
 
-use crate::arguments::{CveArguments, CveFormat};
+use crate::arguments::{CveArguments, CveFormat, RestrictedArguments};
 use crate::output::Output;
 use crate::subject::{self, Subject};
 use crate::{Outcome, terminal};
@@ -49,9 +50,12 @@ pub fn cve(arguments: &CveArguments) -> anyhow::Result<Outcome> {
     let kind = subject.kind();
     let mut notes = subject.notes();
     let program = arguments.analysis.program.as_deref();
-    let policy = subject.policy(program, arguments.within)?;
-    let guard = match subject {
-        Subject::Profile(reading) => of_profile(*reading, capabilities.clone()),
+    let mut policy = subject.policy(program, arguments.within)?;
+    if arguments.analysis.args == Some(RestrictedArguments::Off) {
+        policy = policy.coarsened(0);
+    }
+    let guard = match &subject {
+        Subject::Profile(reading) => of_profile(reading, policy, capabilities.clone()),
         // As a profile of it says it.
         _ => Guard::new(policy.coarsened(MAXIMUM_CONDITIONAL), capabilities.clone()),
     };
@@ -103,13 +107,14 @@ fn capabilities(added: &[String]) -> anyhow::Result<Capabilities> {
     Ok(Capabilities::Some(names))
 }
 
-fn of_profile(reading: Reading, capabilities: Capabilities) -> Guard {
+/// What a profile lets in, of which this is the policy for the calls of x86-64.
+fn of_profile(reading: &Reading, policy: Policy, capabilities: Capabilities) -> Guard {
     let x86 = reading.others.contains("SCMP_ARCH_X86");
     Guard {
         x86,
         x32: reading.others.contains("SCMP_ARCH_X32"),
         socketcall: x86 && (reading.permissive || reading.foreign.contains("socketcall")),
-        policy: reading.policy,
+        policy,
         capabilities,
     }
 }

@@ -136,8 +136,8 @@ fn some(calls: &BTreeSet<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cause::{Cause, Class};
     use super::*;
+    use crate::cause::{Cause, Class};
 
     fn excess(program: &str, call: &str, class: Class, detail: &str) -> Excess {
         Excess {
