@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use confine_elf::Address;
 use confine_isa::{Register, Width};
 
+use crate::facts::Given;
 use crate::state::{State, is_argument};
 use crate::value::{Loaded, Location, Pointer, Value};
 
@@ -148,6 +149,29 @@ impl CallEffect {
     #[must_use]
     pub fn gave_stack_away(&self) -> bool {
         self.gave_stack_away
+    }
+
+    /// The numbers that the callee finds in the registers of arguments.
+    #[must_use]
+    pub fn numbers(&self) -> Given {
+        let places = self.places.iter();
+        let numbers = places.filter_map(|(place, value)| match (place, value) {
+            (Location::Register(register), Value::Constants(numbers)) if is_argument(*register) => {
+                Some((*register, numbers.clone()))
+            }
+            _ => None,
+        });
+        numbers.collect()
+    }
+
+    /// Whether something that the caller was given goes on in the register of an argument.
+    #[must_use]
+    pub fn hands_down(&self) -> bool {
+        let mut places = self.places.iter();
+        places.any(|(place, value)| match (place, value) {
+            (Location::Register(register), Value::Entry(_)) => is_argument(*register),
+            _ => false,
+        })
     }
 
     /// What the callee finds behind a pointer that is passed to it.

@@ -23,7 +23,7 @@ use crate::state::{Convention, State};
 use crate::stores;
 use crate::transfer::apply;
 use crate::twice;
-use crate::value::{Loaded, Pointer, Value};
+use crate::value::{Constants, Loaded, Pointer, Value};
 
 /// An evaluation gives up after this many instructions for each one in the function: loops whose sets grow one
 /// by one stay far below, and what gives up is reported as open.
@@ -32,6 +32,16 @@ const STEPS_PER_BYTE: u64 = 64;
 /// Evaluates a function; `None` if it takes too long to settle.
 #[must_use]
 pub fn evaluate(object: &Object, facts: &Facts, function: usize) -> Option<Evaluation> {
+    evaluate_given(object, facts, function, &[])
+}
+
+/// The same as far as calls go by which these registers hold these numbers when the function is entered.
+pub(crate) fn evaluate_given(
+    object: &Object,
+    facts: &Facts,
+    function: usize,
+    given: &[(Register, Constants)],
+) -> Option<Evaluation> {
     let function = facts.functions.get(function)?;
     let convention = if object.go_functions.is_empty() {
         Convention::SystemV
@@ -40,6 +50,7 @@ pub fn evaluate(object: &Object, facts: &Facts, function: usize) -> Option<Evalu
     };
     let returning = Returning::new(object, facts);
     let mut interpreter = Interpreter::new(object, function, convention, returning);
+    interpreter.given = given;
     interpreter.settle()?;
     Some(interpreter.record())
 }
@@ -79,6 +90,8 @@ struct Interpreter<'a> {
     pending: BTreeSet<Address>,
     given_away: BTreeSet<Address>,
     steps: u64,
+    /// What registers hold at the entry.
+    given: &'a [(Register, Constants)],
     /// An address that nothing else equals; if there is one, the instructions that were come to are noted.
     never: Option<Address>,
     ran: BTreeSet<(Address, Address)>,
@@ -123,6 +136,7 @@ impl<'a> Interpreter<'a> {
             pending: BTreeSet::new(),
             given_away: BTreeSet::new(),
             steps: 0,
+            given: &[],
             never: None,
             ran: BTreeSet::new(),
         };
@@ -150,7 +164,11 @@ impl<'a> Interpreter<'a> {
     fn settle(&mut self) -> Option<()> {
         let limit = STEPS_PER_BYTE * self.body.bytes() + 4096;
         let callable = &self.returning.facts().callable;
-        self.arrive(self.function.code.start, &State::at_entry(callable));
+        let mut entered = State::at_entry(callable);
+        for (register, numbers) in self.given {
+            entered.set_register(*register, Value::Constants(numbers.clone()));
+        }
+        self.arrive(self.function.code.start, &entered);
         for entry in &self.function.unknown_entries {
             self.arrive(*entry, &State::unknown(callable));
         }

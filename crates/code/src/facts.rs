@@ -2,19 +2,21 @@
 
 use std::num::NonZeroU32;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use confine_elf::{Address, Machine, Object};
-use confine_isa::Decoder;
+use confine_isa::{Decoder, Register};
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::effects::Evaluation;
-use crate::evaluate::evaluate;
+use crate::evaluate::{evaluate, evaluate_given};
 use crate::index::Index;
 use crate::pointers::Pointer;
 use crate::returning::Answers;
 use crate::state::Callable;
+use crate::value::Constants;
 use crate::{cuts, discover, dormant, layout, pointers};
 
 /// One object's functions and the pointers in its data; empty for an object of another processor.
@@ -38,8 +40,13 @@ pub struct Facts {
     pub(crate) callable: Callable,
     /// What functions do, by function, computed when first asked for.
     pub(crate) evaluations: Vec<OnceLock<Option<Arc<Evaluation>>>>,
+    /// The same for calls that pass some numbers.
+    given: Mutex<FxHashMap<(usize, Given), Option<Arc<Evaluation>>>>,
     dormant: OnceLock<Vec<Range<Address>>>,
 }
+
+/// Numbers that registers hold when a function is entered.
+pub type Given = Vec<(Register, Constants)>;
 
 /// A piece of code with one way in from elsewhere, and everything that it mentions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,6 +156,7 @@ impl Facts {
         look_up_functions(&mut functions, &index);
         Self {
             evaluations: functions.iter().map(|_| OnceLock::new()).collect(),
+            given: Mutex::default(),
             dormant: OnceLock::new(),
             returning: Answers::none_for(object, functions.len()),
             callable: Callable::of(object),
@@ -173,6 +181,29 @@ impl Facts {
         known
             .get_or_init(|| evaluate(object, self, function).map(Arc::new))
             .clone()
+    }
+
+    /// What a function does when it is entered with these numbers in these registers, otherwise as [`Facts::evaluation`].
+    #[must_use]
+    pub fn evaluation_given(
+        &self,
+        object: &Object,
+        function: usize,
+        given: &Given,
+    ) -> Option<Arc<Evaluation>> {
+        let key = (function, given.clone());
+        if let Some(known) = self.known_given().get(&key) {
+            return known.clone();
+        }
+        // Not under the lock: two who ask at once find the same.
+        let found = evaluate_given(object, self, function, given).map(Arc::new);
+        self.known_given().insert(key, found.clone());
+        found
+    }
+
+    fn known_given(&self) -> MutexGuard<'_, FxHashMap<(usize, Given), Option<Arc<Evaluation>>>> {
+        // Whoever panicked had not begun to write.
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the instruction at an address does not run as long as the object is another program's interpreter.

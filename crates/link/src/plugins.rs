@@ -19,7 +19,9 @@
 
 mod beside;
 mod named;
+mod patterns;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_elf::{Machine, Object, Placement};
@@ -126,7 +128,11 @@ pub fn candidates(
         why,
         is_library: false,
     });
-    let libraries = libraries(linked, told).into_iter().map(|(path, by)| Candidate {
+    let mut libraries = libraries(linked, told);
+    for (name, by) in patterns::libraries(files, store, linked, told) {
+        libraries.entry(name).or_insert(by);
+    }
+    let libraries = libraries.into_iter().map(|(path, by)| Candidate {
         path,
         why: format!("{by} names it"),
         is_library: true,
@@ -136,19 +142,20 @@ pub fn candidates(
     candidates
 }
 
-/// Libraries that the objects' data names: name to the first object that names it. Those that are loaded are left out,
-/// for every object names what it needs.
+/// The names of what is loaded, which every object names that needs it.
+fn loaded_names(linked: &Linked) -> BTreeSet<&str> {
+    let names = linked.objects.iter().flat_map(|object| {
+        let soname = object.elf.dynamic.soname.as_deref();
+        let file = object.path.rsplit('/').next();
+        let needed = object.elf.dynamic.needed.iter().map(String::as_str);
+        needed.chain(soname).chain(file)
+    });
+    names.collect()
+}
+
+/// Libraries that the objects' data names and that are not loaded: name to the first object that names it.
 fn libraries(linked: &Linked, told: &BTreeSet<usize>) -> BTreeMap<String, String> {
-    let loaded: BTreeSet<&str> = linked
-        .objects
-        .iter()
-        .flat_map(|object| {
-            let soname = object.elf.dynamic.soname.as_deref();
-            let file = object.path.rsplit('/').next();
-            let needed = object.elf.dynamic.needed.iter().map(String::as_str);
-            needed.chain(soname).chain(file)
-        })
-        .collect();
+    let loaded = loaded_names(linked);
     let mut named = BTreeMap::new();
     for object in naming(linked, told) {
         let lists = texts(object).filter(|text| text.split(':').all(is_library_name));
@@ -251,23 +258,43 @@ fn paths(object: &LinkedObject) -> impl Iterator<Item = &str> {
 /// Strings in the read-only data that are paths or names of libraries; looked for once, whichever programs load
 /// the object.
 fn texts(object: &LinkedObject) -> impl Iterator<Item = &str> {
-    let texts = object.texts.get_or_init(|| texts_of(&object.elf));
+    let texts = object.texts.get_or_init(|| texts_of(&object.elf, &object.path));
     texts.iter().map(String::as_str)
 }
 
-fn texts_of(object: &Object) -> Vec<String> {
+fn texts_of(object: &Object, path: &str) -> Vec<String> {
     let texts = object
         .read_only_data()
         .flat_map(|bytes| bytes.split(|byte| *byte == 0));
     texts
         .filter(|text| (2..LONGEST_PATH).contains(&text.len()))
-        .filter(|text| matches!(text.first(), Some(b'/' | b'l')) || text.ends_with(b".so"))
+        .filter(|text| matches!(text.first(), Some(b'/' | b'l' | b'$')) || text.ends_with(b".so"))
         .filter_map(|text| std::str::from_utf8(text).ok())
+        .map(|text| installed(text, path))
         .filter(|text| {
-            text.starts_with('/') || is_path_of_module(text) || text.split(':').all(is_library_name)
+            text.starts_with('/')
+                || is_path_of_module(text)
+                || text.split(':').all(is_library_name)
+                || patterns::is_pattern(text)
         })
-        .map(str::to_owned)
+        .map(Cow::into_owned)
         .collect()
+}
+
+/// Variables for where a package is installed, which programs may put in at run time (GNU Coding Standards, 7.2.5).
+const INSTALLED: [&str; 2] = ["${prefix}/", "${exec_prefix}/"];
+
+/// A text, with the folder that the object at `path` is installed in where it begins with a variable for that: syslog-ng
+/// looks for modules in `${exec_prefix}/lib/syslog-ng/3.38`.
+fn installed<'t>(text: &'t str, path: &str) -> Cow<'t, str> {
+    const OF_A_PACKAGE: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libexec"];
+    let rest = INSTALLED.iter().find_map(|variable| text.strip_prefix(variable));
+    let Some(rest) = rest else {
+        return Cow::Borrowed(text);
+    };
+    let parts = path.split('/').take_while(|part| !OF_A_PACKAGE.contains(part));
+    let prefix: Vec<&str> = parts.collect();
+    Cow::Owned(format!("{}/{rest}", prefix.join("/")))
 }
 
 /// Whether a name stands in an object's read-only data between such bytes; there are none at the ends of the data.
@@ -333,6 +360,23 @@ fn told_later(folder: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn variables_of_installation_are_put_in() {
+        for (text, path, expected) in [
+            (
+                "${exec_prefix}/lib/own/3",
+                "/usr/lib/x86_64-linux-gnu/libown.so.0",
+                "/usr/lib/own/3",
+            ),
+            ("${prefix}/lib/own", "/opt/own/bin/own", "/opt/own/lib/own"),
+            ("${prefix}/lib/own", "/lib/libown.so", "/lib/own"),
+            ("${prefix}lib", "/usr/bin/own", "${prefix}lib"),
+            ("/${prefix}/lib", "/usr/bin/own", "/${prefix}/lib"),
+        ] {
+            assert_eq!(installed(text, path), expected, "{text} of {path}");
+        }
+    }
 
     #[test]
     fn names_without_an_ending_are_those_of_known_keys() {

@@ -8,7 +8,7 @@ use confine_programs::{Asked, Programs, find};
 /// Programs that are there without being anybody's.
 const PRESENT: &str = "one two three four five six tool.py dash bash run-parts cron crond anacron crontab busybox \
     s6-svscan s6-supervise s6-rc execlineb foreground define ifelse if background importas runsvdir runsv runit \
-    svlogd chpst systemd systemctl init startpar inetd xinetd tcpd monit incrond sshd sftp-server login postfix master \
+    svlogd chpst systemd systemctl init startpar inetd xinetd tcpd monit incrond lighttpd sshd sftp-server login postfix master \
     pipe smtpd local sendmail postdrop python3 mount umount nologin";
 
 fn root() -> MemoryFiles {
@@ -311,6 +311,28 @@ fn monit_and_incron() {
         .file("/etc/incron.d/a", "/tmp IN_CREATE six $@/$# $$x\n");
     check(&files, "monit -I", "one two three four five", &[]);
     check(&files, "incrond -n", "six", &[]);
+}
+
+#[test]
+fn lighttpd() {
+    let files = root()
+        .file(
+            "/etc/lighttpd/lighttpd.conf",
+            "include_shell \"/usr/bin/one \" + server.port # include_shell \"six\"\ninclude \"conf-enabled/*.conf\"\n\
+             accesslog.filename = \"|/usr/bin/two -r\"\nserver.errorlog = \"/var/log/six\"\n",
+        )
+        .file(
+            "/etc/lighttpd/conf-enabled/cgi.conf",
+            "cgi.assign = ( \".pl\" => \"/usr/bin/three\", \"\" => \"\" )\nindex-file.names = ( \"six\" )\n\
+             fastcgi.server += ( \".php\" => (( \"bin-path\" => \"/usr/bin/four -b x\", \"socket\" => \"/x\" )))\n",
+        );
+    check(
+        &files,
+        "lighttpd -D -f /etc/lighttpd/lighttpd.conf",
+        "one two three four",
+        &[],
+    );
+    check(&files, "lighttpd -v", "", &[]);
 }
 
 #[test]

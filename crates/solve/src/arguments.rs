@@ -14,23 +14,28 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use confine_code::{CallEffect, Constants, Evaluation, Loaded, Location, Pointer, Value};
+use confine_code::{CallEffect, Constants, Evaluation, Given, Loaded, Location, Pointer, Value};
 use confine_elf::Address;
 use confine_isa::{Arithmetic, Width};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::changes;
 use crate::program::{Node, Program};
 use crate::reach::{Caller, Reach};
 use crate::repeated;
+use crate::tuple::Passed;
 use crate::variable::Variable;
+use crate::{changes, looked_up};
 
 /// How many callers deep a value is followed.
 pub(crate) const LEVELS: usize = 24;
 
 /// How many questions are asked at most about one program, so that a tangle of wrappers cannot take forever.
 const QUESTIONS: usize = 200_000;
+
+/// Functions of more bytes of code than this, or with more callers, are not looked at for each caller.
+const WRAPPER_BYTES: u64 = 4096;
+const WRAPPER_CALLERS: usize = 256;
 
 /// A value in terms of `node`'s entry, and the way down from there to what it is wanted for.
 #[derive(Debug, Clone)]
@@ -90,6 +95,30 @@ impl<'p, 'a> Tracer<'p, 'a> {
             })
             .collect();
         self.evaluations.extend(wanted.into_iter().zip(found));
+    }
+
+    /// What a function does with numbers that a caller passes; `None` if that does not settle.
+    pub(crate) fn evaluation_given(&self, node: Node, given: &Given) -> Option<Arc<Evaluation>> {
+        let (object, index) = self.program.locate(node);
+        self.program.facts[object].evaluation_given(self.program.elf(object), index, given)
+    }
+
+    /// What a function passes, with the number that its library looks up in place of one that is not known.
+    pub(crate) fn with_looked_up(&self, node: Node, mut passed: Passed) -> Passed {
+        let is_open = matches!(
+            passed.number,
+            Value::Any | Value::UpTo(_) | Value::Variable { .. }
+        );
+        if let Some(number) = looked_up::number(self.program, node).filter(|_| is_open) {
+            passed.number = Value::constant(number.into());
+        }
+        passed
+    }
+
+    /// Whether a function is small enough, and has few enough callers, to be looked at for each of them.
+    pub(crate) fn is_wrapper(&self, node: Node) -> bool {
+        let code = &self.program.function(node).code;
+        code.end - code.start <= WRAPPER_BYTES && self.reach.callers(node).len() <= WRAPPER_CALLERS
     }
 
     /// Whether not all who call a function are known.

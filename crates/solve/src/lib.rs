@@ -13,12 +13,14 @@
 mod arguments;
 mod changes;
 mod guards;
+mod looked_up;
 mod names;
 mod numbers;
 mod passed;
 mod program;
 mod reach;
 mod repeated;
+mod tuple;
 mod values;
 mod variable;
 

@@ -15,8 +15,8 @@ use crate::program::{Input, Node, Program};
 use crate::reach::{Reach, Way};
 use crate::values::Given;
 use crate::{
-    ArgumentEvidence, CodeSize, Evidence, OpenCall, Solution, Statistics, Step, WantedArguments, names,
-    passed, values,
+    ArgumentEvidence, CodeSize, Evidence, OpenCall, Solution, Statistics, Step, WantedArguments, looked_up,
+    names, passed, values,
 };
 
 /// How long a chain may grow before it is cut off in the middle; real ones have a few dozen steps.
@@ -124,6 +124,8 @@ struct Found {
     open: Vec<Answer>,
     /// Functions that are called through pointers with numbers that were taken from all such calls.
     through_pointers: BTreeSet<Node>,
+    /// Functions that pass numbers which their library looks up.
+    looked_up: BTreeSet<Node>,
 }
 
 impl Found {
@@ -145,6 +147,9 @@ impl Found {
                         let number = values::cut_number(*number);
                         self.by_number.entry(number).or_default().push(answer.clone());
                     }
+                } else if let Some(number) = looked_up::number(program, answer.node) {
+                    self.looked_up.insert(answer.node);
+                    self.by_number.entry(number).or_default().push(answer);
                 } else {
                     match through_pointers(program, reach, tracer, &answer) {
                         Some(more) => {
@@ -210,6 +215,13 @@ impl Found {
                 .to_owned(),
             effect: Effect::WidenedToCandidates,
         });
+        let looked_up = self.looked_up.iter().map(|node| Assumption {
+            kind: Kind::OpenCallNumber,
+            place: names::place(program, *node, program.function(*node).code.start),
+            detail: "passes the number of a system call that its library looks up by name, and looks up no other's"
+                .to_owned(),
+            effect: Effect::WidenedToCandidates,
+        });
         let foreign = reach.order.iter().flat_map(|node| {
             program.function(*node).foreign_system_calls.iter().map(|at| Assumption {
                 kind: Kind::OpenCallNumber,
@@ -226,7 +238,11 @@ impl Found {
             detail: format!("calls {symbol}, which no loaded object defines"),
             effect: Effect::NotCovered,
         });
-        let all: BTreeSet<Assumption> = through_pointers.chain(foreign).chain(missing).collect();
+        let all: BTreeSet<Assumption> = through_pointers
+            .chain(looked_up)
+            .chain(foreign)
+            .chain(missing)
+            .collect();
         all.into_iter().collect()
     }
 }

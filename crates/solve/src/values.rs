@@ -10,14 +10,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use confine_code::{Loaded, Pointer, Value};
+use confine_code::Value;
 use confine_elf::Address;
 use confine_kernel::{ArgumentKind, arguments};
+use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{LEVELS, Tracer};
 use crate::program::Node;
+use crate::tuple::{Passed, Passing, Tuple};
 
 /// How many tuples are followed from one instruction before its arguments count as open.
 const TUPLES: usize = 4096;
@@ -64,15 +66,6 @@ pub(crate) struct Given {
     pub(crate) path: Vec<(Node, Address)>,
 }
 
-/// A call's number and arguments in terms of `node`'s entry.
-#[derive(Debug, Clone)]
-struct Tuple {
-    node: Node,
-    number: Value,
-    arguments: [Value; 6],
-    path: Vec<(Node, Address)>,
-}
-
 impl Values {
     /// What a value lets an argument be of which the kernel reads the bits of `mask`.
     fn of(value: &Value, mask: u64) -> Self {
@@ -111,12 +104,7 @@ pub(crate) fn solve(
             .evaluation(*node)
             .and_then(|evaluation| evaluation.system_calls.get(at));
         if let (true, Some(effect)) = (restrictable, effect) {
-            pending.push(Tuple {
-                node: *node,
-                number: effect.number.clone(),
-                arguments: effect.arguments.clone(),
-                path: vec![(*node, *at)],
-            });
+            pending.push(Tuple::at_kernel(*node, *at, effect));
             followed.insert((*node, *at), Followed::default());
         }
     }
@@ -126,32 +114,38 @@ pub(crate) fn solve(
             let Some(site) = tuple.path.last().and_then(|site| followed.get_mut(site)) else {
                 continue;
             };
-            tuple.simplify(choice);
-            if site.open
-                || !site
-                    .asked
-                    .insert((tuple.node, tuple.number.clone(), tuple.arguments.clone()))
-            {
+            tuple.passed.simplify(choice);
+            let lost = tuple.is_lost(choice) && tracer.is_wrapper(tuple.node);
+            let key = (
+                tuple.node,
+                tuple.passed.clone(),
+                lost.then(|| tuple.passing.clone()),
+            );
+            if site.open || !site.asked.insert(key) {
                 continue;
             }
             site.open |= site.asked.len() > TUPLES;
             // What anybody may pass includes what those pass who are known.
-            if !tuple.depends_on_callers() || tracer.anybody_may_call(tuple.node) {
+            if !(lost || tuple.passed.depends_on_callers()) || tracer.anybody_may_call(tuple.node) {
                 site.settle(tuple);
             } else {
-                onward.push(tuple);
+                onward.push((tuple, lost));
             }
         }
-        onward.retain(|tuple| {
+        onward.retain(|(tuple, _)| {
             let site = tuple.path.last().and_then(|site| followed.get(site));
             site.is_some_and(|site| !site.open)
         });
         let needed: BTreeSet<Node> = onward
             .iter()
-            .flat_map(|tuple| tracer.callers(tuple.node))
+            .flat_map(|(tuple, _)| tracer.callers(tuple.node))
             .collect();
         tracer.evaluate(&needed.into_iter().collect::<Vec<_>>());
-        pending = onward.iter().flat_map(|tuple| tuple.at_callers(tracer)).collect();
+        let tracer = &*tracer;
+        pending = onward
+            .par_iter()
+            .flat_map_iter(|(tuple, lost)| tuple.at_callers(tracer, *lost, choice))
+            .collect();
         if pending.is_empty() {
             break;
         }
@@ -167,7 +161,7 @@ pub(crate) fn solve(
 /// What is known of the tuples of one instruction.
 #[derive(Default)]
 struct Followed {
-    asked: FxHashSet<(Node, Value, [Value; 6])>,
+    asked: FxHashSet<(Node, Passed, Option<Passing>)>,
     settled: Vec<Tuple>,
     /// Its number stayed open for some caller, or there were too many tuples.
     open: bool,
@@ -175,7 +169,7 @@ struct Followed {
 
 impl Followed {
     fn settle(&mut self, tuple: Tuple) {
-        self.open |= tuple.number.constants().is_none();
+        self.open |= tuple.passed.number.constants().is_none();
         self.settled.push(tuple);
     }
 }
@@ -193,9 +187,10 @@ fn collect(
             match known {
                 _ if choice.of(*number) == 0 => {}
                 Some(followed) => {
-                    let of_it = followed.settled.iter().filter(|tuple| tuple.makes(*number));
-                    for tuple in of_it {
-                        note(arguments, tuple.values(*number, choice), Given::from(tuple));
+                    let of_it = followed.settled.iter();
+                    for tuple in of_it.filter(|tuple| tuple.passed.makes(*number)) {
+                        let values = values(&tuple.passed, *number, choice);
+                        note(arguments, values, Given::from(tuple));
                     }
                 }
                 None => note(
@@ -224,9 +219,19 @@ fn note(known: &mut BTreeMap<Arguments, Given>, arguments: Arguments, given: Giv
     }
 }
 
+/// What a tuple lets the arguments of a call be.
+fn values(passed: &Passed, number: u32, choice: WantedArguments) -> Arguments {
+    let mut values = Arguments::default();
+    let facts = arguments(number).iter().zip(&passed.arguments).zip(&mut values);
+    for ((fact, value), place) in facts.filter(|((fact, _), _)| choice.takes(fact.kind)) {
+        *place = Values::of(value, fact.mask());
+    }
+    values
+}
+
 impl WantedArguments {
     /// Those of a call, as bits.
-    fn of(self, number: u32) -> u8 {
+    pub(crate) fn of(self, number: u32) -> u8 {
         arguments(number)
             .iter()
             .enumerate()
@@ -243,68 +248,6 @@ impl WantedArguments {
     }
 }
 
-impl Tuple {
-    /// Forgets what does not matter, so that ways which differ only in that are followed once.
-    fn simplify(&mut self, choice: WantedArguments) {
-        let matters = self.number.constants().map(|numbers| {
-            numbers
-                .iter()
-                .fold(0, |bits, number| bits | choice.of(cut_number(*number)))
-        });
-        for (index, argument) in self.arguments.iter_mut().enumerate() {
-            let dropped = matters.is_some_and(|bits| bits >> index & 1 == 0);
-            // What lies in memory may change between where it is written and where it is read.
-            let unknown = matches!(
-                argument,
-                Value::Addresses(_) | Value::Frame(_) | Value::Variable { .. } | Value::Loaded(_)
-            );
-            if dropped || unknown {
-                *argument = Value::Any;
-            }
-        }
-    }
-
-    fn depends_on_callers(&self) -> bool {
-        let numbers_known = self.number.constants().is_some();
-        depends(&self.number) || numbers_known && self.arguments.iter().any(depends)
-    }
-
-    /// The tuple as each caller gives it.
-    fn at_callers(&self, tracer: &Tracer<'_, '_>) -> Vec<Self> {
-        let calls = tracer.calls_of(self.node).into_iter();
-        calls
-            .map(|(caller, call)| {
-                let passed = |value: &Value| match (value, call) {
-                    (value, _) if !depends(value) => value.clone(),
-                    (value, Some(call)) => tracer.at_caller(self.node, value, call),
-                    (_, None) => Value::Any,
-                };
-                let steps = std::iter::once((caller.node, caller.at));
-                Self {
-                    node: caller.node,
-                    number: passed(&self.number),
-                    arguments: self.arguments.each_ref().map(passed),
-                    path: steps.chain(self.path.iter().copied()).collect(),
-                }
-            })
-            .collect()
-    }
-
-    fn makes(&self, number: u32) -> bool {
-        let numbers = self.number.constants().unwrap_or_default();
-        numbers.iter().any(|candidate| cut_number(*candidate) == number)
-    }
-
-    fn values(&self, number: u32, choice: WantedArguments) -> Arguments {
-        let mut values = Arguments::default();
-        let facts = arguments(number).iter().zip(&self.arguments).zip(&mut values);
-        for ((fact, value), place) in facts.filter(|((fact, _), _)| choice.takes(fact.kind)) {
-            *place = Values::of(value, fact.mask());
-        }
-        values
-    }
-}
-
 impl From<&Tuple> for Given {
     fn from(tuple: &Tuple) -> Self {
         Self {
@@ -312,18 +255,6 @@ impl From<&Tuple> for Given {
             path: tuple.path.clone(),
         }
     }
-}
-
-/// Whether callers decide about a value.
-fn depends(value: &Value) -> bool {
-    matches!(
-        value,
-        Value::Entry(_)
-            | Value::Loaded(Loaded {
-                pointer: Pointer::Entry(_),
-                ..
-            })
-    )
 }
 
 /// The kernel looks at the low 32 bits of a number (arch/x86/entry/common.c, do_syscall_64).

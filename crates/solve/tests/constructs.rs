@@ -207,6 +207,8 @@ fixtures! {
     values_among_variable_arguments.c
     values_behind_changed_pointers.c
     values_behind_structure.c
+    values_by_any_caller.c
+    values_by_caller.c
     values_by_conventions.c
     values_by_tail_call.c
     values_conditional_move.c

@@ -63,6 +63,18 @@ fn a_module_may_name_a_folder_of_modules() {
     assert!(calls.contains(&"getpgid".to_owned()), "{calls:?}");
 }
 
+/// Samba: a folder of the search path that is named besides, and the names of those below it.
+#[test]
+fn a_folder_of_the_search_path_may_hold_folders_of_modules() {
+    let Some((image, folder)) = prepared() else { return };
+    let build = |name: &str, flags: &[&str]| build(folder.path(), name, flags);
+    let module = build("late_second", &MODULE);
+    let image = image
+        .file("/host", &build("joined_host", &["-Wl,-rpath,/usr/lib/own"]))
+        .file("/usr/lib/own/kind/two.so", &module);
+    assert!(calls(&image).contains(&"getpgid".to_owned()));
+}
+
 /// Julia: its compiled code is a module that has the run time look up functions of the run time, by names in its data.
 #[test]
 fn a_module_may_have_functions_of_what_it_needs_looked_up() {

@@ -71,9 +71,8 @@ impl Named {
                 } else if is_folder && found.path != "/" {
                     if own.contains(&found.path) {
                         named.searched.insert(found.path.clone());
-                    } else {
-                        named.joined.extend(joined(files, object, &found.path));
                     }
+                    named.joined.extend(joined(files, object, &found.path));
                     let by = named.folders.entry(found.path).or_default();
                     if by.is_empty() {
                         by.clone_from(&object.path);
@@ -202,7 +201,11 @@ fn lines(texts: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// The folders that libraries are looked for in: the loader's own and those of the objects' search paths.
-fn library_folders(files: &dyn Files, linked: &Linked, common: &BTreeSet<String>) -> BTreeSet<String> {
+pub(super) fn library_folders(
+    files: &dyn Files,
+    linked: &Linked,
+    common: &BTreeSet<String>,
+) -> BTreeSet<String> {
     let search_paths = linked.objects.iter().flat_map(|object| {
         let dynamic = &object.elf.dynamic;
         dynamic.rpath.iter().chain(&dynamic.runpath)

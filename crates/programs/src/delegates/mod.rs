@@ -15,6 +15,7 @@ mod incron;
 mod inet;
 mod ini;
 mod inittab;
+mod lighttpd;
 mod monit;
 mod postfix;
 mod sshd;
@@ -294,6 +295,11 @@ const TABLE: &[Row] = &[
     row(&["inetd"], inet::inetd, "runs the servers of its configuration"),
     row(&["xinetd"], inet::xinetd, "runs the servers of its configuration"),
     row(&["monit"], monit::daemon, "runs the programs of its control file"),
+    row(
+        &["lighttpd"],
+        lighttpd::daemon,
+        "executes what its configuration names",
+    ),
     row(&["incrond"], incron::daemon, "runs commands when files change"),
     row(&["sshd"], sshd::daemon, "serves logins"),
     row(&["login"], accounts::login, "starts users' shells"),

@@ -30,7 +30,7 @@ pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
 
 /// Finds commands; what the file includes.
 fn control_file(path: &str, text: &str, reader: &mut Reader<'_>) -> Vec<String> {
-    let tokens = tokens(text);
+    let tokens = words::tokens(text);
     let mut included = Vec::new();
     let mut checks_program = false;
     for (index, (line, word, quoted)) in tokens.iter().enumerate() {
@@ -71,47 +71,4 @@ fn control_file(path: &str, text: &str, reader: &mut Reader<'_>) -> Vec<String> 
         }
     }
     included
-}
-
-/// Words and quoted texts with their lines, and whether they were quoted; comments are left out.
-fn tokens(text: &str) -> Vec<(usize, String, bool)> {
-    let mut tokens: Vec<(usize, String, bool)> = Vec::new();
-    let mut line = 1;
-    let mut open: Option<(char, usize, String)> = None;
-    let mut word: Option<(usize, String)> = None;
-    let mut comment = false;
-    for character in text.chars() {
-        if character == '\n' {
-            line += 1;
-            comment = false;
-        }
-        if comment {
-            continue;
-        }
-        if let Some((quote, start, inner)) = &mut open {
-            if character == *quote {
-                tokens.push((*start, std::mem::take(inner), true));
-                open = None;
-            } else {
-                inner.push(character);
-            }
-            continue;
-        }
-        let ends_word = character.is_whitespace() || "\"'#=".contains(character);
-        if ends_word && let Some((start, word)) = word.take() {
-            tokens.push((start, word, false));
-        }
-        match character {
-            '"' | '\'' => open = Some((character, line, String::new())),
-            '#' => comment = true,
-            '=' => tokens.push((line, "=".to_owned(), false)),
-            _ if character.is_whitespace() => {}
-            _ => word
-                .get_or_insert_with(|| (line, String::new()))
-                .1
-                .push(character),
-        }
-    }
-    tokens.extend(word.map(|(start, word)| (start, word, false)));
-    tokens
 }

@@ -1,0 +1,246 @@
+//! What one `syscall` instruction is given, on its way from function to caller.
+//!
+//! Abstraction: the call's number and all its arguments go together, in terms of what a function finds at entry. Where
+//! a function's flow loses an argument that its callers may decide about (it maps a constant to another one, or looks
+//! at a case that none of them has), it is evaluated once more for each caller, with the numbers that this one passes:
+//! the C library's `tcsetattr` turns an action into a request so, and `clock_nanosleep` a clock into another one. A
+//! call that such an evaluation does not come to is not made by that caller. Over-reports: what depends on numbers that
+//! a caller has from its own callers.
+
+use confine_code::{CallEffect, Loaded, Pointer, SystemCallEffect, Value};
+use confine_elf::Address;
+
+use crate::arguments::Tracer;
+use crate::program::Node;
+use crate::values::{WantedArguments, cut_number};
+
+/// A call's number and arguments in terms of a function's entry.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Passed {
+    pub(crate) number: Value,
+    pub(crate) arguments: [Value; 6],
+}
+
+/// What a function has a call made with.
+#[derive(Debug, Clone)]
+pub(crate) struct Tuple {
+    pub(crate) node: Node,
+    pub(crate) passed: Passed,
+    /// How the function passes it on.
+    pub(crate) passing: Passing,
+    /// Functions with the instruction that leads on, from `node` to the last.
+    pub(crate) path: Vec<(Node, Address)>,
+}
+
+/// Where a function passes a tuple on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Passing {
+    /// To the kernel, by the instruction there.
+    Kernel(Address),
+    /// To a function that it calls.
+    Callee {
+        /// The instruction and what it names.
+        call: (Address, Address),
+        /// The function.
+        node: Node,
+        /// The tuple in terms of that function's entry.
+        passed: Box<Passed>,
+        /// Where that function loses something that this one may have from its own callers, how it passes the tuple on.
+        lost: Option<Box<Passing>>,
+    },
+}
+
+/// Through how many functions numbers are passed down to the one that loses something: a slot's stub and a wrapper.
+const DEPTH: usize = 3;
+
+impl Passed {
+    /// Forgets what does not matter, so that ways which differ only in that are followed once.
+    pub(crate) fn simplify(&mut self, choice: WantedArguments) {
+        let matters = self.wanted(choice);
+        for (index, argument) in self.arguments.iter_mut().enumerate() {
+            let dropped = matters.is_some_and(|bits| bits >> index & 1 == 0);
+            // What lies in memory may change between where it is written and where it is read.
+            let unknown = matches!(
+                argument,
+                Value::Addresses(_) | Value::Frame(_) | Value::Variable { .. } | Value::Loaded(_)
+            );
+            if dropped || unknown {
+                *argument = Value::Any;
+            }
+        }
+    }
+
+    /// Which arguments matter, as bits, if the number is known.
+    fn wanted(&self, choice: WantedArguments) -> Option<u8> {
+        let numbers = self.number.constants()?.iter();
+        Some(numbers.fold(0, |bits, number| bits | choice.of(cut_number(*number))))
+    }
+
+    pub(crate) fn depends_on_callers(&self) -> bool {
+        let numbers_known = self.number.constants().is_some();
+        depends(&self.number) || numbers_known && self.arguments.iter().any(depends)
+    }
+
+    pub(crate) fn makes(&self, number: u32) -> bool {
+        let numbers = self.number.constants().unwrap_or_default();
+        numbers.iter().any(|candidate| cut_number(*candidate) == number)
+    }
+
+    /// The same in terms of the entry of a function that calls `node`; nothing is known of a call of which nothing is known.
+    fn at_caller(&self, tracer: &Tracer<'_, '_>, node: Node, call: Option<&CallEffect>) -> Self {
+        let passed = |value: &Value| match (value, call) {
+            (value, _) if !depends(value) => value.clone(),
+            (value, Some(call)) => tracer.at_caller(node, value, call),
+            (_, None) => Value::Any,
+        };
+        Self {
+            number: passed(&self.number),
+            arguments: self.arguments.each_ref().map(passed),
+        }
+    }
+}
+
+impl From<&SystemCallEffect> for Passed {
+    fn from(effect: &SystemCallEffect) -> Self {
+        Self {
+            number: effect.number.clone(),
+            arguments: effect.arguments.clone(),
+        }
+    }
+}
+
+impl Tuple {
+    /// What the function gives the kernel itself.
+    pub(crate) fn at_kernel(node: Node, at: Address, effect: &SystemCallEffect) -> Self {
+        Self {
+            node,
+            passed: effect.into(),
+            passing: Passing::Kernel(at),
+            path: vec![(node, at)],
+        }
+    }
+
+    /// Whether an argument that matters is not known here, though the function it is passed to leaves it to this one.
+    pub(crate) fn is_lost(&self, choice: WantedArguments) -> bool {
+        let Some(wanted) = self.passed.wanted(choice) else {
+            return false;
+        };
+        let mut arguments = self.passed.arguments.iter().enumerate();
+        arguments.any(|(index, argument)| {
+            let is_open = matches!(argument, Value::Any | Value::UpTo(_));
+            wanted >> index & 1 == 1 && is_open && self.passing.leaves(index)
+        })
+    }
+
+    /// The tuple as each caller gives it; where something is lost, by what the function does with that caller's numbers.
+    pub(crate) fn at_callers(
+        &self,
+        tracer: &Tracer<'_, '_>,
+        lost: bool,
+        choice: WantedArguments,
+    ) -> Vec<Self> {
+        let calls = tracer.calls_of(self.node).into_iter();
+        calls
+            .filter_map(|(caller, call)| {
+                let own = match call {
+                    Some(call) if lost => {
+                        let context = Context { tracer, choice };
+                        self.passing.of_call(&context, self.node, &self.passed, call)?
+                    }
+                    _ => self.passed.clone(),
+                };
+                let steps = std::iter::once((caller.node, caller.at));
+                let hands_down =
+                    lost && self.passing.depth() < DEPTH && call.is_some_and(CallEffect::hands_down);
+                Some(Self {
+                    node: caller.node,
+                    passed: tracer.with_looked_up(caller.node, own.at_caller(tracer, self.node, call)),
+                    passing: Passing::Callee {
+                        call: (caller.at, caller.target),
+                        node: self.node,
+                        passed: Box::new(own),
+                        lost: hands_down.then(|| Box::new(self.passing.clone())),
+                    },
+                    path: steps.chain(self.path.iter().copied()).collect(),
+                })
+            })
+            .collect()
+    }
+}
+
+/// Who knows what functions do, and what is asked for.
+struct Context<'t, 'p, 'a> {
+    tracer: &'t Tracer<'p, 'a>,
+    choice: WantedArguments,
+}
+
+impl Passing {
+    /// What `node`, which passes a tuple on so, passes on when it is called so; `None` if it does not come to that then.
+    /// It is `passed` where the call tells nothing.
+    fn of_call(
+        &self,
+        context: &Context<'_, '_, '_>,
+        node: Node,
+        passed: &Passed,
+        call: &CallEffect,
+    ) -> Option<Passed> {
+        let given = call.numbers();
+        let evaluation = match given.as_slice() {
+            [] => None,
+            _ => context.tracer.evaluation_given(node, &given),
+        };
+        let Some(evaluation) = evaluation else {
+            return Some(passed.clone());
+        };
+        let mut passed = match self {
+            Self::Kernel(at) => evaluation.system_calls.get(at)?.into(),
+            Self::Callee {
+                call,
+                node,
+                passed,
+                lost,
+            } => {
+                let call = evaluation.calls.get(call)?;
+                let passed = match lost {
+                    Some(passing) => passing.of_call(context, *node, passed, call)?,
+                    None => passed.as_ref().clone(),
+                };
+                passed.at_caller(context.tracer, *node, Some(call))
+            }
+        };
+        passed.simplify(context.choice);
+        Some(passed)
+    }
+
+    /// How many functions it leads through.
+    fn depth(&self) -> usize {
+        match self {
+            Self::Callee {
+                lost: Some(passing), ..
+            } => 1 + passing.depth(),
+            _ => 1,
+        }
+    }
+
+    /// Whether the function itself decides about an argument, or its callers through it.
+    fn leaves(&self, index: usize) -> bool {
+        match self {
+            Self::Kernel(_) => true,
+            Self::Callee { passed, lost, .. } => {
+                lost.is_some() || passed.arguments.get(index).is_some_and(depends)
+            }
+        }
+    }
+}
+
+/// Whether callers decide about a value.
+fn depends(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::Entry(_)
+            | Value::Loaded(Loaded {
+                pointer: Pointer::Entry(_),
+                ..
+            })
+    )
+}
