@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use confine_engine::{Docker, Interrupt, Invocation};
-use confine_report::Report;
 use serde_json::Value;
 
 use crate::images::build;
@@ -165,17 +164,12 @@ impl Evaluation<'_> {
             .lines()
             .find_map(|line| serde_json::from_str::<Value>(line).ok())
             .context("no statistics were told")?;
-        let counts = crate::counts::count(&report::json(&report)?, &target.recipe.main);
-        let found = Report::from_json(&fs::read_to_string(&report)?)?;
-        let main = report::named(&found, &target.recipe.main);
-        let taken = main
-            .map(|main| Taken::count(&main.path, |flags| self.judge(&report, flags)))
-            .transpose()?;
+        let found = report::json(&report)?;
+        let counts = crate::counts::count(&found, &target.recipe.main);
+        let taken = self.taken(&found, &target.recipe.main)?;
         let theirs = target.recipe.published.as_deref().and_then(published::of);
-        let shortfall = match main {
-            Some(main) if theirs.is_some_and(|theirs| theirs.is_missed_by(&counts)) => {
-                shortfall::groups(&found, main)
-            }
+        let shortfall = match theirs {
+            Some(theirs) if theirs.is_missed_by(&counts) => shortfall::of(&report, &target.recipe.main)?,
             _ => Vec::new(),
         };
         let (checked, hardened) = self.check(target, &output)?;
@@ -196,15 +190,21 @@ impl Evaluation<'_> {
         })
     }
 
-    /// What vulnerabilities the policies of a report leave open, with these flags.
-    fn judge(&self, report: &Path, flags: &[&str]) -> anyhow::Result<Value> {
-        let judge = Invocation::new(&self.confine)
-            .interrupt(&self.interrupt)
-            .arg("cve")
-            .arg(report)
-            .args(["--format", "json"])
-            .args(flags);
-        Ok(serde_json::from_str(&judge.output()?)?)
+    /// The vulnerabilities that the policies of a report take away; `None` if it has no such main program.
+    fn taken(&self, found: &Value, main: &str) -> anyhow::Result<Option<Taken>> {
+        let main = report::program(found, main).and_then(|program| program["path"].as_str());
+        let judge = |report: &Value, flags: &[&str]| {
+            let mut file = tempfile::NamedTempFile::new()?;
+            serde_json::to_writer(&mut file, report)?;
+            let judge = Invocation::new(&self.confine)
+                .interrupt(&self.interrupt)
+                .arg("cve")
+                .arg(file.path())
+                .args(["--format", "json"])
+                .args(flags);
+            Ok(serde_json::from_str(&judge.output()?)?)
+        };
+        main.map(|main| Taken::count(found, main, judge)).transpose()
     }
 
     fn check(&self, target: &Target, output: &Path) -> anyhow::Result<(Checked, Option<Checked>)> {

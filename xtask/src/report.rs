@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::Context;
-use confine_report::{Program, Report};
 use serde_json::Value;
 
 /// A file of JSON.
@@ -22,11 +21,4 @@ pub fn program<'a>(report: &'a Value, name: &str) -> Option<&'a Value> {
     let is_it = |path: &Value| path.as_str().and_then(|path| path.rsplit('/').next()) == Some(name);
     let mut programs = list(report, "programs").iter();
     programs.find(|program| is_it(&program["path"]) || list(program, "invoked").iter().any(is_it))
-}
-
-/// The same of a report that was read whole.
-pub fn named<'a>(report: &'a Report, name: &str) -> Option<&'a Program> {
-    let is_it = |path: &String| path.rsplit('/').next() == Some(name);
-    let mut programs = report.programs.iter();
-    programs.find(|program| is_it(&program.path) || program.invoked.iter().any(is_it))
 }

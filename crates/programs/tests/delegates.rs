@@ -330,7 +330,7 @@ fn lighttpd() {
         &files,
         "lighttpd -D -f /etc/lighttpd/lighttpd.conf",
         "one two three four",
-        &[],
+        &["a shell is given a text that is not known as a whole"],
     );
     check(&files, "lighttpd -v", "", &[]);
 }

@@ -1,7 +1,10 @@
 //! Why a row stays below a published figure: what is allowed, by what makes the shortest chain to each call possible.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
+use anyhow::Context;
 use confine_report::{Allowed, Program, Report};
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +22,18 @@ pub struct Group {
     pub calls: Vec<String>,
 }
 
+/// The groups of a report's file, whose main program is called so; none if it has no such program.
+pub fn of(path: &Path, main: &str) -> anyhow::Result<Vec<Group>> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let report = Report::from_json(&text)?;
+    let is_it = |path: &String| path.rsplit('/').next() == Some(main);
+    let mut programs = report.programs.iter();
+    let main = programs.find(|program| is_it(&program.path) || program.invoked.iter().any(is_it));
+    Ok(main.map_or_else(Vec::new, |main| groups(&report, main)))
+}
+
 /// The largest groups of what is allowed: the main program's own calls by cause, and what others add to them by who they are.
-pub fn groups(report: &Report, main: &Program) -> Vec<Group> {
+fn groups(report: &Report, main: &Program) -> Vec<Group> {
     let counted: BTreeSet<&str> = confine_kernel::published_table().map(|call| call.name).collect();
     let mut groups: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     let own: BTreeSet<&str> = main.calls.iter().map(|call| call.name.as_str()).collect();

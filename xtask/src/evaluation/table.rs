@@ -174,7 +174,7 @@ fn vulnerabilities(rows: &[Row]) -> String {
     }
     let mut text = "\n## Vulnerabilities taken away\n\n\
         | image | Docker's default | container-wide | published | with arguments | main program | published \
-        | with arguments | published |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+        | with arguments | published | installed |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
         .to_owned();
     let figures = |taken: &Taken, theirs: &published::Published| {
         [
@@ -186,9 +186,10 @@ fn vulnerabilities(rows: &[Row]) -> String {
             theirs.main_taken,
             taken.main_arguments,
             theirs.main_arguments_taken,
+            taken.installed,
         ]
     };
-    let mut sums = [0; 8];
+    let mut sums = [0; 9];
     for (row, taken, theirs) in &counted {
         let figures = figures(taken, theirs);
         for (sum, figure) in sums.iter_mut().zip(figures) {
@@ -261,7 +262,7 @@ mod tests {
             "| **fail** |",
             "over the 1 of the published 27 images that pass: 150.0 of 335 calls denied container-wide \
              (published for the same: 159.0), 210.0 for the main program (204.0)",
-            "| nginx | 3 | 0 | 5 | 0 | 0 | 9 | 31 | 26 |\n| on average | 3.0 | 0.0 | 5.0 |",
+            "| nginx | 3 | 0 | 5 | 0 | 0 | 9 | 31 | 26 | 0 |\n| on average | 3.0 | 0.0 | 5.0 |",
             "| mysql | 11 | late object: dlopen in libx | call0 call1 call2",
             "call9 … |",
             "| mysql | MariaDB |",

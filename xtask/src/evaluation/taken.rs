@@ -14,25 +14,46 @@ pub struct Taken {
     pub container: usize,
     /// The container's with arguments: its profile.
     pub container_arguments: usize,
-    /// The main program's, with all that it can execute, by its calls alone.
+    /// The main program's, by its own calls alone.
     pub main: usize,
     /// The main program's with arguments.
     pub main_arguments: usize,
+    /// What a hardened image installs when the main program starts: with all that it can execute.
+    pub installed: usize,
 }
 
 impl Taken {
-    /// Has a report judged, whose main program has this path: `judge` is what `confine cve --format json` tells with some
-    /// more flags.
-    pub fn count(main: &str, judge: impl Fn(&[&str]) -> anyhow::Result<Value>) -> anyhow::Result<Self> {
-        let own = |flags: &[&str]| Ok::<_, anyhow::Error>(published(&judge(flags)?, "state"));
+    /// Has a report judged, whose main program has this path: `judge` is what `confine cve --format json` tells of a report
+    /// with some more flags.
+    pub fn count(
+        report: &Value,
+        main: &str,
+        judge: impl Fn(&Value, &[&str]) -> anyhow::Result<Value>,
+    ) -> anyhow::Result<Self> {
+        let alone = executing_nothing(report);
+        let state = |report: &Value, flags: &[&str]| {
+            Ok::<_, anyhow::Error>(published(&judge(report, flags)?, "state"))
+        };
         Ok(Self {
-            default: published(&judge(&[])?, "docker_default"),
-            container: own(&["--args", "off"])?,
-            container_arguments: own(&[])?,
-            main: own(&["--program", main, "--args", "off"])?,
-            main_arguments: own(&["--program", main])?,
+            default: published(&judge(report, &[])?, "docker_default"),
+            container: state(report, &["--args", "off"])?,
+            container_arguments: state(report, &[])?,
+            main: state(&alone, &["--program", main, "--args", "off"])?,
+            main_arguments: state(&alone, &["--program", main])?,
+            installed: state(report, &["--program", main])?,
         })
     }
+}
+
+/// The report as it would be if no program executed another one.
+fn executing_nothing(report: &Value) -> Value {
+    let mut alone = report.clone();
+    let programs = alone["programs"].as_array_mut().into_iter().flatten();
+    for program in programs {
+        program["executes"] = Value::Array(Vec::new());
+        program["executes_unknown"] = false.into();
+    }
+    alone
 }
 
 /// The published ones that the policy of that field takes away.
@@ -50,20 +71,30 @@ mod tests {
 
     #[test]
     fn each_policy_is_judged_by_itself() {
-        let judge = |flags: &[&str]| {
+        let report =
+            json!({ "programs": [{ "path": "/bin/server", "executes": [1], "executes_unknown": true }] });
+        let judge = |report: &Value, flags: &[&str]| {
             let state = |taken| if taken { "taken-away" } else { "open" };
             let one = |published, taken| json!({ "published": published, "state": state(taken), "docker_default": "open" });
-            let (of_main, by_arguments) = (flags.contains(&"/bin/server"), !flags.contains(&"off"));
-            Ok(json!({ "vulnerabilities":
-                [one(true, true), one(true, of_main), one(true, by_arguments), one(false, true)] }))
+            let of_main = flags.contains(&"/bin/server");
+            let alone = of_main && report["programs"][0]["executes_unknown"] == false;
+            let by_arguments = !flags.contains(&"off");
+            let all = [
+                one(true, true),
+                one(true, of_main),
+                one(true, alone),
+                one(true, by_arguments),
+            ];
+            Ok(json!({ "vulnerabilities": [all.as_slice(), &[one(false, true)]].concat() }))
         };
         let expected = Taken {
             default: 0,
             container: 1,
             container_arguments: 2,
-            main: 2,
-            main_arguments: 3,
+            main: 3,
+            main_arguments: 4,
+            installed: 3,
         };
-        assert_eq!(Taken::count("/bin/server", judge).unwrap(), expected);
+        assert_eq!(Taken::count(&report, "/bin/server", judge).unwrap(), expected);
     }
 }

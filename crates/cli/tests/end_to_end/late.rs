@@ -63,16 +63,31 @@ fn a_module_may_name_a_folder_of_modules() {
     assert!(calls.contains(&"getpgid".to_owned()), "{calls:?}");
 }
 
-/// Samba: a folder of the search path that is named besides, and the names of those below it.
+/// Samba: a library names a folder that is in its search path, too, and those that need it name the folders below.
 #[test]
 fn a_folder_of_the_search_path_may_hold_folders_of_modules() {
     let Some((image, folder)) = prepared() else { return };
     let build = |name: &str, flags: &[&str]| build(folder.path(), name, flags);
+    let own = "-Wl,-rpath,/usr/lib/own";
+    let library = build(
+        "joined_library",
+        &[&MODULE[..], &["-Wl,-soname,libjoined.so", own]].concat(),
+    );
+    let host = build("joined_host", &["joined_library", own]);
     let module = build("late_second", &MODULE);
     let image = image
-        .file("/host", &build("joined_host", &["-Wl,-rpath,/usr/lib/own"]))
-        .file("/usr/lib/own/kind/two.so", &module);
-    assert!(calls(&image).contains(&"getpgid".to_owned()));
+        .file("/host", &host)
+        .file("/usr/lib/own/libjoined.so", &library)
+        .file("/usr/lib/own/kind/two.so", &module)
+        .file("/usr/lib/own/other/one.so", &build("late_first", &MODULE));
+    let report = report(&image.folder(), &["--program", "/host"]);
+    let modules: Vec<&str> = report
+        .objects
+        .iter()
+        .map(|object| object.path.as_str())
+        .filter(|path| path.starts_with("/usr/lib/own/") && !path.contains("joined"))
+        .collect();
+    assert_eq!(modules, ["/usr/lib/own/kind/two.so"]);
 }
 
 /// Julia: its compiled code is a module that has the run time look up functions of the run time, by names in its data.

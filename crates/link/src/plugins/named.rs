@@ -69,10 +69,13 @@ impl Named {
                         .entry(path)
                         .or_insert_with(|| object.path.clone());
                 } else if is_folder && found.path != "/" {
+                    let mut joining = vec![object];
                     if own.contains(&found.path) {
                         named.searched.insert(found.path.clone());
+                        // Where a package has libraries of its own, one of them may join what others ask it for.
+                        joining.extend(needing(linked, object));
                     }
-                    named.joined.extend(joined(files, object, &found.path));
+                    named.joined.extend(joined(files, &joining, &found.path));
                     let by = named.folders.entry(found.path).or_default();
                     if by.is_empty() {
                         by.clone_from(&object.path);
@@ -221,18 +224,27 @@ fn search_paths(object: &LinkedObject) -> BTreeSet<String> {
     BTreeSet::from([dynamic.rpath.join(":"), dynamic.runpath.join(":")])
 }
 
-/// The folders below one of an object's own, if its data holds the name of each on the way: the object joins them.
-fn joined(files: &dyn Files, object: &LinkedObject, folder: &str) -> Vec<(String, String)> {
+/// The objects that need this one.
+fn needing<'a>(linked: &'a Linked, object: &LinkedObject) -> impl Iterator<Item = &'a LinkedObject> {
+    let index = linked.objects.iter().position(|other| other.path == object.path);
+    let needs = move |other: &&LinkedObject| index.is_some_and(|index| other.needed.contains(&index));
+    linked.objects.iter().filter(needs)
+}
+
+/// The folders below one of a package's own, if the data of one of these objects holds the name of each on the way, which
+/// joins them: with that object.
+fn joined(files: &dyn Files, objects: &[&LinkedObject], folder: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     if !hierarchy::is_private(folder) {
         return found;
     }
     hierarchy::walk(files, folder, DEEPEST, |name, there| {
-        let is_joined = there.kind == FileKind::Folder && holds_name(object, name);
-        if is_joined {
+        let mut objects = objects.iter().filter(|_| there.kind == FileKind::Folder);
+        let joining = objects.find(|object| holds_name(object, name));
+        if let Some(object) = joining {
             found.push((there.path.clone(), object.path.clone()));
         }
-        is_joined
+        joining.is_some()
     });
     found
 }
