@@ -15,11 +15,13 @@ use anyhow::{Context, bail, ensure};
 use confine_engine::{Docker, Interrupt, Invocation};
 use serde_json::Value;
 
+use crate::counts::Counts;
 use crate::images::build;
 use crate::images::recipe::{self, Target};
 use crate::report;
 
 use row::{Checked, Row};
+use shortfall::Group;
 use taken::Taken;
 
 /// What the workload of an image is for `confine check`: every step of its recipe, each under its name.
@@ -42,6 +44,9 @@ pub struct Options {
     /// Write the page anew from what is known, and evaluate nothing
     #[arg(long)]
     page: bool,
+    /// Judge anew the reports of the rows that were evaluated on this machine, and evaluate nothing
+    #[arg(long)]
+    judge: bool,
 }
 
 /// The whole run; whether every image passed its check.
@@ -65,6 +70,13 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
             runs: options.runs,
         };
         for target in targets(root, &options.names)? {
+            if options.judge {
+                if let Some(row) = evaluation.judged(&target, &rows)? {
+                    eprintln!("{}", row.line());
+                    rows = crate::rows::add(&data, row)?;
+                }
+                continue;
+            }
             let image = match evaluation.build(&target) {
                 Ok(image) => image,
                 Err(error) if evaluation.interrupt.is_raised() => return Err(error),
@@ -132,7 +144,7 @@ impl Evaluation<'_> {
 
     fn evaluate(&self, target: &Target, image: String) -> anyhow::Result<Row> {
         eprintln!("evaluating {}", target.name);
-        let output = self.root.join("target/evaluation").join(&target.name);
+        let output = self.output(target);
         fs::create_dir_all(&output).with_context(|| format!("cannot create {}", output.display()))?;
         let report = output.join("report.json");
         // From an archive, so that the engine's time to hand the image over is not counted.
@@ -164,14 +176,8 @@ impl Evaluation<'_> {
             .lines()
             .find_map(|line| serde_json::from_str::<Value>(line).ok())
             .context("no statistics were told")?;
-        let found = report::json(&report)?;
-        let counts = crate::counts::count(&found, &target.recipe.main);
-        let taken = self.taken(&found, &target.recipe.main)?;
-        let theirs = target.recipe.published.as_deref().and_then(published::of);
-        let shortfall = match theirs {
-            Some(theirs) if theirs.is_missed_by(&counts) => shortfall::of(&report, &target.recipe.main)?,
-            _ => Vec::new(),
-        };
+        let counts = crate::counts::count(&report::json(&report)?, &target.recipe.main);
+        let (taken, shortfall) = self.judge(target, &report, &counts)?;
         let (checked, hardened) = self.check(target, &output)?;
         Ok(Row {
             name: target.name.clone(),
@@ -190,21 +196,56 @@ impl Evaluation<'_> {
         })
     }
 
-    /// The vulnerabilities that the policies of a report take away; `None` if it has no such main program.
-    fn taken(&self, found: &Value, main: &str) -> anyhow::Result<Option<Taken>> {
-        let main = report::program(found, main).and_then(|program| program["path"].as_str());
-        let judge = |report: &Value, flags: &[&str]| {
+    /// The row of an image with its report judged anew, if the report that is there is the row's.
+    fn judged(&self, target: &Target, rows: &[Row]) -> anyhow::Result<Option<Row>> {
+        let report = self.output(target).join("report.json");
+        let row = rows.iter().find(|row| row.name == target.name);
+        let Some(row) = row.filter(|_| report.exists()) else {
+            return Ok(None);
+        };
+        if crate::counts::count(&report::json(&report)?, &target.recipe.main) != row.counts {
+            return Ok(None);
+        }
+        let (taken, shortfall) = self.judge(target, &report, &row.counts)?;
+        Ok(Some(Row {
+            taken,
+            shortfall,
+            ..row.clone()
+        }))
+    }
+
+    /// The vulnerabilities that the policies of a report take away, and why it is below what was published, if it is.
+    fn judge(
+        &self,
+        target: &Target,
+        report: &Path,
+        counts: &Counts,
+    ) -> anyhow::Result<(Option<Taken>, Vec<Group>)> {
+        let found = report::json(report)?;
+        let main = report::program(&found, &target.recipe.main).and_then(|program| program["path"].as_str());
+        let cve = |report: &Value, flags: &[&str]| {
             let mut file = tempfile::NamedTempFile::new()?;
             serde_json::to_writer(&mut file, report)?;
-            let judge = Invocation::new(&self.confine)
+            let cve = Invocation::new(&self.confine)
                 .interrupt(&self.interrupt)
                 .arg("cve")
                 .arg(file.path())
                 .args(["--format", "json"])
                 .args(flags);
-            Ok(serde_json::from_str(&judge.output()?)?)
+            Ok(serde_json::from_str(&cve.output()?)?)
         };
-        main.map(|main| Taken::count(found, main, judge)).transpose()
+        let taken = main.map(|main| Taken::count(&found, main, cve)).transpose()?;
+        let theirs = target.recipe.published.as_deref().and_then(published::of);
+        let shortfall = match theirs {
+            Some(theirs) if theirs.is_missed_by(counts) => shortfall::of(report, &target.recipe.main)?,
+            _ => Vec::new(),
+        };
+        Ok((taken, shortfall))
+    }
+
+    /// Where what is found of an image is put.
+    fn output(&self, target: &Target) -> PathBuf {
+        self.root.join("target/evaluation").join(&target.name)
     }
 
     fn check(&self, target: &Target, output: &Path) -> anyhow::Result<(Checked, Option<Checked>)> {

@@ -34,8 +34,8 @@ pub(crate) const LEVELS: usize = 24;
 const QUESTIONS: usize = 200_000;
 
 /// Functions of more bytes of code than this, or with more callers, are not looked at for each caller.
-const WRAPPER_BYTES: u64 = 4096;
-const WRAPPER_CALLERS: usize = 256;
+const WRAPPER_BYTES: u64 = 1024;
+const WRAPPER_CALLERS: usize = 64;
 
 /// A value in terms of `node`'s entry, and the way down from there to what it is wanted for.
 #[derive(Debug, Clone)]

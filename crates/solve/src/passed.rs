@@ -411,7 +411,7 @@ fn definitions<'i>(program: &Program<'_>, interfaces: &'i [Interface]) -> BTreeM
 }
 
 /// The registers that pass the first arguments (System V psABI, x86-64).
-const REGISTERS: [Register; 6] = [
+pub(crate) const REGISTERS: [Register; 6] = [
     Register::RDI,
     Register::RSI,
     Register::RDX,

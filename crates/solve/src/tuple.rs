@@ -7,11 +7,14 @@
 //! call that such an evaluation does not come to is not made by that caller. Over-reports: what depends on numbers that
 //! a caller has from its own callers.
 
-use confine_code::{CallEffect, Loaded, Pointer, SystemCallEffect, Value};
+use confine_code::{CallEffect, Constants, Given, Loaded, Pointer, SystemCallEffect, Value};
 use confine_elf::Address;
+use rustc_hash::FxHashSet;
 
 use crate::arguments::Tracer;
+use crate::passed::REGISTERS;
 use crate::program::Node;
+use crate::reach::Caller;
 use crate::values::{WantedArguments, cut_number};
 
 /// A call's number and arguments in terms of a function's entry.
@@ -49,6 +52,9 @@ pub(crate) enum Passing {
         lost: Option<Box<Passing>>,
     },
 }
+
+/// A function that is called with numbers in more ways than this is not looked at for each of them.
+const CONTEXTS: usize = 16;
 
 /// Through how many functions numbers are passed down to the one that loses something: a slot's stub and a wrapper.
 const DEPTH: usize = 3;
@@ -120,16 +126,29 @@ impl Tuple {
         }
     }
 
-    /// Whether an argument that matters is not known here, though the function it is passed to leaves it to this one.
-    pub(crate) fn is_lost(&self, choice: WantedArguments) -> bool {
-        let Some(wanted) = self.passed.wanted(choice) else {
+    /// Whether an argument that matters is not known here, though the function it is passed to leaves it to this one, and
+    /// whoever calls this one may decide about it: with all numbers given, it is known or never passed.
+    pub(crate) fn is_lost(&self, tracer: &Tracer<'_, '_>, choice: WantedArguments) -> bool {
+        let lost: Vec<usize> = self
+            .open(choice)
+            .filter(|index| self.passing.leaves(*index))
+            .collect();
+        if lost.is_empty() || !tracer.is_wrapper(self.node) {
             return false;
-        };
-        let mut arguments = self.passed.arguments.iter().enumerate();
-        arguments.any(|(index, argument)| {
-            let is_open = matches!(argument, Value::Any | Value::UpTo(_));
-            wanted >> index & 1 == 1 && is_open && self.passing.leaves(index)
-        })
+        }
+        let given = REGISTERS.map(|register| (register, Constants::one(0))).to_vec();
+        let context = Context { tracer, choice };
+        let passed = self.passing.of_call(&context, self.node, &self.passed, &given);
+        passed.is_none_or(|passed| lost.iter().any(|index| !is_open(&passed.arguments[*index])))
+    }
+
+    /// The arguments that matter and are not known.
+    fn open(&self, choice: WantedArguments) -> impl Iterator<Item = usize> {
+        let wanted = self.passed.wanted(choice).unwrap_or_default();
+        let arguments = self.passed.arguments.iter().enumerate();
+        arguments
+            .filter(move |(index, argument)| wanted >> index & 1 == 1 && is_open(argument))
+            .map(|(index, _)| index)
     }
 
     /// The tuple as each caller gives it; where something is lost, by what the function does with that caller's numbers.
@@ -139,13 +158,16 @@ impl Tuple {
         lost: bool,
         choice: WantedArguments,
     ) -> Vec<Self> {
-        let calls = tracer.calls_of(self.node).into_iter();
+        let calls = tracer.calls_of(self.node);
+        let lost = lost && contexts(&calls) <= CONTEXTS;
+        let calls = calls.into_iter();
         calls
             .filter_map(|(caller, call)| {
                 let own = match call {
                     Some(call) if lost => {
                         let context = Context { tracer, choice };
-                        self.passing.of_call(&context, self.node, &self.passed, call)?
+                        self.passing
+                            .of_call(&context, self.node, &self.passed, &call.numbers())?
                     }
                     _ => self.passed.clone(),
                 };
@@ -168,6 +190,14 @@ impl Tuple {
     }
 }
 
+/// In how many ways these calls pass numbers.
+fn contexts(calls: &[(Caller, Option<&CallEffect>)]) -> usize {
+    let given = calls
+        .iter()
+        .filter_map(|(_, call)| Some(call.as_ref()?.numbers()));
+    given.collect::<FxHashSet<_>>().len()
+}
+
 /// Who knows what functions do, and what is asked for.
 struct Context<'t, 'p, 'a> {
     tracer: &'t Tracer<'p, 'a>,
@@ -175,19 +205,18 @@ struct Context<'t, 'p, 'a> {
 }
 
 impl Passing {
-    /// What `node`, which passes a tuple on so, passes on when it is called so; `None` if it does not come to that then.
-    /// It is `passed` where the call tells nothing.
+    /// What `node`, which passes a tuple on so, passes on when it is given these numbers; `None` if it does not come to that
+    /// then. It is `passed` where there are none.
     fn of_call(
         &self,
         context: &Context<'_, '_, '_>,
         node: Node,
         passed: &Passed,
-        call: &CallEffect,
+        given: &Given,
     ) -> Option<Passed> {
-        let given = call.numbers();
         let evaluation = match given.as_slice() {
             [] => None,
-            _ => context.tracer.evaluation_given(node, &given),
+            _ => context.tracer.evaluation_given(node, given),
         };
         let Some(evaluation) = evaluation else {
             return Some(passed.clone());
@@ -202,7 +231,7 @@ impl Passing {
             } => {
                 let call = evaluation.calls.get(call)?;
                 let passed = match lost {
-                    Some(passing) => passing.of_call(context, *node, passed, call)?,
+                    Some(passing) => passing.of_call(context, *node, passed, &call.numbers())?,
                     None => passed.as_ref().clone(),
                 };
                 passed.at_caller(context.tracer, *node, Some(call))
@@ -231,6 +260,11 @@ impl Passing {
             }
         }
     }
+}
+
+/// Whether a value is not known, and no caller's either.
+fn is_open(value: &Value) -> bool {
+    matches!(value, Value::Any | Value::UpTo(_))
 }
 
 /// Whether callers decide about a value.

@@ -115,7 +115,7 @@ pub(crate) fn solve(
                 continue;
             };
             tuple.passed.simplify(choice);
-            let lost = tuple.is_lost(choice) && tracer.is_wrapper(tuple.node);
+            let lost = tuple.is_lost(tracer, choice);
             let key = (
                 tuple.node,
                 tuple.passed.clone(),
