@@ -79,13 +79,9 @@ mod tests {
             let of_main = flags.contains(&"/bin/server");
             let alone = of_main && report["programs"][0]["executes_unknown"] == false;
             let by_arguments = !flags.contains(&"off");
-            let all = [
-                one(true, true),
-                one(true, of_main),
-                one(true, alone),
-                one(true, by_arguments),
-            ];
-            Ok(json!({ "vulnerabilities": [all.as_slice(), &[one(false, true)]].concat() }))
+            Ok(json!({ "vulnerabilities": [
+                one(true, true), one(true, of_main), one(true, alone), one(true, by_arguments), one(false, true),
+            ] }))
         };
         let expected = Taken {
             default: 0,
