@@ -41,12 +41,15 @@ pub struct Facts {
     /// What functions do, by function, computed when first asked for.
     pub(crate) evaluations: Vec<OnceLock<Option<Arc<Evaluation>>>>,
     /// The same for calls that pass some numbers.
-    given: Mutex<FxHashMap<(usize, Given), Option<Arc<Evaluation>>>>,
+    given: Mutex<EvaluationsGiven>,
     dormant: OnceLock<Vec<Range<Address>>>,
 }
 
 /// Numbers that registers hold when a function is entered.
 pub type Given = Vec<(Register, Constants)>;
+
+/// What functions do with numbers that they are given, by function.
+type EvaluationsGiven = FxHashMap<(usize, Given), Option<Arc<Evaluation>>>;
 
 /// A piece of code with one way in from elsewhere, and everything that it mentions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,7 +204,7 @@ impl Facts {
         found
     }
 
-    fn known_given(&self) -> MutexGuard<'_, FxHashMap<(usize, Given), Option<Arc<Evaluation>>>> {
+    fn known_given(&self) -> MutexGuard<'_, EvaluationsGiven> {
         // Whoever panicked had not begun to write.
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
