@@ -3,12 +3,8 @@
 //!
 //! Misses: CGI programs that a request names, which stay open where the server executes them.
 
-use confine_image::paths::parent;
-
-use super::words::{self, hole};
+use super::words::{self, Token, hole};
 use super::{Call, Reader, from_workdir, option, with_included};
-
-type Token = (usize, String, bool);
 
 /// lighttpd: every command that its configuration names.
 pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
@@ -17,11 +13,9 @@ pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
     };
     with_included(from_workdir(call, main), reader, |path, text, reader| {
         let patterns = configuration(path, text, reader).into_iter();
-        let patterns = patterns.map(|pattern| match pattern.starts_with('/') {
-            true => pattern,
-            false => format!("{}/{pattern}", parent(path)),
-        });
-        patterns.flat_map(|pattern| reader.glob(&pattern)).collect()
+        patterns
+            .flat_map(|pattern| reader.included(path, &pattern))
+            .collect()
     });
 }
 
@@ -72,10 +66,7 @@ fn configuration(path: &str, text: &str, reader: &mut Reader<'_>) -> Vec<String>
 
 /// The text that follows, behind an equals sign, an arrow or nothing.
 fn value(rest: &[Token]) -> Option<String> {
-    let (_, word, _) = rest
-        .iter()
-        .find(|(_, word, quoted)| *quoted || !["=", ">", "+", ":"].contains(&word.as_str()))
-        .filter(|(.., quoted)| *quoted)?;
+    let (_, word, _) = words::next(rest, &["=", ">", "+", ":"]).filter(|(.., quoted)| *quoted)?;
     Some(word.clone())
 }
 

@@ -205,6 +205,11 @@ impl<'a> Reader<'a> {
         paths
     }
 
+    /// The files that a pattern in a file of the configuration stands for, seen from that file's folder.
+    fn included(&self, file: &str, pattern: &str) -> Vec<String> {
+        self.glob(&paths::absolute(pattern, paths::parent(file)))
+    }
+
     /// The files that a name with `*`, `?` and brackets stands for, sorted.
     fn glob(&self, pattern: &str) -> Vec<String> {
         if !pattern.contains(['*', '?', '[']) {

@@ -1,7 +1,5 @@
 //! monit's control file: what starts, stops, checks and answers (monit(1)).
 
-use confine_image::paths::parent;
-
 use super::words;
 use super::{Call, Reader, from_workdir, option, with_included};
 
@@ -20,11 +18,9 @@ pub fn daemon(call: &Call<'_>, reader: &mut Reader<'_>) {
     };
     with_included(main, reader, |path, text, reader| {
         let patterns = control_file(path, text, reader).into_iter();
-        let patterns = patterns.map(|pattern| match pattern.starts_with('/') {
-            true => pattern,
-            false => format!("{}/{pattern}", parent(path)),
-        });
-        patterns.flat_map(|pattern| reader.glob(&pattern)).collect()
+        patterns
+            .flat_map(|pattern| reader.included(path, &pattern))
+            .collect()
     });
 }
 
@@ -37,12 +33,8 @@ fn control_file(path: &str, text: &str, reader: &mut Reader<'_>) -> Vec<String> 
         if *quoted {
             continue;
         }
-        let next = |skipped: &[&str]| {
-            let mut following = tokens.iter().skip(index + 1);
-            following
-                .find(|(_, word, quoted)| *quoted || !skipped.contains(&word.to_ascii_lowercase().as_str()))
-                .map(|(_, word, _)| word.clone())
-        };
+        let rest = tokens.get(index + 1..).unwrap_or_default();
+        let next = |skipped: &[&str]| words::next(rest, skipped).map(|(_, word, _)| word.clone());
         let word = word.to_ascii_lowercase();
         let checks = index
             .checked_sub(1)

@@ -2,6 +2,8 @@
 //!
 //! What a client asks for is not in the image: it stays open, with the shells of all users taken in.
 
+use confine_image::paths;
+
 use super::words;
 use super::{Call, Reader, accounts, from_workdir, numbered, option, with_included};
 
@@ -53,10 +55,7 @@ fn setting(path: &str, line: usize, text: &str, reader: &mut Reader<'_>) -> Vec<
         "include" => {
             let patterns = words::split(value).into_iter();
             return patterns
-                .flat_map(|pattern| match pattern.starts_with('/') {
-                    true => reader.glob(&pattern),
-                    false => reader.glob(&format!("{FOLDER}/{pattern}")),
-                })
+                .flat_map(|pattern| reader.glob(&paths::absolute(&pattern, FOLDER)))
                 .collect();
         }
         "subsystem" => {

@@ -68,13 +68,7 @@ fn included(file: &str, patterns: &str, call: &Call<'_>, reader: &Reader<'_>) ->
     let patterns = expand(patterns, &values(file, &Section::default(), call));
     let patterns = patterns.split_whitespace();
     patterns
-        .flat_map(|pattern| {
-            let path = match pattern.starts_with('/') {
-                true => pattern.to_owned(),
-                false => format!("{}/{pattern}", parent(file)),
-            };
-            reader.glob(&path.replace(ANY, "*"))
-        })
+        .flat_map(|pattern| reader.included(file, &pattern.replace(ANY, "*")))
         .collect()
 }
 

@@ -101,9 +101,18 @@ pub fn fields(text: &str, count: usize) -> Option<(Vec<&str>, &str)> {
     Some((fields, rest))
 }
 
+/// A word or a quoted text: its line, the text, whether it was quoted.
+pub type Token = (usize, String, bool);
+
+/// The first token that is quoted or none of these words, which are in lower case.
+pub fn next<'t>(tokens: &'t [Token], skipped: &[&str]) -> Option<&'t Token> {
+    let mut tokens = tokens.iter();
+    tokens.find(|(_, word, quoted)| *quoted || !skipped.contains(&word.to_ascii_lowercase().as_str()))
+}
+
 /// Words and quoted texts with their lines, and whether they were quoted; comments are left out.
-pub fn tokens(text: &str) -> Vec<(usize, String, bool)> {
-    let mut tokens: Vec<(usize, String, bool)> = Vec::new();
+pub fn tokens(text: &str) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
     let mut line = 1;
     let mut open: Option<(char, usize, String)> = None;
     let mut word: Option<(usize, String)> = None;
