@@ -187,9 +187,10 @@ fn modules_by_path(
     let mut named = BTreeMap::new();
     for object in naming(linked, told) {
         let folders: BTreeSet<&str> = folder_of(&object.path).into_iter().chain(program).collect();
-        for text in texts(object).filter(|text| is_path_of_module(text)) {
+        let named_so = texts(object).map(|text| installed(text, &object.path));
+        for text in named_so.filter(|text| is_path_of_module(text)) {
             let places: Vec<String> = match text.starts_with('/') {
-                true => vec![text.to_owned()],
+                true => vec![text.into_owned()],
                 false => folders.iter().map(|folder| format!("{folder}/{text}")).collect(),
             };
             let found = places.iter().filter_map(|place| module(files, store, place));
@@ -249,8 +250,9 @@ fn module(files: &dyn Files, store: &ObjectStore, path: &str) -> Option<String> 
 }
 
 /// Absolute paths in the read-only data.
-fn paths(object: &LinkedObject) -> impl Iterator<Item = &str> {
+fn paths(object: &LinkedObject) -> impl Iterator<Item = Cow<'_, str>> {
     texts(object)
+        .map(|text| installed(text, &object.path))
         .filter(|text| text.starts_with('/'))
         .filter(|text| text.chars().all(|letter| !letter.is_control()))
 }
@@ -258,11 +260,11 @@ fn paths(object: &LinkedObject) -> impl Iterator<Item = &str> {
 /// Strings in the read-only data that are paths or names of libraries; looked for once, whichever programs load
 /// the object.
 fn texts(object: &LinkedObject) -> impl Iterator<Item = &str> {
-    let texts = object.texts.get_or_init(|| texts_of(&object.elf, &object.path));
+    let texts = object.texts.get_or_init(|| texts_of(&object.elf));
     texts.iter().map(String::as_str)
 }
 
-fn texts_of(object: &Object, path: &str) -> Vec<String> {
+fn texts_of(object: &Object) -> Vec<String> {
     let texts = object
         .read_only_data()
         .flat_map(|bytes| bytes.split(|byte| *byte == 0));
@@ -270,26 +272,30 @@ fn texts_of(object: &Object, path: &str) -> Vec<String> {
         .filter(|text| (2..LONGEST_PATH).contains(&text.len()))
         .filter(|text| matches!(text.first(), Some(b'/' | b'l' | b'$')) || text.ends_with(b".so"))
         .filter_map(|text| std::str::from_utf8(text).ok())
-        .map(|text| installed(text, path))
         .filter(|text| {
             text.starts_with('/')
+                || in_a_package(text).is_some()
                 || is_path_of_module(text)
                 || text.split(':').all(is_library_name)
                 || patterns::is_pattern(text)
         })
-        .map(Cow::into_owned)
+        .map(str::to_owned)
         .collect()
 }
 
 /// Variables for where a package is installed, which programs may put in at run time (GNU Coding Standards, 7.2.5).
 const INSTALLED: [&str; 2] = ["${prefix}/", "${exec_prefix}/"];
 
+/// What follows such a variable that a text begins with.
+fn in_a_package(text: &str) -> Option<&str> {
+    INSTALLED.iter().find_map(|variable| text.strip_prefix(variable))
+}
+
 /// A text, with the folder that the object at `path` is installed in where it begins with a variable for that: syslog-ng
 /// looks for modules in `${exec_prefix}/lib/syslog-ng/3.38`.
 fn installed<'t>(text: &'t str, path: &str) -> Cow<'t, str> {
     const OF_A_PACKAGE: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libexec"];
-    let rest = INSTALLED.iter().find_map(|variable| text.strip_prefix(variable));
-    let Some(rest) = rest else {
+    let Some(rest) = in_a_package(text) else {
         return Cow::Borrowed(text);
     };
     let parts = path.split('/').take_while(|part| !OF_A_PACKAGE.contains(part));

@@ -50,10 +50,10 @@ impl Named {
             let mut searched = search_paths(object);
             for path in paths(object) {
                 // The search path is a text of the object, too: what counts is whether it is named once more.
-                if searched.remove(path) {
+                if searched.remove(path.as_ref()) {
                     continue;
                 }
-                let Some(found) = files.resolve(path).filter(|found| !common.contains(&found.path)) else {
+                let Some(found) = files.resolve(&path).filter(|found| !common.contains(&found.path)) else {
                     continue;
                 };
                 let is_folder = found.kind == FileKind::Folder;
