@@ -176,8 +176,9 @@ impl Evaluation<'_> {
             .lines()
             .find_map(|line| serde_json::from_str::<Value>(line).ok())
             .context("no statistics were told")?;
-        let counts = crate::counts::count(&report::json(&report)?, &target.recipe.main);
-        let (taken, shortfall) = self.judge(target, &report, &counts)?;
+        let found = report::json(&report)?;
+        let counts = crate::counts::count(&found, &target.recipe.main);
+        let (taken, shortfall) = self.judge(target, &report, &found, &counts)?;
         let (checked, hardened) = self.check(target, &output)?;
         Ok(Row {
             name: target.name.clone(),
@@ -203,10 +204,11 @@ impl Evaluation<'_> {
         let Some(row) = row.filter(|_| report.exists()) else {
             return Ok(None);
         };
-        if crate::counts::count(&report::json(&report)?, &target.recipe.main) != row.counts {
+        let found = report::json(&report)?;
+        if crate::counts::count(&found, &target.recipe.main) != row.counts {
             return Ok(None);
         }
-        let (taken, shortfall) = self.judge(target, &report, &row.counts)?;
+        let (taken, shortfall) = self.judge(target, &report, &found, &row.counts)?;
         Ok(Some(Row {
             taken,
             shortfall,
@@ -214,33 +216,43 @@ impl Evaluation<'_> {
         }))
     }
 
-    /// The vulnerabilities that the policies of a report take away, and why it is below what was published, if it is.
+    /// The vulnerabilities that the policies of a report take away, and why it is below what was published, if it is. The
+    /// report is given as its file and as what that holds; it has nothing to tell without its main program.
     fn judge(
         &self,
         target: &Target,
         report: &Path,
+        found: &Value,
         counts: &Counts,
     ) -> anyhow::Result<(Option<Taken>, Vec<Group>)> {
-        let found = report::json(report)?;
-        let main = report::program(&found, &target.recipe.main).and_then(|program| program["path"].as_str());
-        let cve = |report: &Value, flags: &[&str]| {
-            let mut file = tempfile::NamedTempFile::new()?;
-            serde_json::to_writer(&mut file, report)?;
-            let cve = Invocation::new(&self.confine)
-                .interrupt(&self.interrupt)
-                .arg("cve")
-                .arg(file.path())
-                .args(["--format", "json"])
-                .args(flags);
-            Ok(serde_json::from_str(&cve.output()?)?)
+        let main = report::program(found, &target.recipe.main).and_then(|program| program["path"].as_str());
+        let Some(main) = main else {
+            return Ok((None, Vec::new()));
         };
-        let taken = main.map(|main| Taken::count(&found, main, cve)).transpose()?;
+        let mut alone = tempfile::NamedTempFile::new()?;
+        serde_json::to_writer(&mut alone, &taken::executing_nothing(found))?;
+        let taken = Taken::count(
+            main,
+            |flags| self.exposure(report, flags),
+            |flags| self.exposure(alone.path(), flags),
+        )?;
         let theirs = target.recipe.published.as_deref().and_then(published::of);
         let shortfall = match theirs {
-            Some(theirs) if theirs.is_missed_by(counts) => shortfall::of(report, &target.recipe.main)?,
+            Some(theirs) if theirs.is_missed_by(counts) => shortfall::of(report, main)?,
             _ => Vec::new(),
         };
-        Ok((taken, shortfall))
+        Ok((Some(taken), shortfall))
+    }
+
+    /// What `confine cve` tells of a report with some more flags.
+    fn exposure(&self, report: &Path, flags: &[&str]) -> anyhow::Result<Value> {
+        let cve = Invocation::new(&self.confine)
+            .interrupt(&self.interrupt)
+            .arg("cve")
+            .arg(report)
+            .args(["--format", "json"])
+            .args(flags);
+        Ok(serde_json::from_str(&cve.output()?)?)
     }
 
     /// Where what is found of an image is put.

@@ -22,13 +22,11 @@ pub struct Group {
     pub calls: Vec<String>,
 }
 
-/// The groups of a report's file, whose main program is called so; none if it has no such program.
-pub fn of(path: &Path, main: &str) -> anyhow::Result<Vec<Group>> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+/// The groups of a report's file, whose main program has this path; none if it has no such program.
+pub fn of(report: &Path, main: &str) -> anyhow::Result<Vec<Group>> {
+    let text = fs::read_to_string(report).with_context(|| format!("cannot read {}", report.display()))?;
     let report = Report::from_json(&text)?;
-    let is_it = |path: &String| path.rsplit('/').next() == Some(main);
-    let mut programs = report.programs.iter();
-    let main = programs.find(|program| is_it(&program.path) || program.invoked.iter().any(is_it));
+    let main = report.programs.iter().find(|program| program.path == main);
     Ok(main.map_or_else(Vec::new, |main| groups(&report, main)))
 }
 

@@ -23,30 +23,27 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Has a report judged, whose main program has this path: `judge` is what `confine cve --format json` tells of a report
-    /// with some more flags.
+    /// Has a report judged, whose main program has this path: `whole` and `alone` are what `confine cve --format json` tells
+    /// with some more flags of the report and of the same [`executing_nothing`].
     pub fn count(
-        report: &Value,
         main: &str,
-        judge: impl Fn(&Value, &[&str]) -> anyhow::Result<Value>,
+        whole: impl Fn(&[&str]) -> anyhow::Result<Value>,
+        alone: impl Fn(&[&str]) -> anyhow::Result<Value>,
     ) -> anyhow::Result<Self> {
-        let alone = executing_nothing(report);
-        let state = |report: &Value, flags: &[&str]| {
-            Ok::<_, anyhow::Error>(published(&judge(report, flags)?, "state"))
-        };
+        let profile = whole(&[])?;
         Ok(Self {
-            default: published(&judge(report, &[])?, "docker_default"),
-            container: state(report, &["--args", "off"])?,
-            container_arguments: state(report, &[])?,
-            main: state(&alone, &["--program", main, "--args", "off"])?,
-            main_arguments: state(&alone, &["--program", main])?,
-            installed: state(report, &["--program", main])?,
+            default: published(&profile, "docker_default"),
+            container: published(&whole(&["--args", "off"])?, "state"),
+            container_arguments: published(&profile, "state"),
+            main: published(&alone(&["--program", main, "--args", "off"])?, "state"),
+            main_arguments: published(&alone(&["--program", main])?, "state"),
+            installed: published(&whole(&["--program", main])?, "state"),
         })
     }
 }
 
 /// The report as it would be if no program executed another one.
-fn executing_nothing(report: &Value) -> Value {
+pub fn executing_nothing(report: &Value) -> Value {
     let mut alone = report.clone();
     let programs = alone["programs"].as_array_mut().into_iter().flatten();
     for program in programs {
@@ -71,13 +68,10 @@ mod tests {
 
     #[test]
     fn each_policy_is_judged_by_itself() {
-        let report =
-            json!({ "programs": [{ "path": "/bin/server", "executes": [1], "executes_unknown": true }] });
-        let judge = |report: &Value, flags: &[&str]| {
+        let judge = |alone: bool, flags: &[&str]| {
             let state = |taken| if taken { "taken-away" } else { "open" };
             let one = |published, taken| json!({ "published": published, "state": state(taken), "docker_default": "open" });
             let of_main = flags.contains(&"/bin/server");
-            let alone = of_main && report["programs"][0]["executes_unknown"] == false;
             let by_arguments = !flags.contains(&"off");
             Ok(json!({ "vulnerabilities": [
                 one(true, true), one(true, of_main), one(true, alone), one(true, by_arguments), one(false, true),
@@ -91,6 +85,17 @@ mod tests {
             main_arguments: 4,
             installed: 3,
         };
-        assert_eq!(Taken::count(&report, "/bin/server", judge).unwrap(), expected);
+        let taken = Taken::count(
+            "/bin/server",
+            |flags| judge(false, flags),
+            |flags| judge(true, flags),
+        );
+        assert_eq!(taken.unwrap(), expected);
+    }
+
+    #[test]
+    fn a_program_alone_executes_nothing() {
+        let report = |executes: &[usize], unknown: bool| json!({ "programs": [{ "path": "/bin/server", "executes": executes, "executes_unknown": unknown }] });
+        assert_eq!(executing_nothing(&report(&[1], true)), report(&[], false));
     }
 }
