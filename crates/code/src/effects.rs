@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use confine_elf::Address;
 use confine_isa::{Register, Width};
 
-use crate::facts::Given;
+use crate::facts::Numbers;
 use crate::state::{State, is_argument};
 use crate::value::{Loaded, Location, Pointer, Value};
 
@@ -153,7 +153,7 @@ impl CallEffect {
 
     /// The numbers that the callee finds in the registers of arguments.
     #[must_use]
-    pub fn numbers(&self) -> Given {
+    pub fn numbers(&self) -> Numbers {
         let places = self.places.iter();
         let numbers = places.filter_map(|(place, value)| match (place, value) {
             (Location::Register(register), Value::Constants(numbers)) if is_argument(*register) => {

@@ -46,10 +46,10 @@ pub struct Facts {
 }
 
 /// Numbers that registers hold when a function is entered.
-pub type Given = Vec<(Register, Constants)>;
+pub type Numbers = Vec<(Register, Constants)>;
 
 /// What functions do with numbers that they are given, by function.
-type EvaluationsGiven = FxHashMap<(usize, Given), Option<Arc<Evaluation>>>;
+type EvaluationsGiven = FxHashMap<(usize, Numbers), Option<Arc<Evaluation>>>;
 
 /// A piece of code with one way in from elsewhere, and everything that it mentions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,7 +192,7 @@ impl Facts {
         &self,
         object: &Object,
         function: usize,
-        given: &Given,
+        given: &Numbers,
     ) -> Option<Arc<Evaluation>> {
         let key = (function, given.clone());
         if let Some(known) = self.known_given().get(&key) {

@@ -32,6 +32,6 @@ mod value;
 
 pub use effects::{CallEffect, Evaluation, SystemCallEffect};
 pub use evaluate::evaluate;
-pub use facts::{Facts, Function, FunctionIndex, Given, Reference, ReferenceKind};
+pub use facts::{Facts, Function, FunctionIndex, Numbers, Reference, ReferenceKind};
 pub use pointers::Pointer as StoredPointer;
 pub use value::{Constants, Entry, Loaded, Location, Pointer, Value};

@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use confine_code::{CallEffect, Constants, Evaluation, Given, Loaded, Location, Pointer, Value};
+use confine_code::{CallEffect, Constants, Evaluation, Loaded, Location, Numbers, Pointer, Value};
 use confine_elf::Address;
 use confine_isa::{Arithmetic, Width};
 use rayon::prelude::*;
@@ -98,7 +98,7 @@ impl<'p, 'a> Tracer<'p, 'a> {
     }
 
     /// What a function does with numbers that a caller passes; `None` if that does not settle.
-    pub(crate) fn evaluation_given(&self, node: Node, given: &Given) -> Option<Arc<Evaluation>> {
+    pub(crate) fn evaluation_given(&self, node: Node, given: &Numbers) -> Option<Arc<Evaluation>> {
         let (object, index) = self.program.locate(node);
         self.program.facts[object].evaluation_given(self.program.elf(object), index, given)
     }

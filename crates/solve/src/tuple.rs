@@ -7,7 +7,7 @@
 //! call that such an evaluation does not come to is not made by that caller. Over-reports: what depends on numbers that
 //! a caller has from its own callers.
 
-use confine_code::{CallEffect, Constants, Given, Loaded, Pointer, SystemCallEffect, Value};
+use confine_code::{CallEffect, Constants, Loaded, Numbers, Pointer, SystemCallEffect, Value};
 use confine_elf::Address;
 use rustc_hash::FxHashSet;
 
@@ -212,7 +212,7 @@ impl Passing {
         context: &Context<'_, '_, '_>,
         node: Node,
         passed: &Passed,
-        given: &Given,
+        given: &Numbers,
     ) -> Option<Passed> {
         let evaluation = match given.as_slice() {
             [] => None,
