@@ -38,21 +38,27 @@ pub struct Counts {
 pub fn count(report: &Value, main: &str) -> Counts {
     let allowed = list(report, "allowed");
     let programs = list(report, "programs");
-    let main_calls = program(report, main)
+    let main_program = program(report, main);
+    let main_calls = main_program
         .map(|program| list(program, "calls"))
         .unwrap_or_default();
-    let restricts = |call: &&Value| {
+    // No policy allows what another call is made in place of.
+    let main_calls: Vec<&Value> = main_calls
+        .iter()
+        .filter(|call| call.get("falls_back_to").is_none())
+        .collect();
+    let restricts = |call: &&&Value| {
         let combinations = list(call, "arguments");
         let bound = |one: &Value| one["restrictions"].as_array().is_some_and(|all| !all.is_empty());
         !combinations.is_empty() && combinations.iter().all(bound)
     };
     Counts {
         allowed: allowed.len(),
-        denied: denied(allowed),
+        denied: denied(allowed.iter()),
         main_allowed: main_calls.len(),
-        main_denied: match main_calls {
+        main_denied: match main_calls.as_slice() {
             [] => 0,
-            calls => denied(calls),
+            calls => denied(calls.iter().copied()),
         },
         restricted: allowed
             .iter()
@@ -68,8 +74,8 @@ pub fn count(report: &Value, main: &str) -> Counts {
 }
 
 /// How many calls of the published table are not among these.
-fn denied(calls: &[Value]) -> usize {
-    let allowed: BTreeSet<&str> = calls.iter().filter_map(|call| call["name"].as_str()).collect();
+fn denied<'a>(calls: impl Iterator<Item = &'a Value>) -> usize {
+    let allowed: BTreeSet<&str> = calls.filter_map(|call| call["name"].as_str()).collect();
     confine_kernel::published_table()
         .filter(|call| !allowed.contains(call.name))
         .count()

@@ -18,11 +18,13 @@ mod table;
 mod trial;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use anyhow::{Context, bail, ensure};
 use confine_engine::{AuditLog, Docker, Error, Interrupt, Seccomp};
+use confine_report::Report;
 use serde::{Deserialize, Serialize};
 
 use build::Built;
@@ -84,6 +86,18 @@ struct Prepared {
     /// With a policy for each program; none where the profile is somebody else's.
     hardened: Option<Hardened>,
     output: PathBuf,
+}
+
+impl Prepared {
+    /// What the profile was made from; none where it is somebody else's.
+    fn report(&self) -> anyhow::Result<Option<Report>> {
+        if self.hardened.is_none() {
+            return Ok(None);
+        }
+        let path = self.output.join("report.json");
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(Some(Report::from_json(&text)?))
+    }
 }
 
 /// The whole run; whether everything passed.
@@ -154,14 +168,14 @@ fn write_pages(root: &Path, rows: &[Row]) -> anyhow::Result<()> {
     let text = table::render(rows);
     crate::write_page(root, "images.md", include_str!("images/page.md"), &text)?;
     let path = root.join("README.md");
-    let readme = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let readme = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let [begin, end] = MARKS;
     let parts = readme
         .split_once(begin)
         .and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
     let (before, after) = parts.with_context(|| format!("{} has no place for a table", path.display()))?;
     let table = text.split("\n\n").next().unwrap_or_default().trim_end();
-    std::fs::write(&path, format!("{before}{begin}{table}\n{end}{after}"))
+    fs::write(&path, format!("{before}{begin}{table}\n{end}{after}"))
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -468,7 +482,7 @@ impl Runner {
             mode.start(target, &image.built, seccomp, &name, &folder, &self.interrupt)
         });
         if !self.keep {
-            let _ = std::fs::remove_dir_all(&folder);
+            let _ = fs::remove_dir_all(&folder);
         }
         outcome
     }
@@ -486,6 +500,7 @@ impl Runner {
         let _alone = self.alone()?;
         let log = AuditLog::open(&self.interrupt)?;
         let outcome = self.life(image, mode, &Seccomp::Profile(audit), label)?;
-        Ok((outcome, missed::missed(&log.finish()?)))
+        let report = image.report()?;
+        Ok((outcome, missed::missed(&log.finish()?, report.as_ref())))
     }
 }

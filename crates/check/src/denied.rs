@@ -108,12 +108,19 @@ fn is_zero(number: &usize) -> bool {
 }
 
 /// Attempts by call and program, each with what the report says of it. Numbers that no kernel has a call for are left out:
-/// they are answered alike without a policy.
+/// they are answered alike without a policy. So are calls in whose place the program makes another one, as is meant.
 #[must_use]
 pub fn denied(attempts: &[Attempt], report: Option<&Report>) -> Vec<Denied> {
     let mut groups: BTreeMap<(String, &str), Vec<&Attempt>> = BTreeMap::new();
     let is_nothing = |attempt: &&Attempt| attempt.number.is_some_and(confine_kernel::is_beyond_tables);
-    for attempt in attempts.iter().filter(|attempt| !is_nothing(attempt)) {
+    let is_meant = |attempt: &&Attempt| {
+        let known = report.and_then(|report| Some((report, named(report, &attempt.program)?)));
+        known.is_some_and(|(report, program)| report.falls_back(program, &call_name(attempt)))
+    };
+    let counting = attempts
+        .iter()
+        .filter(|attempt| !is_nothing(attempt) && !is_meant(attempt));
+    for attempt in counting {
         groups
             .entry((call_name(attempt), attempt.program.as_str()))
             .or_default()
@@ -171,8 +178,7 @@ fn judge(
     number: Option<u32>,
     lists: &[[u64; 6]],
 ) -> (Foreseen, Vec<String>) {
-    let is_it = |known: &&Program| known.path == program || known.invoked.iter().any(|name| name == program);
-    let Some(known) = report.programs.iter().find(is_it) else {
+    let Some(known) = named(report, program) else {
         return (Foreseen::UnknownProgram, Vec::new());
     };
     if !report.foresees(known, call, &[]) {
@@ -192,6 +198,12 @@ fn judge(
         _ => Foreseen::OtherArguments,
     };
     (judged, chain)
+}
+
+/// The report's program of that path or name.
+fn named<'r>(report: &'r Report, program: &str) -> Option<&'r Program> {
+    let is_it = |known: &&Program| known.path == program || known.invoked.iter().any(|name| name == program);
+    report.programs.iter().find(is_it)
 }
 
 fn in_words(report: &Report, step: &Step) -> String {
@@ -369,5 +381,28 @@ mod tests {
         assert_eq!(signed(0xffff_ffff, 32), -1);
         assert_eq!(signed(u64::MAX, 64), -1);
         assert_eq!(signed(7, 32), 7);
+    }
+
+    #[test]
+    fn what_another_call_is_made_in_place_of_is_denied_as_is_meant() {
+        let mut report = report();
+        let server = report.programs[0].path.clone();
+        let clone3 = Call {
+            number: confine_kernel::call_named("clone3").unwrap().number,
+            name: "clone3".to_owned(),
+            falls_back_to: Some("clone".to_owned()),
+            ..report.programs[0].calls[1].clone()
+        };
+        report.programs[0].calls.push(clone3);
+        let attempts = [
+            attempt("clone3", &server, None),
+            attempt("clone3", "/usr/bin/other", None),
+        ];
+        let found = denied(&attempts, Some(&report));
+        let told: Vec<(&str, &str)> = found
+            .iter()
+            .map(|denied| (denied.call.as_str(), denied.program.as_str()))
+            .collect();
+        assert_eq!(told, [("clone3", "/usr/bin/other")]);
     }
 }

@@ -21,6 +21,7 @@ pub(crate) fn report() -> Report {
             how: "entry point".to_owned(),
         }],
         arguments,
+        falls_back_to: None,
     };
     let stream = Combination {
         restrictions: vec![Restriction {

@@ -104,7 +104,8 @@ pub fn under(report: &Report, index: usize) -> BTreeSet<usize> {
 
 /// Allows what programs call.
 fn allow_calls<'a>(policy: &mut Policy, programs: impl Iterator<Item = &'a Program>) {
-    for call in programs.flat_map(|program| &program.calls) {
+    let calls = programs.flat_map(|program| &program.calls);
+    for call in calls.filter(|call| call.falls_back_to.is_none()) {
         let combinations = call.arguments.iter().map(|one| one.restrictions.as_slice());
         policy.allow(Architecture::X86_64, call.number, &any_of(combinations));
     }
@@ -167,7 +168,7 @@ pub fn rule(combination: &[Restriction]) -> Rule {
 #[cfg(test)]
 mod tests {
     use confine_assumption::{Assumption, Kind};
-    use confine_report::Word;
+    use confine_report::{Call, Word};
     use serde_json::json;
 
     use super::*;
@@ -272,5 +273,23 @@ mod tests {
         assert_eq!(widened(&report), [true, false, true]);
         report.programs[1].assumptions.push(open);
         assert_eq!(widened(&report), [true; 3]);
+    }
+
+    #[test]
+    fn a_call_that_another_one_is_made_in_place_of_is_allowed_to_who_needs_it() {
+        let mut report = report();
+        let clone3 = |falls_back_to: Option<&str>| Call {
+            number: 435,
+            name: "clone3".to_owned(),
+            falls_back_to: falls_back_to.map(str::to_owned),
+            ..report.programs[1].calls[0].clone()
+        };
+        let (replaced, needed) = (clone3(Some("clone")), clone3(None));
+        report.programs[0].calls.push(replaced);
+        let has = |report: &Report| [0, 1].map(|index| names(&starting(report, index)).contains(&"clone3"));
+        assert_eq!(has(&report), [false, false]);
+        // The server executes the tool.
+        report.programs[1].calls.push(needed);
+        assert_eq!(has(&report), [true, true]);
     }
 }

@@ -27,6 +27,8 @@ pub struct Evaluation {
     pub stores_behind: BTreeSet<Loaded>,
     /// Pointers from which the address of a store was made in a way that is not known.
     pub stores_near: BTreeSet<Pointer>,
+    /// Loads from behind pointers that the caller passes in registers.
+    pub loads: BTreeSet<Loaded>,
     /// Addresses of functions that the function mentions, and of slots that hold such addresses, that may be known
     /// elsewhere: it does more with them than calling and comparing them.
     pub given_away: BTreeSet<Address>,
@@ -151,17 +153,25 @@ impl CallEffect {
         self.gave_stack_away
     }
 
-    /// The numbers that the callee finds in the registers of arguments.
+    /// The numbers that a callee finds which does this, in the registers of arguments and where it looks behind pointers.
     #[must_use]
-    pub fn numbers(&self) -> Numbers {
+    pub fn numbers(&self, callee: Option<&Evaluation>) -> Numbers {
         let places = self.places.iter();
-        let numbers = places.filter_map(|(place, value)| match (place, value) {
+        let registers = places.filter_map(|(place, value)| match (place, value) {
             (Location::Register(register), Value::Constants(numbers)) if is_argument(*register) => {
                 Some((*register, numbers.clone()))
             }
             _ => None,
         });
-        numbers.collect()
+        let loads = callee.map(|callee| callee.loads.iter()).into_iter().flatten();
+        let behind = loads.filter_map(|place| match self.behind(*place) {
+            Value::Constants(numbers) => Some((*place, numbers)),
+            _ => None,
+        });
+        Numbers {
+            registers: registers.collect(),
+            behind: behind.collect(),
+        }
     }
 
     /// Whether something that the caller was given goes on in the register of an argument.

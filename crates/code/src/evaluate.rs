@@ -15,15 +15,16 @@ use confine_isa::{Flow, Operand, Register, Width};
 use crate::body::{Body, Step};
 use crate::dormant;
 use crate::effects::{CallEffect, Evaluation, SystemCallEffect};
-use crate::facts::{Facts, Function, Reference, ReferenceKind};
+use crate::facts::{Facts, Function, Numbers, Reference, ReferenceKind};
 use crate::go_frames::{self, GoFrames};
 use crate::imports;
+use crate::loads;
 use crate::returning::Returning;
-use crate::state::{Convention, State};
+use crate::state::{Convention, State, Structure};
 use crate::stores;
 use crate::transfer::apply;
 use crate::twice;
-use crate::value::{Constants, Loaded, Pointer, Value};
+use crate::value::{Loaded, Pointer, Value};
 
 /// An evaluation gives up after this many instructions for each one in the function: loops whose sets grow one
 /// by one stay far below, and what gives up is reported as open.
@@ -32,15 +33,15 @@ const STEPS_PER_BYTE: u64 = 64;
 /// Evaluates a function; `None` if it takes too long to settle.
 #[must_use]
 pub fn evaluate(object: &Object, facts: &Facts, function: usize) -> Option<Evaluation> {
-    evaluate_given(object, facts, function, &[])
+    evaluate_given(object, facts, function, &Numbers::default())
 }
 
-/// The same as far as calls go by which these registers hold these numbers when the function is entered.
+/// The same as far as calls go that pass these numbers.
 pub(crate) fn evaluate_given(
     object: &Object,
     facts: &Facts,
     function: usize,
-    given: &[(Register, Constants)],
+    given: &Numbers,
 ) -> Option<Evaluation> {
     let function = facts.functions.get(function)?;
     let convention = if object.go_functions.is_empty() {
@@ -50,7 +51,7 @@ pub(crate) fn evaluate_given(
     };
     let returning = Returning::new(object, facts);
     let mut interpreter = Interpreter::new(object, function, convention, returning);
-    interpreter.given = given;
+    interpreter.given = given.clone();
     interpreter.settle()?;
     Some(interpreter.record())
 }
@@ -90,8 +91,8 @@ struct Interpreter<'a> {
     pending: BTreeSet<Address>,
     given_away: BTreeSet<Address>,
     steps: u64,
-    /// What registers hold at the entry.
-    given: &'a [(Register, Constants)],
+    /// What the caller passes.
+    given: Numbers,
     /// An address that nothing else equals; if there is one, the instructions that were come to are noted.
     never: Option<Address>,
     ran: BTreeSet<(Address, Address)>,
@@ -109,6 +110,8 @@ pub(crate) enum Event<'s> {
     StoreBehind(Loaded),
     /// Something is stored at an address that was made from such a pointer in a way that is not known.
     StoreNear(Pointer),
+    /// Something is loaded from behind a pointer that the caller passed.
+    Load(Loaded),
     /// Control goes into another function, whose return address (if there is one) is not on the stack yet.
     Call {
         target: Address,
@@ -136,7 +139,7 @@ impl<'a> Interpreter<'a> {
             pending: BTreeSet::new(),
             given_away: BTreeSet::new(),
             steps: 0,
-            given: &[],
+            given: Numbers::default(),
             never: None,
             ran: BTreeSet::new(),
         };
@@ -165,8 +168,11 @@ impl<'a> Interpreter<'a> {
         let limit = STEPS_PER_BYTE * self.body.bytes() + 4096;
         let callable = &self.returning.facts().callable;
         let mut entered = State::at_entry(callable);
-        for (register, numbers) in self.given {
+        for (register, numbers) in &self.given.registers {
             entered.set_register(*register, Value::Constants(numbers.clone()));
+        }
+        for (place, numbers) in &self.given.behind {
+            entered.set_behind(*place, numbers.clone());
         }
         self.arrive(self.function.code.start, &entered);
         for entry in &self.function.unknown_entries {
@@ -208,6 +214,9 @@ impl<'a> Interpreter<'a> {
                 }
                 Event::StoreNear(pointer) => {
                     evaluation.stores_near.insert(pointer);
+                }
+                Event::Load(place) => {
+                    evaluation.loads.insert(place);
                 }
                 Event::Call {
                     target,
@@ -294,6 +303,7 @@ impl<'a> Interpreter<'a> {
                         .never
                         .is_some_and(|never| dormant::compares(operation, state, self.object, never));
                     stores::tell(at, operation, state, self.object, tell);
+                    loads::tell(at, operation, state, tell);
                     apply(operation, state, self.object);
                     if differs {
                         state.note_difference();
@@ -331,6 +341,7 @@ impl<'a> Interpreter<'a> {
                         pushes_return: true,
                     },
                 );
+                let structure = self.structure(target, state);
                 self.before_call(state);
                 if self.convention == Convention::SystemV {
                     state.give_changeable(self.convention);
@@ -340,6 +351,7 @@ impl<'a> Interpreter<'a> {
                     Convention::SystemV => 0,
                 };
                 state.after_call(self.convention, incoming);
+                state.keep(structure);
                 // Go has no such functions, but many that look who called them.
                 if self.convention == Convention::SystemV
                     && twice::returns_twice(self.object, self.returning.facts(), target)
@@ -433,6 +445,16 @@ impl<'a> Interpreter<'a> {
             for entry in &function.unknown_entries {
                 self.arrive(*entry, &pad);
             }
+        }
+    }
+
+    /// What the callee leaves as it is of what is passed to it.
+    fn structure(&self, target: Address, state: &State) -> Structure {
+        let facts = self.returning.facts();
+        if self.convention == Convention::SystemV && facts.leaves_structure(self.object, target) {
+            state.structure(Register::RDI)
+        } else {
+            Structure::default()
         }
     }
 

@@ -16,8 +16,8 @@ use crate::index::Index;
 use crate::pointers::Pointer;
 use crate::returning::Answers;
 use crate::state::Callable;
-use crate::value::Constants;
-use crate::{cuts, discover, dormant, layout, pointers};
+use crate::value::{Constants, Loaded};
+use crate::{cloning, cuts, discover, dormant, layout, pointers};
 
 /// One object's functions and the pointers in its data; empty for an object of another processor.
 #[derive(Debug, Default)]
@@ -43,10 +43,27 @@ pub struct Facts {
     /// The same for calls that pass some numbers.
     given: Mutex<EvaluationsGiven>,
     dormant: OnceLock<Vec<Range<Address>>>,
+    /// Whether any of its functions has an instruction that does.
+    pub(crate) enters_kernel: bool,
+    pub(crate) cloning: cloning::Answers,
 }
 
-/// Numbers that registers hold when a function is entered.
-pub type Numbers = Vec<(Register, Constants)>;
+/// Numbers that a function finds when it is entered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Numbers {
+    /// In registers.
+    pub registers: Vec<(Register, Constants)>,
+    /// Behind pointers that it is given.
+    pub behind: Vec<(Loaded, Constants)>,
+}
+
+impl Numbers {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.registers.is_empty() && self.behind.is_empty()
+    }
+}
 
 /// What functions do with numbers that they are given, by function.
 type EvaluationsGiven = FxHashMap<(usize, Numbers), Option<Arc<Evaluation>>>;
@@ -161,6 +178,8 @@ impl Facts {
             evaluations: functions.iter().map(|_| OnceLock::new()).collect(),
             given: Mutex::default(),
             dormant: OnceLock::new(),
+            enters_kernel: functions.iter().any(|function| !function.system_calls.is_empty()),
+            cloning: cloning::Answers::default(),
             returning: Answers::none_for(object, functions.len()),
             callable: Callable::of(object),
             pointing: regions
@@ -186,7 +205,7 @@ impl Facts {
             .clone()
     }
 
-    /// What a function does when it is entered with these numbers in these registers, otherwise as [`Facts::evaluation`].
+    /// What a function does when it is entered with these numbers, otherwise as [`Facts::evaluation`].
     #[must_use]
     pub fn evaluation_given(
         &self,

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod cloning;
 mod cuts;
 mod descend;
 mod discover;
@@ -19,6 +20,7 @@ mod imports;
 mod index;
 mod kept;
 mod layout;
+mod loads;
 mod pointers;
 mod return_address;
 mod returning;

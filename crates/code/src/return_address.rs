@@ -128,6 +128,8 @@ impl Frame {
             | Operation::ReadMemory { .. }
             | Operation::ReadAllMemory
             | Operation::ReadRegister(_)
+            | Operation::ClearVector(_)
+            | Operation::ClobberVector(_)
             | Operation::ClobberAllMemory => return (None, 0),
         };
         match to {

@@ -7,11 +7,13 @@
 //! has it, is not given away as long as that slot is known and only read as a whole. Misses: a callee that writes its
 //! caller's frame without having been given an address into it, which no compiler emits.
 
+mod behind;
 mod callable;
 mod constants;
 mod convention;
 mod escape;
 mod memory;
+mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +22,9 @@ use confine_isa::{Condition, Memory, Operand, Register, Width};
 
 use self::constants::{merge, narrow, stored};
 use self::escape::is_lost;
-use crate::value::{Constants, Entry, Location, Value};
+use crate::value::{Constants, Entry, Loaded, Location, Value};
 
+pub(crate) use self::behind::Structure;
 pub(crate) use self::callable::Callable;
 pub(crate) use self::convention::{Convention, is_argument};
 
@@ -31,6 +34,10 @@ pub(crate) struct State {
     registers: [Value; Register::COUNT],
     /// By distance from the stack pointer at entry.
     slots: BTreeMap<i64, Slot>,
+    /// What lies behind pointers that the caller passed, as far as the caller told.
+    behind: BTreeMap<Loaded, Constants>,
+    /// Vector registers that hold zero, as bits.
+    zero_vectors: u32,
     /// Slots of the caller that are not in `slots` still hold what they held at entry.
     incoming_intact: bool,
     /// An address of the stack may be known elsewhere.
@@ -99,6 +106,8 @@ impl State {
         Self {
             registers: std::array::from_fn(|_| Value::Any),
             slots: BTreeMap::new(),
+            behind: BTreeMap::new(),
+            zero_vectors: 0,
             incoming_intact: false,
             escaped: true,
             given_away: BTreeSet::new(),
@@ -166,7 +175,7 @@ impl State {
                     .unwrap_or_default(),
                 address => address
                     .behind(width)
-                    .map_or_else(|| Value::Any.truncate(width), Value::Loaded),
+                    .map_or_else(|| Value::Any.truncate(width), |place| self.read_behind(place)),
             },
         }
     }
@@ -216,6 +225,7 @@ impl State {
             self.set_register(register, Value::Any);
         }
         self.flags = None;
+        self.zero_vectors = 0;
         self.forget_if_escaped();
         self.forget_below();
         if convention == Convention::Go {
@@ -290,6 +300,7 @@ impl State {
             changed |= joined != *mine;
             *mine = joined;
         }
+        changed |= self.join_behind(other);
         let before = (self.escaped, self.given_away.len(), self.hidden.len());
         self.escaped |= other.escaped;
         self.given_away.extend(&other.given_away);

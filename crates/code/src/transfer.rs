@@ -4,7 +4,7 @@
 //! width.
 
 use confine_elf::Object;
-use confine_isa::{Arithmetic, Operand, Operation};
+use confine_isa::{Arithmetic, Memory, Operand, Operation, Width};
 
 use crate::state::State;
 use crate::value::Value;
@@ -105,6 +105,22 @@ pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
         Operation::ReadAllMemory => state.note_any_read(),
         Operation::ReadRegister(register) => state.note_derived(&[Operand::Register(register)], &Value::Any),
         Operation::Clobber(register) => state.set_register(register, Value::Any),
+        Operation::ClearVector(vector) => state.clear_vector(vector),
+        Operation::ClobberVector(vector) => state.clobber_vector(vector),
+        Operation::ClobberMemory {
+            memory,
+            bytes,
+            vector: Some(vector),
+        } if state.stores_zeros(vector, bytes) => {
+            for further in (0..bytes).step_by(8) {
+                let displacement = memory.displacement.wrapping_add(further);
+                let place = Operand::Memory(Memory {
+                    displacement,
+                    ..memory
+                });
+                state.write(&place, Value::constant(0), Width::Quad);
+            }
+        }
         Operation::ClobberMemory { memory, bytes, .. } => state.clobber_memory(&memory, bytes),
         Operation::ClobberAllMemory => state.forget_memory(),
     }

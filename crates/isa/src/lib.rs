@@ -11,6 +11,7 @@ mod conditions;
 mod decode;
 mod lift;
 mod operation;
+mod vectors;
 
 pub use decode::{Access, Decoder, Flow, Instruction, Mention};
 pub use operation::{Arithmetic, Condition, Memory, Operand, Operation, Register, Width};

@@ -10,6 +10,7 @@ use iced_x86::{
 
 use crate::conditions::{is_conditional_move, is_conditional_set};
 use crate::operation::{Arithmetic, Memory, Operand, Operation, Register, Width};
+use crate::vectors;
 
 pub(crate) fn lift(instruction: &Instruction, out: &mut Vec<Operation>) {
     let before = out.len();
@@ -319,11 +320,12 @@ fn clobber(instruction: &Instruction, out: &mut Vec<Operation>) {
             Some(memory) if plain && !anywhere => out.push(Operation::ClobberMemory {
                 memory,
                 bytes,
-                vector: stored_vector(instruction),
+                vector: vectors::stored(instruction),
             }),
             _ => out.push(Operation::ClobberAllMemory),
         }
     }
+    vectors::change(instruction, info, out);
     if instruction.rflags_modified() != 0 {
         out.push(Operation::ForgetFlags);
     }
@@ -337,23 +339,6 @@ pub(crate) fn indexes_bits(instruction: &Instruction) -> bool {
         Mnemonic::Bt | Mnemonic::Bts | Mnemonic::Btr | Mnemonic::Btc
     );
     of_bits && instruction.op0_kind() == OpKind::Memory && instruction.op1_kind() == OpKind::Register
-}
-
-/// The vector register that a plain store writes to memory.
-fn stored_vector(instruction: &Instruction) -> Option<u8> {
-    let plain = matches!(
-        instruction.mnemonic(),
-        Mnemonic::Movups
-            | Mnemonic::Movaps
-            | Mnemonic::Movdqu
-            | Mnemonic::Movdqa
-            | Mnemonic::Vmovups
-            | Mnemonic::Vmovdqu
-    );
-    let register = instruction.op1_register();
-    (plain && register.is_vector_register())
-        .then(|| u8::try_from(register.number()).ok())
-        .flatten()
 }
 
 /// The place that the decoder says is used, if the small form can name it.
@@ -389,7 +374,7 @@ fn reads(access: OpAccess) -> bool {
     )
 }
 
-fn writes(access: OpAccess) -> bool {
+pub(crate) fn writes(access: OpAccess) -> bool {
     !matches!(
         access,
         OpAccess::None | OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess

@@ -251,6 +251,8 @@ impl Operation {
             | Self::ForgetFlags
             | Self::ReadAllMemory
             | Self::Clobber(_)
+            | Self::ClearVector(_)
+            | Self::ClobberVector(_)
             | Self::ClobberAllMemory => [None; 4],
         }
     }
@@ -372,6 +374,10 @@ pub enum Operation {
     ReadRegister(Register),
     /// The register holds anything.
     Clobber(Register),
+    /// The low sixteen bytes of the vector register of this number hold zero.
+    ClearVector(u8),
+    /// The vector register of this number holds anything.
+    ClobberVector(u8),
     /// So many bytes at this place hold anything.
     ClobberMemory {
         #[allow(missing_docs)]

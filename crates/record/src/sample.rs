@@ -184,6 +184,7 @@ fn reached(name: &str) -> confine_report::Call {
         sites: 1,
         chain: vec![],
         arguments: vec![],
+        falls_back_to: None,
     }
 }
 

@@ -122,7 +122,10 @@ fn places(report: &Report, width: Option<u16>) -> Option<String> {
                 program.path.clone(),
                 call.name.clone(),
                 call.sites.to_string(),
-                known_values(call),
+                match &call.falls_back_to {
+                    Some(other) => format!("denied, {other} follows"),
+                    None => known_values(call),
+                },
                 way.collect::<Vec<_>>().join(" → "),
             ]
         })

@@ -174,6 +174,10 @@ pub struct Call {
     /// none if the call has no arguments that say what it does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arguments: Vec<Combination>,
+    /// The call that is made in place of this one where the kernel answers ENOSYS, if every place does so: no policy
+    /// allows this one for the program's sake then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub falls_back_to: Option<String>,
 }
 
 /// Arguments that a call is made with in some place.

@@ -153,6 +153,7 @@ fn call(number: u32, name: &str, sites: u64, chain: Vec<Step>) -> Call {
         sites,
         chain,
         arguments: Vec::new(),
+        falls_back_to: None,
     }
 }
 

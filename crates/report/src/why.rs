@@ -13,6 +13,9 @@ pub fn why(report: &Report, name: &str, values: &[(u32, u64)]) -> String {
         return why_values(report, allowed, values);
     }
     if !report.allowed.iter().any(|allowed| allowed.name == name) {
+        if let Some(denied) = replaced(report, name) {
+            return denied;
+        }
         return format!(
             "{} is denied: no program of the image can reach it, and neither the kernel nor the runtime \"{}\" needs it\n",
             strong(name),
@@ -36,6 +39,23 @@ pub fn why(report: &Report, name: &str, values: &[(u32, u64)]) -> String {
     }
     sections.extend(observed(report, name, &[]));
     sections.join("\n")
+}
+
+/// Who makes a call that is denied, since all of them make another one in its place.
+fn replaced(report: &Report, name: &str) -> Option<String> {
+    let calls = report.programs.iter().flat_map(|program| {
+        let calls = program.calls.iter().filter(|call| call.name == name);
+        calls.map(move |call| (program, call))
+    });
+    let (_, first) = calls.clone().next()?;
+    let other = first.falls_back_to.as_deref()?;
+    let denied = format!(
+        "{} is denied: whoever makes it goes on with {other} when it fails with ENOSYS\n",
+        strong(name)
+    );
+    let mut sections = vec![denied];
+    sections.extend(calls.map(|(program, call)| chain(report, program, call)));
+    Some(sections.join("\n"))
 }
 
 fn needs(needed: &RuntimeCall) -> String {
@@ -229,5 +249,23 @@ mod tests {
                 expected
             );
         }
+    }
+
+    #[test]
+    fn a_call_that_another_one_is_made_in_place_of_is_denied_with_its_ways() {
+        let mut report = sample::report();
+        let mut clone3 = report.programs[0].calls[0].clone();
+        clone3.name = "clone3".to_owned();
+        clone3.falls_back_to = Some("clone".to_owned());
+        report.programs[0].calls.push(clone3);
+        let path = &report.programs[0].path;
+        let text = anstream::adapter::strip_str(&why(&report, "clone3", &[])).to_string();
+        assert!(
+            text.starts_with(
+                "clone3 is denied: whoever makes it goes on with clone when it fails with ENOSYS\n"
+            ),
+            "{text}"
+        );
+        assert!(text.contains(&format!("{path} makes it in ")), "{text}");
     }
 }

@@ -71,6 +71,10 @@ impl<'p, 'a> Tracer<'p, 'a> {
         }
     }
 
+    pub(crate) fn program(&self) -> &'p Program<'a> {
+        self.program
+    }
+
     pub(crate) fn evaluated(&self) -> usize {
         self.evaluations.len()
     }

@@ -12,6 +12,7 @@
 
 mod arguments;
 mod changes;
+mod fallback;
 mod guards;
 mod looked_up;
 mod names;
@@ -83,6 +84,8 @@ pub struct Evidence {
     /// Every combination of arguments that it is made with; only one, with any values, if some place may pass
     /// anything; empty if arguments were not asked for or the call has none that say what it does.
     pub arguments: Vec<ArgumentEvidence>,
+    /// The call that whoever makes this one goes on with where the kernel does not know it, if all of them do.
+    pub falls_back_to: Option<u32>,
 }
 
 /// Arguments that a call is made with.

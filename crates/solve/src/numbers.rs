@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_code::{Facts, Loaded, Pointer, Value};
 use confine_elf::{Address, SymbolKind};
+use confine_kernel::call_named;
 
 use crate::arguments::{Answer, Question, Tracer};
+use crate::fallback::{self, Makers};
 use crate::program::{Input, Node, Program};
 use crate::reach::{Reach, Way};
 use crate::values::Given;
@@ -82,6 +84,7 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
         depths: depths(program, reach),
     };
     let mut arguments = given.unwrap_or_default();
+    let falls_back = found.falls_back(&mut tracer, &solution.reached_exports);
     for (number, answers) in found.by_number {
         let sites: BTreeSet<(Node, Address)> = answers
             .iter()
@@ -102,6 +105,9 @@ pub(crate) fn solve(program: &Program<'_>, reach: &Reach, input: &Input<'_>) -> 
                 sites: sites.len(),
                 chain,
                 arguments: chains.arguments(arguments.remove(&number).unwrap_or_default()),
+                falls_back_to: falls_back
+                    .filter(|(first, _)| *first == number)
+                    .map(|(_, other)| other),
             },
         );
     }
@@ -177,6 +183,25 @@ impl Found {
             }
         }
         sites
+    }
+
+    /// The call that is followed by another one wherever the kernel does not know it, and that other one.
+    fn falls_back(
+        &self,
+        tracer: &mut Tracer<'_, '_>,
+        exports: &BTreeSet<(usize, String)>,
+    ) -> Option<(u32, u32)> {
+        let (first, other) = fallback::CALLS;
+        let (first, other) = (call_named(first)?.number, call_named(other)?.number);
+        let makers = |number| {
+            let answers = self.by_number.get(&number)?.iter();
+            Some(answers.filter_map(|answer| Some(answer.path.last()?.0)).collect())
+        };
+        let makers = Makers {
+            first: makers(first)?,
+            other: makers(other)?,
+        };
+        makers.fall_back(tracer, exports).then_some((first, other))
     }
 
     fn open_calls(&self, program: &Program<'_>, reach: &Reach) -> Vec<OpenCall> {

@@ -7,8 +7,11 @@
 //! call that such an evaluation does not come to is not made by that caller. Over-reports: what depends on numbers that
 //! a caller has from its own callers.
 
-use confine_code::{CallEffect, Constants, Loaded, Numbers, Pointer, SystemCallEffect, Value};
+use confine_code::{
+    CallEffect, Constants, Evaluation, Loaded, Location, Numbers, Pointer, SystemCallEffect, Value,
+};
 use confine_elf::Address;
+use confine_isa::Register;
 use rustc_hash::FxHashSet;
 
 use crate::arguments::Tracer;
@@ -136,8 +139,8 @@ impl Tuple {
         if lost.is_empty() || !tracer.is_wrapper(self.node) {
             return false;
         }
-        let given = REGISTERS.map(|register| (register, Constants::one(0))).to_vec();
         let context = Context { tracer, choice };
+        let given = all_numbers(tracer.evaluation(self.node));
         let passed = self.passing.of_call(&context, self.node, &self.passed, &given);
         passed.is_none_or(|passed| lost.iter().any(|index| !is_open(&passed.arguments[*index])))
     }
@@ -159,15 +162,17 @@ impl Tuple {
         choice: WantedArguments,
     ) -> Vec<Self> {
         let calls = tracer.calls_of(self.node);
-        let lost = lost && contexts(&calls) <= CONTEXTS;
+        let own = tracer.evaluation(self.node);
+        let lost = lost && contexts(own, &calls) <= CONTEXTS;
         let calls = calls.into_iter();
         calls
             .filter_map(|(caller, call)| {
-                let own = match call {
+                let passed = match call {
                     Some(call) if lost => {
                         let context = Context { tracer, choice };
+                        let numbers = call.numbers(own);
                         self.passing
-                            .of_call(&context, self.node, &self.passed, &call.numbers())?
+                            .of_call(&context, self.node, &self.passed, &numbers)?
                     }
                     _ => self.passed.clone(),
                 };
@@ -176,11 +181,11 @@ impl Tuple {
                     lost && self.passing.depth() < DEPTH && call.is_some_and(CallEffect::hands_down);
                 Some(Self {
                     node: caller.node,
-                    passed: tracer.with_looked_up(caller.node, own.at_caller(tracer, self.node, call)),
+                    passed: tracer.with_looked_up(caller.node, passed.at_caller(tracer, self.node, call)),
                     passing: Passing::Callee {
                         call: (caller.at, caller.target),
                         node: self.node,
-                        passed: Box::new(own),
+                        passed: Box::new(passed),
                         lost: hands_down.then(|| Box::new(self.passing.clone())),
                     },
                     path: steps.chain(self.path.iter().copied()).collect(),
@@ -190,11 +195,25 @@ impl Tuple {
     }
 }
 
-/// In how many ways these calls pass numbers.
-fn contexts(calls: &[(Caller, Option<&CallEffect>)]) -> usize {
+/// A number wherever a function that does this may find one: in registers, or behind those that it takes for pointers.
+fn all_numbers(callee: Option<&Evaluation>) -> Numbers {
+    let loads = callee.map(|callee| callee.loads.iter()).into_iter().flatten();
+    let is_pointer = |register: &Register| {
+        let mut loads = loads.clone();
+        loads.any(|place| place.pointer == Pointer::Entry(Location::Register(*register)))
+    };
+    let registers = REGISTERS.into_iter().filter(|register| !is_pointer(register));
+    Numbers {
+        registers: registers.map(|register| (register, Constants::one(0))).collect(),
+        behind: loads.clone().map(|place| (*place, Constants::one(0))).collect(),
+    }
+}
+
+/// In how many ways these calls pass numbers to a function that does this.
+fn contexts(callee: Option<&Evaluation>, calls: &[(Caller, Option<&CallEffect>)]) -> usize {
     let given = calls
         .iter()
-        .filter_map(|(_, call)| Some(call.as_ref()?.numbers()));
+        .filter_map(|(_, call)| Some(call.as_ref()?.numbers(callee)));
     given.collect::<FxHashSet<_>>().len()
 }
 
@@ -214,9 +233,9 @@ impl Passing {
         passed: &Passed,
         given: &Numbers,
     ) -> Option<Passed> {
-        let evaluation = match given.as_slice() {
-            [] => None,
-            _ => context.tracer.evaluation_given(node, given),
+        let evaluation = match given.is_empty() {
+            true => None,
+            false => context.tracer.evaluation_given(node, given),
         };
         let Some(evaluation) = evaluation else {
             return Some(passed.clone());
@@ -231,7 +250,10 @@ impl Passing {
             } => {
                 let call = evaluation.calls.get(call)?;
                 let passed = match lost {
-                    Some(passing) => passing.of_call(context, *node, passed, &call.numbers())?,
+                    Some(passing) => {
+                        let numbers = call.numbers(context.tracer.evaluation(*node));
+                        passing.of_call(context, *node, passed, &numbers)?
+                    }
                     None => passed.as_ref().clone(),
                 };
                 passed.at_caller(context.tracer, *node, Some(call))

@@ -8,6 +8,7 @@
 //! - `// values: CALL ARGUMENT=VALUE,… …`: over all combinations these and no others are the argument's values;
 //! - `// passes: CALL ARGUMENT=VALUE,… …`: each combination of these is admitted;
 //! - `// refuses: CALL ARGUMENT=VALUE,… …`: none of these is;
+//! - `// falls back: CALL…`: whoever makes one of these, and no other, makes another call where the kernel does not know it;
 //! - `// executes: NAME "STRING" "WORD"…`: the C library's function is given this string and this list of words, `?` for
 //!   one that is not known and `…` where the list's end is not;
 //! - `// library: FILE FLAG…`: is built from this fixture's neighbour as a shared library beside it;
@@ -49,7 +50,7 @@ macro_rules! fixtures {
         fn every_fixture_is_a_test() {
             let tested: BTreeSet<&str> =
                 [$(concat!(stringify!($name), ".", stringify!($extension))),*].into_iter().collect();
-            let helpers = ["bare.h", "libc.h", "arguments.h", "assembly.h", "copied_library.c", "library_of_versions.c",
+            let helpers = ["bare.h", "libc.h", "arguments.h", "clone.h", "assembly.h", "copied_library.c", "library_of_versions.c",
                 "library_of_versions.map", "library_that_is_told.c"];
             for entry in fs::read_dir(fixtures()).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
@@ -94,6 +95,7 @@ fixtures! {
     copy_relocation.c
     coroutines.cc
     exceptions.cc
+    falls_back_to_clone.c
     go_closures_and_methods.go
     go_constant_calls.go
     go_files_and_network.go
@@ -152,6 +154,7 @@ fixtures! {
     libc_values_ioctl.c
     libc_values_lock.c
     libc_values_memory.c
+    libc_values_of_children.c
     libc_values_open.c
     libc_values_open_flags.c
     libc_values_prctl.c
@@ -161,6 +164,7 @@ fixtures! {
     libc_vfork.c
     loop_that_an_exception_ends.cc
     nested_function_on_the_stack.c
+    no_fall_back_to_clone.c
     number_after_second_return.c
     number_behind_changed_pointer.c
     number_behind_taken_wrapper.c
@@ -205,7 +209,9 @@ fixtures! {
     values_after_stores.S
     values_after_string_instructions.S
     values_among_variable_arguments.c
+    values_behind_changed_clone.c
     values_behind_changed_pointers.c
+    values_behind_clone.c
     values_behind_structure.c
     values_by_any_caller.c
     values_by_caller.c
@@ -220,6 +226,7 @@ fixtures! {
     values_flag_added_to_any.c
     values_from_structures.c
     values_from_table.c
+    values_in_cleared_structure.S
     values_in_constant_global.c
     values_in_global.c
     values_in_loop.c
@@ -231,6 +238,7 @@ fixtures! {
     values_negative_of_64_bits.c
     values_of_arithmetic.S
     values_of_changed_variables.c
+    values_of_cleared_vectors.S
     values_of_clone.c
     values_of_memory_calls.c
     values_of_nested_function.c
@@ -329,10 +337,22 @@ fn lacks(expectation: &Expectation, solution: &Solution, observed: &Calls) -> Ve
         });
         lacks.extend(each.map(|alone| format!("{} with {alone:x?} is missing", given.call.name)));
     }
+    if let Some(expected) = &expectation.falls_back {
+        let falling_back = falling_back(solution);
+        let others = falling_back.difference(expected);
+        lacks.extend(others.map(|call| format!("{call} falls back")));
+    }
     let executes = executes(solution);
     let missing = expectation.executes.difference(&executes);
     lacks.extend(missing.map(|one| format!("{one} is not executed but {executes:#?}")));
     lacks
+}
+
+/// The calls that another one is made in place of.
+fn falling_back(solution: &Solution) -> BTreeSet<String> {
+    let calls = solution.calls.iter();
+    let falling_back = calls.filter(|(_, evidence)| evidence.falls_back_to.is_some());
+    falling_back.map(|(number, _)| name(*number)).collect()
 }
 
 /// What is executed, as fixtures write it; what the C library does for its own callers left out.
@@ -364,6 +384,10 @@ fn has_more(expectation: &Expectation, solution: &Solution) -> Vec<String> {
         let open = solution.open.iter().map(|open| &open.assumption);
         more.extend(open.map(|assumption| format!("open: {}: {}", assumption.place, assumption.detail)));
     }
+    let falling_back = falling_back(solution);
+    let stays = expectation.falls_back.iter().flatten();
+    let stays = stays.filter(|call| !falling_back.contains(*call));
+    more.extend(stays.map(|call| format!("{call} does not fall back")));
     let refused = expectation.refuses.iter().flat_map(combinations);
     let admitted = refused.filter(|(given, values)| is_admitted(solution, given, values));
     more.extend(admitted.map(|(given, values)| format!("{} with {values:x?} is allowed", given.call.name)));

@@ -130,6 +130,7 @@ mod tests {
                     restrictions: vec![only_one],
                     chain: Vec::new(),
                 }],
+                falls_back_to: None,
             }],
         };
         let row = Row::new("/usr/bin/ls", &seen.collect(), &said, &["restart_syscall"]);

@@ -34,12 +34,9 @@ pub fn of(report: &Path, main: &str) -> anyhow::Result<Vec<Group>> {
 fn groups(report: &Report, main: &Program) -> Vec<Group> {
     let counted: BTreeSet<&str> = confine_kernel::published_table().map(|call| call.name).collect();
     let mut groups: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    let own: BTreeSet<&str> = main.calls.iter().map(|call| call.name.as_str()).collect();
-    for call in main
-        .calls
-        .iter()
-        .filter(|call| counted.contains(call.name.as_str()))
-    {
+    let allowed = || main.calls.iter().filter(|call| call.falls_back_to.is_none());
+    let own: BTreeSet<&str> = allowed().map(|call| call.name.as_str()).collect();
+    for call in allowed().filter(|call| counted.contains(call.name.as_str())) {
         let cause = Cause::new(report, main, &call.chain);
         let words = match cause.detail.as_str() {
             "" => cause.class.to_string(),

@@ -4,11 +4,21 @@ use std::collections::BTreeMap;
 
 use confine_bpf::AUDIT_ARCH_X86_64;
 use confine_engine::AuditRecord;
+use confine_report::Report;
 
-/// Each missed call with its program and how often it was logged, the most frequent first.
-pub fn missed(records: &[AuditRecord]) -> Vec<String> {
+/// Each missed call with its program and how often it was logged, the most frequent first; but for those that a report says
+/// another call is made in place of.
+pub fn missed(records: &[AuditRecord], report: Option<&Report>) -> Vec<String> {
     let mut counts: BTreeMap<(u32, u32, &str), usize> = BTreeMap::new();
-    for record in records {
+    let is_replaced = |record: &&AuditRecord| {
+        let name = confine_kernel::name(record.call).filter(|_| record.architecture == AUDIT_ARCH_X86_64);
+        let programs = report
+            .into_iter()
+            .flat_map(|report| report.programs.iter().map(move |program| (report, program)));
+        let mut its = programs.filter(|(_, program)| program.path == record.program);
+        name.is_some_and(|name| its.any(|(report, program)| report.falls_back(program, name)))
+    };
+    for record in records.iter().filter(|record| !is_replaced(record)) {
         let call = (record.call, record.architecture, record.program.as_str());
         *counts.entry(call).or_default() += 1;
     }
@@ -44,6 +54,6 @@ mod tests {
             "bind by /bin/a was not foreseen, 2 times",
             "socket by /bin/a was not foreseen, 1 times",
         ];
-        assert_eq!(missed(&records), expected);
+        assert_eq!(missed(&records, None), expected);
     }
 }

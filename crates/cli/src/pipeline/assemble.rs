@@ -185,6 +185,7 @@ fn program(analysed: &AnalysedProgram, index: &BTreeMap<&str, usize>, scripts: &
                         .iter()
                         .map(|given| combination(*number, given, object_at))
                         .collect(),
+                    falls_back_to: evidence.falls_back_to.and_then(name).map(str::to_owned),
                 })
             })
             .collect(),
@@ -286,7 +287,7 @@ fn allowed(programs: &[Program], runtime_calls: &BTreeSet<RuntimeCall>, widened:
         }
     };
     for (index, program) in programs.iter().enumerate() {
-        for call in &program.calls {
+        for call in program.calls.iter().filter(|call| call.falls_back_to.is_none()) {
             entry(&call.name, &|allowed| allowed.by.push(index));
         }
     }

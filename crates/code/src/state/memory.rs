@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use confine_isa::{Memory, Register, Width};
+use confine_isa::{Arithmetic, Memory, Register, Width};
 
 use super::escape::is_lost;
 use super::{Slot, State};
@@ -15,6 +15,7 @@ impl State {
         }
         match self.address(memory) {
             Value::Frame(offset) => {
+                self.forget_behind_if_incoming(offset, width.bytes());
                 self.forget_slots(offset, width.bytes());
                 self.slots.insert(offset, Slot { value, width });
             }
@@ -30,7 +31,10 @@ impl State {
     pub(crate) fn clobber_memory(&mut self, memory: &Memory, bytes: u64) {
         match self.address(memory) {
             _ if memory.segment => {}
-            Value::Frame(offset) => self.forget_slots(offset, bytes),
+            Value::Frame(offset) => {
+                self.forget_behind_if_incoming(offset, bytes);
+                self.forget_slots(offset, bytes);
+            }
             Value::Addresses(_) => {}
             _ => self.forget_after_unknown_store(memory),
         }
@@ -39,6 +43,7 @@ impl State {
     /// A store to an address that is not known: it may be the stack if an address of the stack is known
     /// elsewhere or is what the address was made from.
     pub(super) fn forget_after_unknown_store(&mut self, memory: &Memory) {
+        self.behind.clear();
         let from_stack = |register: Register| {
             register == Register::RSP || matches!(self.register(register), Value::Frame(_))
         };
@@ -50,6 +55,7 @@ impl State {
 
     /// All memory may have changed.
     pub(crate) fn forget_memory(&mut self) {
+        self.behind.clear();
         self.give_slots(|_, _| true);
         self.slots.clear();
         self.incoming_intact = false;
@@ -93,6 +99,9 @@ impl State {
                 Value::Any.truncate(width)
             };
         }
+        if let Some(part) = self.part_of_constant(offset, width) {
+            return part;
+        }
         let overlaps = self
             .slots
             .range(offset.saturating_sub(7)..offset.saturating_add_unsigned(width.bytes()))
@@ -105,8 +114,25 @@ impl State {
         }
     }
 
-    /// Somebody else ran who may know addresses of the stack.
+    /// What lies inside of a slot that holds numbers.
+    fn part_of_constant(&self, offset: i64, width: Width) -> Option<Value> {
+        let mut before = self.slots.range(offset.saturating_sub(7)..offset).rev();
+        before.find_map(|(start, slot)| {
+            let inside = offset.wrapping_sub(*start).cast_unsigned();
+            let whole = inside.saturating_add(width.bytes()) <= slot.width.bytes();
+            let shift = Value::constant(inside.saturating_mul(8));
+            let holds_numbers = whole && matches!(slot.value, Value::Constants(_));
+            holds_numbers.then(|| {
+                slot.value
+                    .arithmetic(Arithmetic::ShiftRight, &shift, Width::Quad)
+                    .truncate(width)
+            })
+        })
+    }
+
+    /// Somebody else ran, who may know what the caller passed, and addresses of the stack.
     pub(crate) fn forget_if_escaped(&mut self) {
+        self.behind.clear();
         if self.escaped {
             self.forget_memory();
         }

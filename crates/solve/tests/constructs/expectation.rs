@@ -12,6 +12,7 @@ pub struct Expectation {
     pub values: Vec<Given>,
     pub passes: Vec<Given>,
     pub refuses: Vec<Given>,
+    pub falls_back: Option<BTreeSet<String>>,
     pub executes: BTreeSet<String>,
     pub libraries: Vec<Library>,
     pub cases: Vec<String>,
@@ -52,6 +53,7 @@ impl Expectation {
                 "values" => expectation.values.push(Given::read(rest)),
                 "passes" => expectation.passes.push(Given::read(rest)),
                 "refuses" => expectation.refuses.push(Given::read(rest)),
+                "falls back" => expectation.falls_back = Some(words().collect()),
                 "executes" => {
                     expectation.executes.insert(rest.trim().to_owned());
                 }

@@ -41,6 +41,7 @@ fn report(path: &str, hash: &str, calls: &[Made<'_>]) -> Report {
             })
             .into_iter()
             .collect(),
+        falls_back_to: None,
     });
     let allowed = calls.iter().map(|(name, values)| Allowed {
         number: number(name),
