@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use confine_elf::Address;
 use confine_isa::{Register, Width};
 
-use crate::facts::Numbers;
+use crate::facts::{Argument, Numbers};
 use crate::state::{State, is_argument};
 use crate::value::{Loaded, Location, Pointer, Value};
 
@@ -29,6 +29,8 @@ pub struct Evaluation {
     pub stores_near: BTreeSet<Pointer>,
     /// Loads from behind pointers that the caller passes in registers.
     pub loads: BTreeSet<Loaded>,
+    /// Arguments on the stack that are loaded.
+    pub stack_arguments: BTreeSet<Argument>,
     /// Addresses of functions that the function mentions, and of slots that hold such addresses, that may be known
     /// elsewhere: it does more with them than calling and comparing them.
     pub given_away: BTreeSet<Address>,
@@ -72,6 +74,8 @@ impl SystemCallEffect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallEffect {
     places: Box<[(Location, Value)]>,
+    /// What four bytes on the stack hold of which the other four are not known: Go passes small arguments so.
+    halves: Box<[(Location, Value)]>,
     /// The caller's own stack, by distance from its stack pointer at entry; left out if no address of it is passed.
     own_stack: Box<[(i64, Value, Width)]>,
     /// Addresses of the caller's own stack may be known elsewhere before the call.
@@ -106,6 +110,7 @@ impl CallEffect {
         };
         Self {
             places,
+            halves: state.stack_halves(first, STACK_ARGUMENTS).collect(),
             own_stack,
             gave_stack_away: state.has_escaped(),
             comes_back: pushes_return,
@@ -118,6 +123,11 @@ impl CallEffect {
             .iter()
             .map(|(place, value)| (*place, value.join(&other.value(*place))));
         self.places = joined.filter(|(_, value)| *value != Value::Any).collect();
+        let joined = self
+            .halves
+            .iter()
+            .map(|(place, value)| (*place, value.join(&other.half(*place))));
+        self.halves = joined.collect();
         let joined = self.own_stack.iter().filter_map(|(start, value, width)| {
             match other.own_stack.iter().find(|(theirs, ..)| theirs == start) {
                 Some((_, theirs, same)) if width == same => Some((*start, value.join(theirs), *width)),
@@ -153,7 +163,8 @@ impl CallEffect {
         self.gave_stack_away
     }
 
-    /// The numbers that a callee finds which does this, in the registers of arguments and where it looks behind pointers.
+    /// The numbers that a callee finds which does this: in the registers of arguments, and where it looks on the stack and
+    /// behind pointers.
     #[must_use]
     pub fn numbers(&self, callee: Option<&Evaluation>) -> Numbers {
         let places = self.places.iter();
@@ -163,14 +174,29 @@ impl CallEffect {
             }
             _ => None,
         });
-        let loads = callee.map(|callee| callee.loads.iter()).into_iter().flatten();
-        let behind = loads.filter_map(|place| match self.behind(*place) {
-            Value::Constants(numbers) => Some((*place, numbers)),
-            _ => None,
-        });
-        Numbers {
+        let mut numbers = Numbers {
             registers: registers.collect(),
-            behind: behind.collect(),
+            ..Numbers::default()
+        };
+        for argument in callee.into_iter().flat_map(|callee| &callee.stack_arguments) {
+            if let Value::Constants(constants) = self.argument(*argument) {
+                numbers.stack.push((*argument, constants));
+            }
+        }
+        for place in callee.into_iter().flat_map(|callee| &callee.loads) {
+            if let Value::Constants(constants) = self.behind(*place) {
+                numbers.behind.push((*place, constants));
+            }
+        }
+        numbers
+    }
+
+    /// What the callee finds of an argument on the stack.
+    fn argument(&self, (distance, width): Argument) -> Value {
+        let location = Location::Stack(distance);
+        match width {
+            Width::Quad => self.value(location),
+            narrower => self.half(location).truncate(narrower),
         }
     }
 
@@ -210,8 +236,20 @@ impl CallEffect {
     /// What the callee finds in `location` when it is entered.
     #[must_use]
     pub fn value(&self, location: Location) -> Value {
-        let mut places = self.places.iter();
-        let found = places.find(|(place, _)| *place == location);
-        found.map(|(_, value)| value.clone()).unwrap_or_default()
+        find(&self.places, location)
     }
+
+    /// The same for a callee that looks at no more than the low four bytes there; of the others nothing is told.
+    #[must_use]
+    pub fn half(&self, location: Location) -> Value {
+        match self.value(location) {
+            Value::Any => find(&self.halves, location),
+            whole => whole,
+        }
+    }
+}
+
+fn find(places: &[(Location, Value)], location: Location) -> Value {
+    let found = places.iter().find(|(place, _)| *place == location);
+    found.map(|(_, value)| value.clone()).unwrap_or_default()
 }

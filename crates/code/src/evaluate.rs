@@ -15,7 +15,7 @@ use confine_isa::{Flow, Operand, Register, Width};
 use crate::body::{Body, Step};
 use crate::dormant;
 use crate::effects::{CallEffect, Evaluation, SystemCallEffect};
-use crate::facts::{Facts, Function, Numbers, Reference, ReferenceKind};
+use crate::facts::{Argument, Facts, Function, Numbers, Reference, ReferenceKind};
 use crate::go_frames::{self, GoFrames};
 use crate::imports;
 use crate::loads;
@@ -112,6 +112,8 @@ pub(crate) enum Event<'s> {
     StoreNear(Pointer),
     /// Something is loaded from behind a pointer that the caller passed.
     Load(Loaded),
+    /// An argument on the stack is loaded.
+    Argument(Argument),
     /// Control goes into another function, whose return address (if there is one) is not on the stack yet.
     Call {
         target: Address,
@@ -171,6 +173,9 @@ impl<'a> Interpreter<'a> {
         for (register, numbers) in &self.given.registers {
             entered.set_register(*register, Value::Constants(numbers.clone()));
         }
+        for ((distance, width), numbers) in &self.given.stack {
+            entered.set_argument(*distance, *width, numbers.clone());
+        }
         for (place, numbers) in &self.given.behind {
             entered.set_behind(*place, numbers.clone());
         }
@@ -217,6 +222,9 @@ impl<'a> Interpreter<'a> {
                 }
                 Event::Load(place) => {
                     evaluation.loads.insert(place);
+                }
+                Event::Argument(argument) => {
+                    evaluation.stack_arguments.insert(argument);
                 }
                 Event::Call {
                     target,

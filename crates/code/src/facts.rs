@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use confine_elf::{Address, Machine, Object};
-use confine_isa::{Decoder, Register};
+use confine_isa::{Decoder, Register, Width};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -53,15 +53,20 @@ pub struct Facts {
 pub struct Numbers {
     /// In registers.
     pub registers: Vec<(Register, Constants)>,
+    /// On the stack, so many bytes.
+    pub stack: Vec<(Argument, Constants)>,
     /// Behind pointers that it is given.
     pub behind: Vec<(Loaded, Constants)>,
 }
+
+/// An argument on the stack: its distance from the stack pointer at entry, and how much of it is looked at.
+pub type Argument = (u16, Width);
 
 impl Numbers {
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.registers.is_empty() && self.behind.is_empty()
+        self.registers.is_empty() && self.stack.is_empty() && self.behind.is_empty()
     }
 }
 

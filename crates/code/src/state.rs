@@ -142,6 +142,36 @@ impl State {
         }
     }
 
+    /// The caller has put one of these numbers at this distance above the stack pointer at entry.
+    pub(crate) fn set_argument(&mut self, distance: u16, width: Width, numbers: Constants) {
+        let value = Value::Constants(numbers);
+        self.slots.insert(distance.into(), Slot { value, width });
+    }
+
+    /// The halves of so many places above the stack pointer that were stored alone, as a callee finds them whose first
+    /// argument on the stack lies `first` bytes above it.
+    pub(crate) fn stack_halves(&self, first: i64, places: u16) -> impl Iterator<Item = (Location, Value)> {
+        let top = match self.register(Register::RSP) {
+            Value::Frame(top) => Some(top.saturating_add(first)),
+            _ => None,
+        };
+        let slots = top.map(|top| {
+            (
+                top,
+                self.slots.range(top..top.saturating_add(8 * i64::from(places))),
+            )
+        });
+        let slots = slots
+            .into_iter()
+            .flat_map(|(top, slots)| slots.map(move |slot| (top, slot)));
+        slots.filter_map(|(top, (start, slot))| {
+            let is_known = matches!(slot.value, Value::Constants(_) | Value::Entry(_));
+            let distance = u16::try_from(start.checked_sub(top)?).ok()?;
+            let is_half = slot.width == Width::Double && distance.is_multiple_of(4);
+            (is_known && is_half).then(|| (Location::Stack(8 + distance), slot.value.clone()))
+        })
+    }
+
     pub(crate) fn set_register(&mut self, register: Register, value: Value) {
         if matches!(self.flags, Some(Flags::Compared(compare)) if compare.left == register) {
             self.flags = None;

@@ -76,8 +76,8 @@ pub struct Entry {
 pub enum Location {
     /// A register.
     Register(Register),
-    /// The eight bytes at this offset from the stack pointer at entry; 8 is the first argument that is passed
-    /// on the stack, 0 the return address.
+    /// The eight bytes at this offset from the stack pointer at entry, of which a callee may look at the first four alone;
+    /// 8 is the first argument that is passed on the stack, 0 the return address.
     Stack(u16),
 }
 

@@ -324,6 +324,10 @@ impl<'p, 'a> Tracer<'p, 'a> {
         match value {
             Value::Loaded(loaded) if changes::may_change(self.program, node, *loaded, call) => Value::Any,
             Value::Loaded(loaded) => call.behind(*loaded),
+            // Four bytes are all that matters of it.
+            Value::Entry(entry) if entry.and <= u32::MAX.into() => {
+                value.instantiate(|location| call.half(location))
+            }
             value => value.instantiate(|location| call.value(location)),
         }
     }

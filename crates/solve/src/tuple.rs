@@ -203,8 +203,10 @@ fn all_numbers(callee: Option<&Evaluation>) -> Numbers {
         loads.any(|place| place.pointer == Pointer::Entry(Location::Register(*register)))
     };
     let registers = REGISTERS.into_iter().filter(|register| !is_pointer(register));
+    let stack = callee.into_iter().flat_map(|callee| &callee.stack_arguments);
     Numbers {
         registers: registers.map(|register| (register, Constants::one(0))).collect(),
+        stack: stack.map(|argument| (*argument, Constants::one(0))).collect(),
         behind: loads.clone().map(|place| (*place, Constants::one(0))).collect(),
     }
 }

@@ -107,7 +107,7 @@ impl State {
             .range(offset.saturating_sub(7)..offset.saturating_add_unsigned(width.bytes()))
             .any(|(start, slot)| start.saturating_add_unsigned(slot.width.bytes()) > offset);
         match u16::try_from(offset) {
-            Ok(distance) if self.incoming_intact && !overlaps && distance % 8 == 0 && distance > 0 => {
+            Ok(distance) if self.incoming_intact && !overlaps && is_passed(distance, width) => {
                 Value::Entry(Entry::unchanged(Location::Stack(distance))).truncate(width)
             }
             _ => Value::Any.truncate(width),
@@ -188,4 +188,10 @@ impl State {
         self.incoming_intact = intact;
         changed
     }
+}
+
+/// Whether callers may tell what lies there: an argument, or half of the place of one.
+fn is_passed(distance: u16, width: Width) -> bool {
+    let is_half = distance.is_multiple_of(4) && width.bytes() <= 4;
+    distance > 0 && (distance.is_multiple_of(8) || is_half)
 }
