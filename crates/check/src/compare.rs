@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::interleaved;
 use crate::lines::Lines;
 use crate::normal::normalised;
 use crate::patterns::{Pattern, learn};
@@ -225,12 +226,14 @@ impl Baseline {
             found,
             lives,
         };
-        let mut differences: Vec<Difference> = all
+        let unexpected = all
             .into_iter()
             .filter(|line| !is_known(line, &self.logs, &self.patterns))
-            .map(|line| (line, lives(line)))
-            .filter(|(line, lives)| *lives == with.len() || complains(line))
-            .map(|(line, lives)| difference(None, Some(line.clone()), lives))
+            .filter(|line| lives(line) == with.len() || complains(line));
+        let unexpected = interleaved::others(unexpected.cloned().collect(), &self.logs);
+        let mut differences: Vec<Difference> = unexpected
+            .into_iter()
+            .map(|line| difference(None, Some(line.clone()), lives(&line)))
             .collect();
         let missing: BTreeSet<&String> = self
             .logs
@@ -239,8 +242,12 @@ impl Baseline {
             .flat_map(|lines| &lines.list)
             .filter(|line| self.logs.iter().all(|lines| lines.contains(line)) && lives(line) == 0)
             .collect();
-        let missing = missing.into_iter().cloned();
-        differences.extend(missing.map(|line| difference(Some(line), None, with.len())));
+        let missing = interleaved::others(missing.into_iter().cloned().collect(), &found);
+        differences.extend(
+            missing
+                .into_iter()
+                .map(|line| difference(Some(line), None, with.len())),
+        );
         differences
     }
 }

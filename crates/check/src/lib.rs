@@ -14,6 +14,7 @@
 
 mod compare;
 mod denied;
+mod interleaved;
 mod junit;
 mod lines;
 mod normal;
