@@ -270,6 +270,30 @@ impl<'p, 'a> Tracer<'p, 'a> {
             .collect()
     }
 
+    /// What is stored in the variable that a value is, as questions about those who do; `None` if it is none that can be
+    /// followed.
+    pub(crate) fn trace_stored(
+        &mut self,
+        node: Node,
+        value: &Value,
+        path: &[(Node, Address)],
+    ) -> Option<Vec<Question>> {
+        let question = Question {
+            node,
+            value: value.clone(),
+            path: path.to_vec(),
+        };
+        let Value::Variable { .. } = value else {
+            return None;
+        };
+        let source = self.source(&question)?;
+        self.evaluate(&self.needed(&question, &source));
+        match &source {
+            Source::Variable(variable, None) => Some(self.ask_stored(&question, variable)),
+            _ => None,
+        }
+    }
+
     /// What lies behind a variable is what lies behind each pointer that is stored in it.
     fn ask_writers(&self, question: &Question, variable: &Variable, loaded: Option<Loaded>) -> Vec<Question> {
         let Some(loaded) = loaded else {

@@ -43,6 +43,8 @@ pub(crate) struct Tuple {
 pub(crate) enum Passing {
     /// To the kernel, by the instruction there.
     Kernel(Address),
+    /// By a variable that holds the number, with arguments that depend on nobody else.
+    Stored,
     /// To a function that it calls.
     Callee {
         /// The instruction and what it names.
@@ -145,6 +147,31 @@ impl Tuple {
         passed.is_none_or(|passed| lost.iter().any(|index| !is_open(&passed.arguments[*index])))
     }
 
+    /// The tuple as each of those gives it who write the variable that holds its number; `None` if it is in none, or it is
+    /// not known who does.
+    pub(crate) fn at_writers(&self, tracer: &mut Tracer<'_, '_>) -> Option<Vec<Self>> {
+        let stored = tracer.trace_stored(self.node, &self.passed.number, &self.path)?;
+        // What callers decide is not known at the writers.
+        let arguments = self
+            .passed
+            .arguments
+            .each_ref()
+            .map(|argument| match depends(argument) {
+                true => Value::Any,
+                false => argument.clone(),
+            });
+        let stored = stored.into_iter().map(|question| Self {
+            node: question.node,
+            passed: Passed {
+                number: question.value,
+                arguments: arguments.clone(),
+            },
+            passing: Passing::Stored,
+            path: question.path,
+        });
+        Some(stored.collect())
+    }
+
     /// The arguments that matter and are not known.
     fn open(&self, choice: WantedArguments) -> impl Iterator<Item = usize> {
         let wanted = self.passed.wanted(choice).unwrap_or_default();
@@ -244,6 +271,7 @@ impl Passing {
         };
         let mut passed = match self {
             Self::Kernel(at) => evaluation.system_calls.get(at)?.into(),
+            Self::Stored => return Some(passed.clone()),
             Self::Callee {
                 call,
                 node,
@@ -279,6 +307,7 @@ impl Passing {
     fn leaves(&self, index: usize) -> bool {
         match self {
             Self::Kernel(_) => true,
+            Self::Stored => false,
             Self::Callee { passed, lost, .. } => {
                 lost.is_some() || passed.arguments.get(index).is_some_and(depends)
             }

@@ -110,6 +110,7 @@ pub(crate) fn solve(
     }
     for _ in 0..LEVELS {
         let mut onward = Vec::new();
+        let mut stored = Vec::new();
         for mut tuple in pending {
             let Some(site) = tuple.path.last().and_then(|site| followed.get_mut(site)) else {
                 continue;
@@ -125,6 +126,10 @@ pub(crate) fn solve(
                 continue;
             }
             site.open |= site.asked.len() > TUPLES;
+            if let Some(written) = tuple.at_writers(tracer) {
+                stored.extend(written);
+                continue;
+            }
             // What anybody may pass includes what those pass who are known.
             if !(lost || tuple.passed.depends_on_callers()) || tracer.anybody_may_call(tuple.node) {
                 site.settle(tuple);
@@ -146,6 +151,7 @@ pub(crate) fn solve(
             .par_iter()
             .flat_map_iter(|(tuple, lost)| tuple.at_callers(tracer, *lost, choice))
             .collect();
+        pending.extend(stored);
         if pending.is_empty() {
             break;
         }
