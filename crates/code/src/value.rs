@@ -95,6 +95,18 @@ impl Constants {
     /// More than these are not told apart: the height of the lattice.
     pub const MOST: usize = 16;
 
+    /// Every number that has the bits `or` and any of the bits `and`; `None` if those are many, or a range says the same.
+    fn of_bits(and: u64, or: u64) -> Option<Self> {
+        let free = and & !or;
+        let is_range = or == 0 && free & free.wrapping_add(1) == 0;
+        if is_range || 1_usize.checked_shl(free.count_ones())? > Self::MOST {
+            return None;
+        }
+        // The subsets of a set of bits, each from the one before.
+        let next = |subset: &u64| Some(subset.wrapping_sub(free) & free).filter(|next| *next != 0);
+        Self::collect(std::iter::successors(Some(0), next).map(|subset| subset | or))
+    }
+
     /// The set of one number.
     #[must_use]
     pub fn one(number: u64) -> Self {
@@ -190,10 +202,13 @@ impl Value {
         }
     }
 
-    /// A range as the list of its numbers, where that is short.
+    /// A range, or a few bits of what a caller passes, as the list of their numbers, where that is short.
     #[must_use]
     pub fn enumerated(&self) -> Self {
         match self {
+            Self::Entry(entry) => {
+                Constants::of_bits(entry.and, entry.or).map_or_else(|| self.clone(), Self::Constants)
+            }
             Self::UpTo(most) if *most < Constants::MOST as u64 => {
                 Constants::collect(0..=*most).map_or(Self::Any, Self::Constants)
             }
@@ -387,7 +402,13 @@ impl Value {
                 or: entry.or & mask,
                 ..*entry
             }),
-            Self::UpTo(most) => Self::UpTo(*most.min(&mask)),
+            Self::UpTo(most) => {
+                let below = |numbers: Constants| {
+                    Constants::collect(numbers.as_slice().iter().copied().filter(|number| number <= most))
+                };
+                let few = Constants::of_bits(mask, 0).and_then(below);
+                few.map_or(Self::UpTo(*most.min(&mask)), Self::Constants)
+            }
             // A cut address or stack pointer is no address any more, but is still at most the mask.
             Self::Loaded(loaded) if loaded.width.mask() & mask == loaded.width.mask() => self.clone(),
             Self::Any | Self::Addresses(_) | Self::Frame(_) | Self::Variable { .. } | Self::Loaded(_) => {
@@ -397,11 +418,10 @@ impl Value {
     }
 
     fn masked(&self, and: u64, or: u64) -> Self {
-        let most = and | or;
-        if most == u64::MAX {
-            Self::Any
-        } else {
-            Self::UpTo(most)
+        match Constants::of_bits(and, or) {
+            Some(few) => Self::Constants(few),
+            None if and | or == u64::MAX => Self::Any,
+            None => Self::UpTo(and | or),
         }
     }
 
