@@ -36,11 +36,12 @@ pub fn missed(records: &[AuditRecord], report: Option<&Report>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    #[test]
-    fn missed_calls_are_counted_by_call_and_program() {
-        let record = |call, program: &str| AuditRecord {
+    fn record(call: u32, program: &str) -> AuditRecord {
+        AuditRecord {
             call,
             architecture: AUDIT_ARCH_X86_64,
             program: program.to_owned(),
@@ -48,12 +49,38 @@ mod tests {
             instruction: 0,
             origin: None,
             mapped: None,
-        };
+        }
+    }
+
+    #[test]
+    fn missed_calls_are_counted_by_call_and_program() {
         let records = [record(49, "/bin/a"), record(41, "/bin/a"), record(49, "/bin/a")];
         let expected = [
             "bind by /bin/a was not foreseen, 2 times",
             "socket by /bin/a was not foreseen, 1 times",
         ];
         assert_eq!(missed(&records, None), expected);
+    }
+
+    #[test]
+    fn what_another_call_is_made_in_place_of_is_not_missed() {
+        let clone3 =
+            json!({ "number": 435, "name": "clone3", "sites": 1, "chain": [], "falls_back_to": "clone" });
+        let report = json!({
+            "schema": confine_report::SCHEMA, "version": confine_report::VERSION, "confine": "", "kernel_table": "",
+            "image": { "reference": "", "architecture": "", "command_line": [], "user": "", "workdir": "",
+                "environment": [] },
+            "runtime": "", "scripts": [], "runtime_calls": [], "widened": [], "assumptions": [], "objects": [],
+            "allowed": [],
+            "programs": [{ "path": "/bin/a", "invoked": [], "arguments": [], "found": [], "executes": [],
+                "assumptions": [], "executes_unknown": false, "objects": [], "calls": [clone3] }],
+        });
+        let report = Report::from_json(&report.to_string()).unwrap();
+        let records = [record(435, "/bin/a"), record(435, "/bin/b"), record(49, "/bin/a")];
+        let expected = [
+            "bind by /bin/a was not foreseen, 1 times",
+            "clone3 by /bin/b was not foreseen, 1 times",
+        ];
+        assert_eq!(missed(&records, Some(&report)), expected);
     }
 }
