@@ -28,7 +28,9 @@ pub(crate) fn stored(instruction: &Instruction) -> Option<u8> {
             | Mnemonic::Vmovdqa
             | Mnemonic::Vmovq
     );
-    plain.then(|| number(instruction.op1_register())).flatten()
+    (plain && is_whole(instruction))
+        .then(|| number(instruction.op1_register()))
+        .flatten()
 }
 
 /// Tells what the instruction leaves in vector registers.
@@ -58,9 +60,12 @@ fn cleared(instruction: &Instruction) -> Option<u8> {
         (instruction.op_kind(index) == OpKind::Register).then(|| number(instruction.op_register(index)))?
     };
     let same = register(sources.0)? == register(sources.1)?;
-    // A mask would leave parts alone.
-    let whole = instruction.op_mask() == Name::None;
-    (same && whole).then(|| register(0)).flatten()
+    (same && is_whole(instruction)).then(|| register(0)).flatten()
+}
+
+/// Whether no mask leaves parts alone.
+fn is_whole(instruction: &Instruction) -> bool {
+    instruction.op_mask() == Name::None
 }
 
 /// Whether it loads registers that it does not name (Intel SDM volume 1, 13.8).
@@ -81,4 +86,87 @@ fn number(name: Name) -> Option<u8> {
         return None;
     }
     u8::try_from(name.number()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operation::Operation;
+    use crate::{Decoder, Register};
+
+    fn operations(code: &[u8]) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        let instruction = Decoder::new(code, 0).next_instruction().unwrap();
+        assert_eq!(instruction.end(), code.len() as u64, "one instruction");
+        instruction.lift(&mut operations);
+        operations
+    }
+
+    #[test]
+    fn vectors_are_cleared_by_themselves_alone() {
+        let checks: [(&str, &[u8], Operation); 5] = [
+            (
+                "pxor %xmm1,%xmm1",
+                &[0x66, 0x0f, 0xef, 0xc9],
+                Operation::ClearVector(1),
+            ),
+            (
+                "vxorps %xmm3,%xmm3,%xmm3",
+                &[0xc5, 0xe0, 0x57, 0xdb],
+                Operation::ClearVector(3),
+            ),
+            (
+                "xorps %xmm2,%xmm1",
+                &[0x0f, 0x57, 0xca],
+                Operation::ClobberVector(1),
+            ),
+            (
+                "vpxor %xmm1,%xmm1,%xmm3",
+                &[0xc5, 0xf1, 0xef, 0xd9],
+                Operation::ClearVector(3),
+            ),
+            (
+                "movaps %xmm2,%xmm1",
+                &[0x0f, 0x28, 0xca],
+                Operation::ClobberVector(1),
+            ),
+        ];
+        for (text, code, expected) in checks {
+            assert!(
+                operations(code).contains(&expected),
+                "{text}: {:?}",
+                operations(code)
+            );
+        }
+        let restored = operations(&[0x0f, 0xae, 0x0c, 0x24]);
+        assert!(
+            (0..32).all(|vector| restored.contains(&Operation::ClobberVector(vector))),
+            "fxrstor (%rsp)"
+        );
+    }
+
+    #[test]
+    fn stores_of_whole_vectors_say_which() {
+        let checks: [(&str, &[u8], u64, Option<u8>); 4] = [
+            ("movups %xmm1,(%rsp)", &[0x0f, 0x11, 0x0c, 0x24], 16, Some(1)),
+            ("movq %xmm1,(%rsp)", &[0x66, 0x0f, 0xd6, 0x0c, 0x24], 8, Some(1)),
+            (
+                "vmovups %xmm1,(%rsp){%k1}",
+                &[0x62, 0xf1, 0x7c, 0x09, 0x11, 0x0c, 0x24],
+                16,
+                None,
+            ),
+            ("movhps %xmm1,(%rsp)", &[0x0f, 0x17, 0x0c, 0x24], 8, None),
+        ];
+        for (text, code, bytes, vector) in checks {
+            let is_it = |operation: &Operation| {
+                matches!(operation, Operation::ClobberMemory { memory, bytes: of, vector: by }
+                    if memory.base == Some(Register::RSP) && *of == bytes && *by == vector)
+            };
+            assert!(
+                operations(code).iter().any(is_it),
+                "{text}: {:?}",
+                operations(code)
+            );
+        }
+    }
 }
