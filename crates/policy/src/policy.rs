@@ -1,6 +1,6 @@
 //! A whole policy: a rule for each call of each architecture.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{ARGUMENTS, Rule};
 
@@ -87,8 +87,8 @@ impl Policy {
             .all(|((architecture, number), rule)| self.rule(*architecture, *number).includes(rule))
     }
 
-    /// The policy with at most so many alternatives for all the calls that have conditions; it allows at least what
-    /// `self` allows, and is `self` where that is small enough. The call with the most alternatives gives way first.
+    /// The policy with at most so many different alternatives for all the calls that have conditions; it allows at least
+    /// what `self` allows, and is `self` where that is small enough. The call with the most alternatives gives way first.
     #[must_use]
     pub fn coarsened(mut self, alternatives: usize) -> Self {
         loop {
@@ -96,8 +96,10 @@ impl Policy {
             let counts: Vec<_> = conditional
                 .map(|(call, rule)| (rule.alternatives().count(), *call))
                 .collect();
-            let total: usize = counts.iter().map(|(count, _)| count).sum();
-            let Some((_, call)) = counts.into_iter().max().filter(|_| total > alternatives) else {
+            let conditional = self.rules.values().filter(|rule| !rule.is_any());
+            let different: BTreeSet<_> = conditional.flat_map(Rule::alternatives).collect();
+            let is_small = different.len() <= alternatives;
+            let Some((_, call)) = counts.into_iter().max().filter(|_| !is_small) else {
                 return self;
             };
             let rule = self.rule(call.0, call.1);

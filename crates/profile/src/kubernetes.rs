@@ -39,11 +39,11 @@ pub fn kubernetes(policy: &Policy, name: &str) -> Result<Kubernetes, Error> {
         entry(&mut text, "SCMP_ACT_ALLOW", &unconditional);
     }
     let mut weakened = Vec::new();
-    for (call, alternative) in &conditional {
-        entry(&mut text, "SCMP_ACT_ALLOW", &[call]);
+    for (calls, alternative) in &conditional {
+        entry(&mut text, "SCMP_ACT_ALLOW", calls);
         let (sayable, whole) = sayable(alternative);
         if !whole {
-            weakened.push(*call);
+            weakened.extend(calls);
         }
         if !sayable.is_empty() {
             text += "      args:\n";
@@ -63,6 +63,7 @@ pub fn kubernetes(policy: &Policy, name: &str) -> Result<Kubernetes, Error> {
         entry(&mut text, "SCMP_ACT_ERRNO", &denied);
         let _ = writeln!(text, "      errnoRet: {NO_SUCH_CALL}");
     }
+    weakened.sort_unstable();
     weakened.dedup();
     Ok(Kubernetes { text, weakened })
 }

@@ -1,5 +1,7 @@
 //! A policy's x86-64 part by names, as every format lists it.
 
+use std::collections::HashMap;
+
 use confine_policy::{Architecture, Conjunction, Policy};
 
 use crate::oci::Error;
@@ -8,8 +10,8 @@ use crate::oci::Error;
 pub(crate) struct Named<'a> {
     /// Those that are allowed with any arguments, by name.
     pub unconditional: Vec<&'static str>,
-    /// The alternatives of the others, by name.
-    pub conditional: Vec<(&'static str, &'a Conjunction)>,
+    /// The alternatives of the others, each once with the calls that have it, by the first one's name.
+    pub conditional: Vec<(Vec<&'static str>, &'a Conjunction)>,
 }
 
 /// Sorted by name.
@@ -28,8 +30,24 @@ pub(crate) fn named(policy: &Policy) -> Result<Named<'_>, Error> {
     conditional.sort_by_key(|(name, _)| *name);
     Ok(Named {
         unconditional,
-        conditional,
+        conditional: grouped(conditional),
     })
+}
+
+/// Each alternative once: a profile has room for so many.
+fn grouped<'a>(
+    conditional: Vec<(&'static str, &'a Conjunction)>,
+) -> Vec<(Vec<&'static str>, &'a Conjunction)> {
+    let mut places: HashMap<&Conjunction, usize> = HashMap::new();
+    let mut groups: Vec<(Vec<&'static str>, &Conjunction)> = Vec::new();
+    for (name, alternative) in conditional {
+        let place = *places.entry(alternative).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((names, _)) => names.push(name),
+            None => groups.push((vec![name], alternative)),
+        }
+    }
+    groups
 }
 
 /// The known calls of which the policy allows nothing, by number.
@@ -76,7 +94,33 @@ pub(crate) mod tests {
         let policy = policy();
         let named = named(&policy).unwrap();
         assert_eq!(named.unconditional, ["read", "write"]);
-        let names: Vec<&str> = named.conditional.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = named
+            .conditional
+            .iter()
+            .flat_map(|(names, _)| names.clone())
+            .collect();
         assert_eq!(names, ["mmap", "socket", "socket"]);
+    }
+
+    #[test]
+    fn calls_share_what_they_have_in_common() {
+        let one: Rule = Conjunction::one(0, Masked::new(0xffff_ffff, 1))
+            .into_iter()
+            .collect();
+        let mut policy = policy();
+        for name in ["socket", "dup3"] {
+            let number = confine_kernel::call_named(name).unwrap().number;
+            policy.allow(Architecture::X86_64, number, &one);
+        }
+        let named = named(&policy).unwrap();
+        let shared: Vec<_> = named
+            .conditional
+            .iter()
+            .filter(|(names, _)| names.len() > 1)
+            .collect();
+        assert!(
+            matches!(shared.as_slice(), [(names, _)] if *names == ["dup3", "socket"]),
+            "{shared:?}"
+        );
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn profile(policy: &Policy) -> Result<Profile, Error> {
     syscalls.extend(
         conditional
             .into_iter()
-            .map(|(name, alternative)| Entry::new(vec![name], alternative)),
+            .map(|(names, alternative)| Entry::new(names, alternative)),
     );
     if allows(policy, "clone") && !allows(policy, "clone3") && syscalls.len() < MAXIMUM_ENTRIES {
         syscalls.push(Entry {

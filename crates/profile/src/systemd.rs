@@ -30,7 +30,8 @@ pub fn systemd(policy: &Policy) -> Result<Systemd, Error> {
         unconditional,
         conditional,
     } = named(policy)?;
-    let mut loosened: Vec<&str> = conditional.iter().map(|(name, _)| *name).collect();
+    let mut loosened: Vec<&str> = conditional.into_iter().flat_map(|(names, _)| names).collect();
+    loosened.sort_unstable();
     loosened.dedup();
     let mut names: Vec<&str> = unconditional
         .into_iter()
