@@ -1,6 +1,7 @@
 word() { timeout 10 bash -c "exec 3<>/dev/tcp/$HOST/$PORT; printf '%s' $1 >&3; cat <&3"; }
 
-is_up() { [ "$(word ruok)" = imok ]; }
+# It answers "ruok" before it serves.
+is_up() { word srvr | grep -q Mode; }
 
 ready() { until_true is_up; }
 
