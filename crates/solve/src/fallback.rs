@@ -66,6 +66,7 @@ impl Makers {
     }
 
     /// Whether a function that calls `first` also makes the other call by the same structure, itself or by a small function.
+    /// A call through a slot passes nothing that is looked for.
     fn makes_other(&self, tracer: &Tracer<'_, '_>, node: Node, first: Node) -> bool {
         let program = tracer.program();
         let Some(evaluation) = tracer.evaluation(node) else {
@@ -76,21 +77,27 @@ impl Makers {
             let calls = evaluation.calls.iter();
             calls.filter_map(move |((_, target), call)| Some((program.node_at(object, *target)?, call)))
         };
-        let mut of_first = calls().filter(|(called, _)| *called == first);
-        of_first.all(|(_, call)| {
-            let structure = call.value(STRUCTURE);
-            let pointer = structure.behind(Width::Byte).map(|behind| behind.pointer);
-            let passes_part = |call: &CallEffect| {
-                let mut given = call.given();
-                given.any(
+        let mut of_first = calls().filter(|(called, _)| *called == first).peekable();
+        let is_called = of_first.peek().is_some();
+        is_called
+            && of_first.all(|(_, call)| {
+                let structure = call.value(STRUCTURE);
+                let pointer = structure.behind(Width::Byte).map(|behind| behind.pointer);
+                // Two of which nothing is known need not be one.
+                let is_known = pointer.is_some() || matches!(structure, Value::Frame(_));
+                let passes_part = |call: &CallEffect| {
+                    let mut given = call.given();
+                    given.any(
                     |(_, value)| matches!(value, Value::Loaded(loaded) if Some(loaded.pointer) == pointer),
                 )
-            };
-            calls().any(|(called, call)| {
-                self.is_made_by(program, called) && passes_part(call)
-                    || call.value(STRUCTURE) == structure && self.makes_other_alone(program, called)
+                };
+                calls().any(|(called, call)| {
+                    self.is_made_by(program, called) && passes_part(call)
+                        || is_known
+                            && call.value(STRUCTURE) == structure
+                            && self.makes_other_alone(program, called)
+                })
             })
-        })
     }
 
     /// Whether a function is small and makes the other call, and not the first one.

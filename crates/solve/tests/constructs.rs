@@ -51,7 +51,7 @@ macro_rules! fixtures {
             let tested: BTreeSet<&str> =
                 [$(concat!(stringify!($name), ".", stringify!($extension))),*].into_iter().collect();
             let helpers = ["bare.h", "libc.h", "arguments.h", "clone.h", "assembly.h", "copied_library.c", "library_of_versions.c",
-                "library_of_versions.map", "library_that_is_told.c"];
+                "library_of_versions.map", "library_that_is_told.c", "library_that_starts.c"];
             for entry in fs::read_dir(fixtures()).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 assert!(tested.contains(name.as_str()) || helpers.contains(&name.as_str()), "{name} is never built");
@@ -164,6 +164,7 @@ fixtures! {
     libc_vfork.c
     loop_that_an_exception_ends.cc
     nested_function_on_the_stack.c
+    no_fall_back_through_a_library.c
     no_fall_back_to_clone.c
     number_after_second_return.c
     number_behind_changed_pointer.c
