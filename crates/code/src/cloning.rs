@@ -185,14 +185,11 @@ impl Search<'_> {
                 self.arrive(end, behind_call);
             }
             Flow::IndirectCall(_) => {
-                let in_child = true;
-                self.arrive(
-                    end,
-                    Way {
-                        in_child,
-                        ..behind_call
-                    },
-                );
+                let in_child = Way {
+                    in_child: true,
+                    ..behind_call
+                };
+                self.arrive(end, in_child);
             }
             Flow::Return if way.in_child => return None,
             Flow::Return | Flow::Stop | Flow::Breakpoint => {}
@@ -218,29 +215,17 @@ fn after(way: Way, operation: &Operation) -> Way {
         Register::RAX => Way { number, ..way },
         _ => way,
     };
-    match *operation {
-        Operation::Copy {
-            to: Operand::Register(register),
-            from: Operand::Constant(number),
-            width: Width::Double | Width::Quad,
-        } => set(register, Some(number)),
-        Operation::Copy {
-            to: Operand::Register(register),
-            ..
-        }
-        | Operation::Arithmetic {
-            place: Operand::Register(register),
-            ..
-        }
-        | Operation::OneOf {
-            to: Operand::Register(register),
-            ..
-        }
-        | Operation::Extend { to: register, .. }
-        | Operation::Address { to: register, .. }
-        | Operation::Select { to: register, .. }
-        | Operation::Clobber(register) => set(register, None),
-        Operation::Swap { .. } => Way {
+    match (*operation, operation.result()) {
+        (
+            Operation::Copy {
+                to: Operand::Register(register),
+                from: Operand::Constant(number),
+                width: Width::Double | Width::Quad,
+            },
+            _,
+        ) => set(register, Some(number)),
+        (_, Some((Operand::Register(register), _))) => set(register, None),
+        (Operation::Swap { .. }, _) => Way {
             has_pointer: false,
             number: None,
             ..way
@@ -255,21 +240,10 @@ fn stores_elsewhere(operation: &Operation) -> bool {
         let in_frame = memory.base == Some(Register::RSP) && memory.index.is_none();
         memory.segment || in_frame || memory.base.is_none() && memory.index.is_none()
     };
-    match operation {
-        Operation::Copy {
-            to: Operand::Memory(memory),
-            ..
-        }
-        | Operation::Arithmetic {
-            place: Operand::Memory(memory),
-            ..
-        }
-        | Operation::OneOf {
-            to: Operand::Memory(memory),
-            ..
-        }
-        | Operation::ClobberMemory { memory, .. } => !is_own(memory),
-        Operation::ClobberAllMemory => true,
+    match (operation, operation.result()) {
+        (_, Some((Operand::Memory(memory), _))) => !is_own(&memory),
+        (Operation::ClobberMemory { memory, .. }, _) => !is_own(memory),
+        (Operation::ClobberAllMemory, _) => true,
         _ => false,
     }
 }

@@ -110,7 +110,7 @@ impl CallEffect {
         };
         Self {
             places,
-            halves: state.stack_halves(first, STACK_ARGUMENTS).collect(),
+            halves: state.stack_halves(first, STACK_ARGUMENTS),
             own_stack,
             gave_stack_away: state.has_escaped(),
             comes_back: pushes_return,

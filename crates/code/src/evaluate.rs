@@ -91,6 +91,8 @@ struct Interpreter<'a> {
     pending: BTreeSet<Address>,
     given_away: BTreeSet<Address>,
     steps: u64,
+    /// Whether what operations load and store is told: nobody listens before the states have settled.
+    tells: bool,
     /// What the caller passes.
     given: Numbers,
     /// An address that nothing else equals; if there is one, the instructions that were come to are noted.
@@ -141,6 +143,7 @@ impl<'a> Interpreter<'a> {
             pending: BTreeSet::new(),
             given_away: BTreeSet::new(),
             steps: 0,
+            tells: false,
             given: Numbers::default(),
             never: None,
             ran: BTreeSet::new(),
@@ -194,6 +197,7 @@ impl<'a> Interpreter<'a> {
 
     /// Walks once more over the settled states and writes down what happens.
     fn record(&mut self) -> Evaluation {
+        self.tells = true;
         let mut evaluation = Evaluation::default();
         let leaders: Vec<Address> = self.states.keys().copied().collect();
         for leader in leaders {
@@ -310,8 +314,10 @@ impl<'a> Interpreter<'a> {
                     let differs = self
                         .never
                         .is_some_and(|never| dormant::compares(operation, state, self.object, never));
-                    stores::tell(at, operation, state, self.object, tell);
-                    loads::tell(at, operation, state, tell);
+                    if self.tells {
+                        stores::tell(at, operation, state, self.object, tell);
+                        loads::tell(at, operation, state, tell);
+                    }
                     apply(operation, state, self.object);
                     if differs {
                         state.note_difference();

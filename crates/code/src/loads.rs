@@ -1,7 +1,7 @@
 //! Which loads an operation makes from where a caller's numbers may be: what it passed on the stack, or a pointer to.
 
 use confine_elf::Address;
-use confine_isa::{Operand, Operation, Width};
+use confine_isa::{Operand, Operation};
 
 use crate::evaluate::Event;
 use crate::state::State;
@@ -17,18 +17,8 @@ pub(crate) fn tell(
     state: &State,
     tell: &mut impl FnMut(Address, Event<'_>),
 ) {
-    let (operands, width): ([Option<&Operand>; 2], Width) = match operation {
-        Operation::Copy { from, width, .. } | Operation::Select { from, width, .. } => {
-            ([Some(from), None], *width)
-        }
-        Operation::Extend { from, from_width, .. } => ([Some(from), None], *from_width),
-        Operation::Arithmetic {
-            place, source, width, ..
-        } => ([Some(source), Some(place)], *width),
-        _ => return,
-    };
-    for operand in operands.into_iter().flatten() {
-        let Operand::Memory(memory) = operand else {
+    for (source, width) in operation.sources() {
+        let Operand::Memory(memory) = &source else {
             continue;
         };
         let address = state.address(memory);

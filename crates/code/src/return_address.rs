@@ -107,30 +107,19 @@ impl Frame {
                 });
                 (*place, value, *width)
             }
-            Operation::Arithmetic { place: to, width, .. } | Operation::OneOf { to, width, .. } => {
-                (*to, None, *width)
-            }
-            Operation::Extend { to, width, .. } | Operation::Select { to, width, .. } => {
-                (Operand::Register(*to), None, *width)
-            }
             Operation::Swap { left, right } => {
                 let (one, other) = (self.get(*left), self.get(*right));
                 self.set(*left, other);
                 self.set(*right, one);
                 return (None, 0);
             }
-            Operation::Clobber(register) => (Operand::Register(*register), None, Width::Quad),
             Operation::ClobberMemory { memory, bytes, .. } => {
                 return (self.place(memory), i64::try_from(*bytes).unwrap_or(i64::MAX));
             }
-            Operation::Compare { .. }
-            | Operation::ForgetFlags
-            | Operation::ReadMemory { .. }
-            | Operation::ReadAllMemory
-            | Operation::ReadRegister(_)
-            | Operation::ClearVector(_)
-            | Operation::ClobberVector(_)
-            | Operation::ClobberAllMemory => return (None, 0),
+            other => match other.result() {
+                Some((to, width)) => (to, None, width),
+                None => return (None, 0),
+            },
         };
         match to {
             Operand::Register(register) => {

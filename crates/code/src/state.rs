@@ -150,26 +150,19 @@ impl State {
 
     /// The halves of so many places above the stack pointer that were stored alone, as a callee finds them whose first
     /// argument on the stack lies `first` bytes above it.
-    pub(crate) fn stack_halves(&self, first: i64, places: u16) -> impl Iterator<Item = (Location, Value)> {
-        let top = match self.register(Register::RSP) {
-            Value::Frame(top) => Some(top.saturating_add(first)),
-            _ => None,
+    pub(crate) fn stack_halves(&self, first: i64, places: u16) -> Box<[(Location, Value)]> {
+        let Value::Frame(top) = *self.register(Register::RSP) else {
+            return Box::default();
         };
-        let slots = top.map(|top| {
-            (
-                top,
-                self.slots.range(top..top.saturating_add(8 * i64::from(places))),
-            )
-        });
-        let slots = slots
-            .into_iter()
-            .flat_map(|(top, slots)| slots.map(move |slot| (top, slot)));
-        slots.filter_map(|(top, (start, slot))| {
+        let top = top.saturating_add(first);
+        let slots = self.slots.range(top..top.saturating_add(8 * i64::from(places)));
+        let halves = slots.filter_map(|(start, slot)| {
             let is_known = matches!(slot.value, Value::Constants(_) | Value::Entry(_));
             let distance = u16::try_from(start.checked_sub(top)?).ok()?;
             let is_half = slot.width == Width::Double && distance.is_multiple_of(4);
             (is_known && is_half).then(|| (Location::Stack(8 + distance), slot.value.clone()))
-        })
+        });
+        halves.collect()
     }
 
     pub(crate) fn set_register(&mut self, register: Register, value: Value) {
@@ -331,6 +324,7 @@ impl State {
             *mine = joined;
         }
         changed |= self.join_behind(other);
+        changed |= self.join_vectors(other);
         let before = (self.escaped, self.given_away.len(), self.hidden.len());
         self.escaped |= other.escaped;
         self.given_away.extend(&other.given_away);

@@ -14,18 +14,8 @@ pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
     for register in operation.reads().into_iter().flatten() {
         state.reveal(register);
     }
-    match operation {
-        Operation::Copy { from, width, .. } | Operation::Select { from, width, .. } => {
-            state.note_operand(from, *width);
-        }
-        Operation::Extend { from, from_width, .. } => state.note_operand(from, *from_width),
-        Operation::Arithmetic {
-            place, source, width, ..
-        } => {
-            state.note_operand(source, *width);
-            state.note_operand(place, *width);
-        }
-        _ => {}
+    for (source, width) in operation.sources() {
+        state.note_operand(&source, width);
     }
     match *operation {
         Operation::Copy { to, from, width } => {

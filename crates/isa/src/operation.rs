@@ -257,6 +257,43 @@ impl Operation {
         }
     }
 
+    /// The operands that it takes values from, with how much of each: those of a comparison only make flags.
+    pub fn sources(&self) -> impl Iterator<Item = (Operand, Width)> + use<> {
+        let sources = match *self {
+            Self::Copy { from, width, .. } | Self::Select { from, width, .. } => [Some((from, width)), None],
+            Self::Extend { from, from_width, .. } => [Some((from, from_width)), None],
+            Self::Arithmetic {
+                place, source, width, ..
+            } => [Some((source, width)), Some((place, width))],
+            _ => [None, None],
+        };
+        sources.into_iter().flatten()
+    }
+
+    /// The one operand that it puts a value into, with how much of it.
+    #[must_use]
+    pub fn result(&self) -> Option<(Operand, Width)> {
+        match *self {
+            Self::Copy { to, width, .. }
+            | Self::Arithmetic { place: to, width, .. }
+            | Self::OneOf { to, width, .. } => Some((to, width)),
+            Self::Extend { to, width, .. }
+            | Self::Address { to, width, .. }
+            | Self::Select { to, width, .. } => Some((Operand::Register(to), width)),
+            Self::Clobber(register) => Some((Operand::Register(register), Width::Quad)),
+            Self::Swap { .. }
+            | Self::Compare { .. }
+            | Self::ForgetFlags
+            | Self::ReadMemory { .. }
+            | Self::ReadAllMemory
+            | Self::ReadRegister(_)
+            | Self::ClearVector(_)
+            | Self::ClobberVector(_)
+            | Self::ClobberMemory { .. }
+            | Self::ClobberAllMemory => None,
+        }
+    }
+
     /// How many bytes it takes off the stack pointer, if that is what it does.
     #[must_use]
     pub fn stack_subtraction(&self) -> Option<u64> {

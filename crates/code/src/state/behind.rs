@@ -40,11 +40,10 @@ impl State {
 
     /// What holds on another way to the same point, too, and whether that is less.
     pub(super) fn join_behind(&mut self, other: &Self) -> bool {
-        let before = (self.behind.len(), self.zero_vectors);
+        let before = self.behind.len();
         self.behind
             .retain(|place, numbers| other.behind.get(place) == Some(numbers));
-        self.zero_vectors &= other.zero_vectors;
-        before != (self.behind.len(), self.zero_vectors)
+        before != self.behind.len()
     }
 
     /// What is known of the structure that the register points to.

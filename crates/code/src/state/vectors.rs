@@ -14,6 +14,13 @@ impl State {
         self.zero_vectors &= !bit(vector);
     }
 
+    /// What holds on another way to the same point, too, and whether that is less.
+    pub(super) fn join_vectors(&mut self, other: &Self) -> bool {
+        let before = self.zero_vectors;
+        self.zero_vectors &= other.zero_vectors;
+        before != self.zero_vectors
+    }
+
     /// Whether so many bytes stored from a vector register are zeros, a multiple of eight.
     pub(crate) fn stores_zeros(&self, vector: u8, bytes: u64) -> bool {
         self.zero_vectors & bit(vector) != 0 && bytes <= KNOWN_BYTES && bytes.is_multiple_of(8)
