@@ -47,7 +47,7 @@ pub fn count(report: &Value, main: &str) -> Counts {
         .iter()
         .filter(|call| call.get("falls_back_to").is_none())
         .collect();
-    let restricts = |call: &&&Value| {
+    let restricts = |call: &Value| {
         let combinations = list(call, "arguments");
         let bound = |one: &Value| one["restrictions"].as_array().is_some_and(|all| !all.is_empty());
         !combinations.is_empty() && combinations.iter().all(bound)
@@ -64,7 +64,7 @@ pub fn count(report: &Value, main: &str) -> Counts {
             .iter()
             .filter(|call| !list(call, "arguments").is_empty())
             .count(),
-        main_restricted: main_calls.iter().filter(restricts).count(),
+        main_restricted: main_calls.iter().filter(|call| restricts(call)).count(),
         values: values(allowed),
         assumptions: list(report, "assumptions").len(),
         widened: list(report, "widened").len(),

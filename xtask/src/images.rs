@@ -94,9 +94,7 @@ impl Prepared {
         if self.hardened.is_none() {
             return Ok(None);
         }
-        let path = self.output.join("report.json");
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(Some(Report::from_json(&text)?))
+        Ok(Some(crate::report::whole(&self.output.join("report.json"))?))
     }
 }
 

@@ -1,14 +1,22 @@
 //! What confine writes for machines, read as any tool would read it: as JSON. What is missing counts as empty.
+//! Who asks for more than is counted reads a report by its types.
 
 use std::path::Path;
 
 use anyhow::Context;
+use confine_report::Report;
 use serde_json::Value;
 
 /// A file of JSON.
 pub fn json(path: &Path) -> anyhow::Result<Value> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+}
+
+/// A report's file, whole.
+pub fn whole(path: &Path) -> anyhow::Result<Report> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Report::from_json(&text).with_context(|| path.display().to_string())
 }
 
 /// A list by its name.

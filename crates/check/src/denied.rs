@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use confine_kernel::{ArgumentKind, arguments, describe, values};
-use confine_report::{Call, Program, Report, Step};
+use confine_report::{Call, Report, Step};
 use serde::Serialize;
 
 /// How many different lists of arguments are told of one call.
@@ -114,8 +114,7 @@ pub fn denied(attempts: &[Attempt], report: Option<&Report>) -> Vec<Denied> {
     let mut groups: BTreeMap<(String, &str), Vec<&Attempt>> = BTreeMap::new();
     let is_nothing = |attempt: &&Attempt| attempt.number.is_some_and(confine_kernel::is_beyond_tables);
     let is_meant = |attempt: &&Attempt| {
-        let known = report.and_then(|report| Some((report, named(report, &attempt.program)?)));
-        known.is_some_and(|(report, program)| report.falls_back(program, &call_name(attempt)))
+        report.is_some_and(|report| report.falls_back(&attempt.program, &call_name(attempt)))
     };
     let counting = attempts
         .iter()
@@ -178,7 +177,7 @@ fn judge(
     number: Option<u32>,
     lists: &[[u64; 6]],
 ) -> (Foreseen, Vec<String>) {
-    let Some(known) = named(report, program) else {
+    let Some(known) = report.program_named(program) else {
         return (Foreseen::UnknownProgram, Vec::new());
     };
     if !report.foresees(known, call, &[]) {
@@ -198,12 +197,6 @@ fn judge(
         _ => Foreseen::OtherArguments,
     };
     (judged, chain)
-}
-
-/// The report's program of that path or name.
-fn named<'r>(report: &'r Report, program: &str) -> Option<&'r Program> {
-    let is_it = |known: &&Program| known.path == program || known.invoked.iter().any(|name| name == program);
-    report.programs.iter().find(is_it)
 }
 
 fn in_words(report: &Report, step: &Step) -> String {

@@ -104,8 +104,7 @@ pub fn under(report: &Report, index: usize) -> BTreeSet<usize> {
 
 /// Allows what programs call.
 fn allow_calls<'a>(policy: &mut Policy, programs: impl Iterator<Item = &'a Program>) {
-    let calls = programs.flat_map(|program| &program.calls);
-    for call in calls.filter(|call| call.falls_back_to.is_none()) {
+    for call in programs.flat_map(Program::needed) {
         let combinations = call.arguments.iter().map(|one| one.restrictions.as_slice());
         policy.allow(Architecture::X86_64, call.number, &any_of(combinations));
     }
@@ -129,8 +128,7 @@ fn allow_needed(policy: &mut Policy, report: &Report, is_widened: bool) {
 
 /// The index of the report's program of that path or name.
 pub fn named_program(report: &Report, name: &str) -> anyhow::Result<usize> {
-    let named = |program: &Program| program.path == name || program.invoked.iter().any(|one| one == name);
-    report.programs.iter().position(named).with_context(|| {
+    report.position(name).with_context(|| {
         let paths: Vec<&str> = report
             .programs
             .iter()

@@ -93,13 +93,15 @@ impl Policy {
     pub fn coarsened(mut self, alternatives: usize) -> Self {
         loop {
             let conditional = self.rules.iter().filter(|(_, rule)| !rule.is_any());
-            let counts: Vec<_> = conditional
-                .map(|(call, rule)| (rule.alternatives().count(), *call))
+            let different: BTreeSet<_> = conditional
+                .clone()
+                .flat_map(|(_, rule)| rule.alternatives())
                 .collect();
-            let conditional = self.rules.values().filter(|rule| !rule.is_any());
-            let different: BTreeSet<_> = conditional.flat_map(Rule::alternatives).collect();
             let is_small = different.len() <= alternatives;
-            let Some((_, call)) = counts.into_iter().max().filter(|_| !is_small) else {
+            let largest = conditional
+                .map(|(call, rule)| (rule.alternatives().count(), *call))
+                .max();
+            let Some((_, call)) = largest.filter(|_| !is_small) else {
                 return self;
             };
             let rule = self.rule(call.0, call.1);

@@ -13,13 +13,6 @@ impl Report {
         self.foresees_always(call) || known.any(|known| known.name == call && known.admits(arguments))
     }
 
-    /// Whether a program makes a call that its policy answers ENOSYS, and another one then.
-    #[must_use]
-    pub fn falls_back(&self, program: &Program, call: &str) -> bool {
-        let mut known = program.calls.iter().filter(|known| known.name == call);
-        !self.foresees_always(call) && known.any(|known| known.falls_back_to.is_some())
-    }
-
     /// Whether every program may make a call with any values: the kernel makes it on their behalf, or something stayed
     /// open and widens the policy by it.
     #[must_use]

@@ -13,6 +13,7 @@ pub mod document;
 mod inspect;
 mod json;
 mod model;
+mod programs;
 #[cfg(test)]
 mod sample;
 pub mod sarif;

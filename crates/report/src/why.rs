@@ -23,10 +23,7 @@ pub fn why(report: &Report, name: &str, values: &[(u32, u64)]) -> String {
         );
     }
     let mut sections = vec![format!("{} is allowed\n", strong(name))];
-    for program in &report.programs {
-        let calls = program.calls.iter().filter(|call| call.name == name);
-        sections.extend(calls.map(|call| chain(report, program, call)));
-    }
+    sections.extend(makers(report, name).map(|(program, call)| chain(report, program, call)));
     for needed in report.runtime_calls.iter().filter(|needed| needed.name == name) {
         sections.push(needs(needed));
     }
@@ -43,19 +40,23 @@ pub fn why(report: &Report, name: &str, values: &[(u32, u64)]) -> String {
 
 /// Who makes a call that is denied, since all of them make another one in its place.
 fn replaced(report: &Report, name: &str) -> Option<String> {
-    let calls = report.programs.iter().flat_map(|program| {
-        let calls = program.calls.iter().filter(|call| call.name == name);
-        calls.map(move |call| (program, call))
-    });
-    let (_, first) = calls.clone().next()?;
+    let (_, first) = makers(report, name).next()?;
     let other = first.falls_back_to.as_deref()?;
     let denied = format!(
         "{} is denied: whoever makes it goes on with {other} when it fails with ENOSYS\n",
         strong(name)
     );
     let mut sections = vec![denied];
-    sections.extend(calls.map(|(program, call)| chain(report, program, call)));
+    sections.extend(makers(report, name).map(|(program, call)| chain(report, program, call)));
     Some(sections.join("\n"))
+}
+
+/// The programs that make a call, with what is known of it.
+fn makers<'r>(report: &'r Report, name: &'r str) -> impl Iterator<Item = (&'r Program, &'r Call)> {
+    report.programs.iter().flat_map(move |program| {
+        let calls = program.calls.iter().filter(move |call| call.name == name);
+        calls.map(move |call| (program, call))
+    })
 }
 
 fn needs(needed: &RuntimeCall) -> String {
@@ -94,10 +95,8 @@ fn why_values(report: &Report, allowed: &Allowed, values: &[(u32, u64)]) -> Stri
         );
         return any + &why(report, name, &[]);
     }
-    let combinations = report.programs.iter().flat_map(|program| {
-        let calls = program.calls.iter().filter(|call| call.name == *name);
-        calls.flat_map(move |call| call.arguments.iter().map(move |one| (program, one)))
-    });
+    let combinations =
+        makers(report, name).flat_map(|(program, call)| call.arguments.iter().map(move |one| (program, one)));
     let mut sections: Vec<String> = combinations
         .filter(|(_, combination)| combination.admits(values))
         .map(|(program, combination)| {

@@ -65,7 +65,7 @@ fn excess(report: &Report, program: &Program, seen: &Seen) -> Vec<Excess> {
     let seen = seen.get(&program.path);
     let is_excess =
         |call: &str| !BY_THE_KERNEL.contains(&call) && seen.is_none_or(|calls| !calls.contains_key(call));
-    let reached = program.calls.iter().filter(|call| call.falls_back_to.is_none());
+    let reached = program.needed();
     let mut all: Vec<Excess> = reached
         .filter(|call| is_excess(&call.name))
         .map(|call| one(report, program, &call.name, &call.chain))

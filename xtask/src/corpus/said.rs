@@ -102,9 +102,8 @@ impl Analysis<'_> {
             .limit(Duration::from_secs(1800))
             .interrupt(self.interrupt)
             .output()?;
-        let text =
-            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let report = crate::report::whole(&path);
         std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        Ok(Report::from_json(&text)?)
+        report
     }
 }

@@ -1,14 +1,13 @@
 //! Why a row stays below a published figure: what is allowed, by what makes the shortest chain to each call possible.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
 use confine_report::{Allowed, Program, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
+use crate::report;
 
 /// How many causes are told of a row, those with the most calls.
 const MOST: usize = 8;
@@ -23,9 +22,8 @@ pub struct Group {
 }
 
 /// The groups of a report's file, whose main program has this path; none if it has no such program.
-pub fn of(report: &Path, main: &str) -> anyhow::Result<Vec<Group>> {
-    let text = fs::read_to_string(report).with_context(|| format!("cannot read {}", report.display()))?;
-    let report = Report::from_json(&text)?;
+pub fn of(path: &Path, main: &str) -> anyhow::Result<Vec<Group>> {
+    let report = report::whole(path)?;
     let main = report.programs.iter().find(|program| program.path == main);
     Ok(main.map_or_else(Vec::new, |main| groups(&report, main)))
 }
@@ -34,9 +32,8 @@ pub fn of(report: &Path, main: &str) -> anyhow::Result<Vec<Group>> {
 fn groups(report: &Report, main: &Program) -> Vec<Group> {
     let counted: BTreeSet<&str> = confine_kernel::published_table().map(|call| call.name).collect();
     let mut groups: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    let allowed = || main.calls.iter().filter(|call| call.falls_back_to.is_none());
-    let own: BTreeSet<&str> = allowed().map(|call| call.name.as_str()).collect();
-    for call in allowed().filter(|call| counted.contains(call.name.as_str())) {
+    let own: BTreeSet<&str> = main.needed().map(|call| call.name.as_str()).collect();
+    for call in main.needed().filter(|call| counted.contains(call.name.as_str())) {
         let cause = Cause::new(report, main, &call.chain);
         let words = match cause.detail.as_str() {
             "" => cause.class.to_string(),

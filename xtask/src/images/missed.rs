@@ -12,11 +12,8 @@ pub fn missed(records: &[AuditRecord], report: Option<&Report>) -> Vec<String> {
     let mut counts: BTreeMap<(u32, u32, &str), usize> = BTreeMap::new();
     let is_replaced = |record: &&AuditRecord| {
         let name = confine_kernel::name(record.call).filter(|_| record.architecture == AUDIT_ARCH_X86_64);
-        let programs = report
-            .into_iter()
-            .flat_map(|report| report.programs.iter().map(move |program| (report, program)));
-        let mut its = programs.filter(|(_, program)| program.path == record.program);
-        name.is_some_and(|name| its.any(|(report, program)| report.falls_back(program, name)))
+        let known = report.zip(name);
+        known.is_some_and(|(report, name)| report.falls_back(&record.program, name))
     };
     for record in records.iter().filter(|record| !is_replaced(record)) {
         let call = (record.call, record.architecture, record.program.as_str());

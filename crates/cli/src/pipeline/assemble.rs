@@ -287,7 +287,7 @@ fn allowed(programs: &[Program], runtime_calls: &BTreeSet<RuntimeCall>, widened:
         }
     };
     for (index, program) in programs.iter().enumerate() {
-        for call in program.calls.iter().filter(|call| call.falls_back_to.is_none()) {
+        for call in program.needed() {
             entry(&call.name, &|allowed| allowed.by.push(index));
         }
     }
