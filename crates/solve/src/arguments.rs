@@ -270,26 +270,13 @@ impl<'p, 'a> Tracer<'p, 'a> {
             .collect()
     }
 
-    /// What is stored in the variable that a value is, as questions about those who do; `None` if it is none that can be
-    /// followed.
-    pub(crate) fn trace_stored(
-        &mut self,
-        node: Node,
-        value: &Value,
-        path: &[(Node, Address)],
-    ) -> Option<Vec<Question>> {
-        let question = Question {
-            node,
-            value: value.clone(),
-            path: path.to_vec(),
-        };
-        let Value::Variable { .. } = value else {
-            return None;
-        };
-        let source = self.source(&question)?;
-        self.evaluate(&self.needed(&question, &source));
+    /// What is stored in the variable that a question is about, as questions about those who do; `None` if it is about none
+    /// that can be followed.
+    pub(crate) fn stored(&mut self, question: &Question) -> Option<Vec<Question>> {
+        let source = self.source(question)?;
+        self.evaluate(&self.needed(question, &source));
         match &source {
-            Source::Variable(variable, None) => Some(self.ask_stored(&question, variable)),
+            Source::Variable(variable, None) => Some(self.ask_stored(question, variable)),
             _ => None,
         }
     }

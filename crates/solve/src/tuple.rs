@@ -14,7 +14,7 @@ use confine_elf::Address;
 use confine_isa::Register;
 use rustc_hash::FxHashSet;
 
-use crate::arguments::Tracer;
+use crate::arguments::{Question, Tracer};
 use crate::passed::REGISTERS;
 use crate::program::Node;
 use crate::reach::Caller;
@@ -150,7 +150,14 @@ impl Tuple {
     /// The tuple as each of those gives it who write the variable that holds its number; `None` if it is in none, or it is
     /// not known who does.
     pub(crate) fn at_writers(&self, tracer: &mut Tracer<'_, '_>) -> Option<Vec<Self>> {
-        let stored = tracer.trace_stored(self.node, &self.passed.number, &self.path)?;
+        let Value::Variable { .. } = self.passed.number else {
+            return None;
+        };
+        let stored = tracer.stored(&Question {
+            node: self.node,
+            value: self.passed.number.clone(),
+            path: self.path.clone(),
+        })?;
         // What callers decide is not known at the writers.
         let arguments = self
             .passed
