@@ -20,6 +20,7 @@ mod mangle;
 mod modules;
 mod names;
 mod natives;
+mod readings;
 mod reflection;
 mod requests;
 mod search;
@@ -33,6 +34,7 @@ use confine_image::Files;
 
 use self::constants::Constants;
 pub use self::natives::together;
+pub use self::readings::Readings;
 use crate::reached::{Beginning, Reached};
 use crate::walk::Walk;
 use crate::{Roots, Start, folders};
@@ -138,14 +140,7 @@ impl Java<'_> {
     fn applications(&mut self) {
         let home = home(self.start.files, self.start.path).unwrap_or_default();
         let found = applications::find(&mut self.walk, &self.start, &home);
-        let mut constants = Constants::new(self.start, &mut self.walk);
-        for file in found.code {
-            if let Ok(bytes) = self.start.files.read(&file) {
-                constants.look(&file, &bytes);
-            }
-        }
-        constants.foreign_functions();
-        self.named = constants.named;
+        self.named = Constants::new(self.start, &mut self.walk).look(&found.code);
     }
 
     /// The libraries of the native interface.

@@ -58,6 +58,14 @@ pub struct Start<'a> {
     pub input: Option<&'a str>,
     /// Where it is started, for assumptions.
     pub place: &'a str,
+    /// What is known of the image's files from starts before.
+    pub known: &'a Known,
+}
+
+/// What files say by themselves, kept so that a file is read once for all starts in one image.
+#[derive(Debug, Default)]
+pub struct Known {
+    java: java::Readings,
 }
 
 /// One language that is followed.

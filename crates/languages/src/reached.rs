@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_image::Files;
 
-use crate::Start;
+use crate::{Known, Start};
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Beginning {
     }
 
     /// The start that it was.
-    pub(crate) fn start<'a>(&'a self, files: &'a dyn Files) -> Start<'a> {
+    pub(crate) fn start<'a>(&'a self, files: &'a dyn Files, kept: &'a Known) -> Start<'a> {
         Start {
             files,
             named: &self.path,
@@ -71,6 +71,7 @@ impl Beginning {
             variables: &self.variables,
             input: None,
             place: &self.place,
+            known: kept,
         }
     }
 }

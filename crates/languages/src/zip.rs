@@ -5,6 +5,7 @@
 use std::io::Read;
 
 use flate2::read::DeflateDecoder;
+use rayon::prelude::*;
 
 /// How many entries one archive is looked at for, and what one of them and all together may come to, in bytes.
 const MOST_ENTRIES: usize = 200_000;
@@ -18,6 +19,8 @@ const LONGEST_COMMENT: usize = 65_557;
 pub struct Entry {
     /// Its name, with the folders around it.
     pub name: String,
+    /// How long it is said to be, in bytes.
+    size: u64,
     /// Where it is described.
     at: usize,
 }
@@ -42,7 +45,8 @@ pub fn entries(bytes: &[u8]) -> (Vec<Entry>, bool) {
         let field = |offset| number(entry, offset, 2).unwrap_or_default();
         let (name_length, extra, comment) = (field(28), field(30), field(32));
         let name = String::from_utf8_lossy(entry.get(46..46 + name_length).unwrap_or_default()).into_owned();
-        entries.push(Entry { name, at });
+        let size = number(entry, 24, 4).unwrap_or_default() as u64;
+        entries.push(Entry { name, size, at });
         at += 46 + name_length + extra + comment;
     }
     (entries, count <= MOST_ENTRIES)
@@ -58,24 +62,37 @@ pub fn inner(bytes: &[u8], entry: &Entry) -> Option<Vec<u8>> {
     content_up_to(bytes, bytes.get(entry.at..)?, LARGEST_SUM)
 }
 
-/// Calls `look` with the name and the content of every file that `wanted` takes by name; whether all were read.
-pub fn each(bytes: &[u8], mut wanted: impl FnMut(&str) -> bool, mut look: impl FnMut(&str, &[u8])) -> bool {
-    let (entries, mut whole) = entries(bytes);
-    let mut sum = 0;
-    for entry in entries.iter().filter(|entry| wanted(&entry.name)) {
-        let limit = LARGEST_ENTRY.min(LARGEST_SUM.saturating_sub(sum));
-        let content = bytes
-            .get(entry.at..)
-            .and_then(|described| content_up_to(bytes, described, limit));
-        match content {
-            Some(content) => {
-                sum += content.len() as u64;
-                look(&entry.name, &content);
-            }
-            None => whole = false,
-        }
-    }
-    whole
+/// What `look` makes of the name and the content of every file that `wanted` takes by name, side by side and in their
+/// order; and whether all were read.
+pub fn map<T: Send>(
+    bytes: &[u8],
+    entries: &[Entry],
+    wanted: impl Fn(&str) -> bool,
+    look: impl Fn(&str, &[u8]) -> T + Sync,
+) -> (Vec<T>, bool) {
+    let mut sum = 0u64;
+    let wanted: Vec<(&Entry, u64)> = entries
+        .iter()
+        .filter(|entry| wanted(&entry.name))
+        .map(|entry| {
+            let largest = match is_archive(&entry.name) {
+                true => LARGEST_SUM,
+                false => LARGEST_ENTRY,
+            };
+            let limit = largest.min(LARGEST_SUM.saturating_sub(sum));
+            sum = sum.saturating_add(entry.size);
+            (entry, limit.min(entry.size))
+        })
+        .collect();
+    let found: Vec<Option<T>> = wanted
+        .par_iter()
+        .map(|(entry, limit)| {
+            let content = content_up_to(bytes, bytes.get(entry.at..)?, *limit)?;
+            Some(look(&entry.name, &content))
+        })
+        .collect();
+    let all_read = found.iter().all(Option::is_some);
+    (found.into_iter().flatten().collect(), all_read)
 }
 
 /// Where the central directory begins and how many entries it has.
@@ -161,12 +178,14 @@ pub mod tests {
     #[test]
     fn files_are_read_by_name() {
         let bytes = archive("a/b.class", b"content");
-        let mut found = Vec::new();
-        assert!(each(
+        let (entries, whole) = entries(&bytes);
+        let (found, all_read) = map(
             &bytes,
+            &entries,
             |name| name.ends_with(".class"),
-            |name, content| found.push((name.to_owned(), content.to_vec()))
-        ));
+            |name, content| (name.to_owned(), content.to_vec()),
+        );
+        assert!(whole && all_read);
         assert_eq!(found, [("a/b.class".to_owned(), b"content".to_vec())]);
     }
 
@@ -174,8 +193,9 @@ pub mod tests {
     fn a_broken_archive_is_told() {
         let bytes = archive("a", b"content");
         for length in 0..bytes.len() {
-            each(&bytes[..length], |_| true, |_, _| {});
+            let (entries, whole) = entries(&bytes[..length]);
+            let (_, all_read) = map(&bytes[..length], &entries, |_| true, |_, _| ());
+            assert!(!(whole && all_read), "{length}");
         }
-        assert!(!each(b"PK", |_| true, |_, _| {}));
     }
 }

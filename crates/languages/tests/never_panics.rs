@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use confine_image::MemoryFiles;
-use confine_languages::{LANGUAGES, Language, Reached, Start};
+use confine_languages::{Known, LANGUAGES, Language, Reached, Start};
 use proptest::prelude::*;
 
 /// Where a source is put and how the interpreter is called to come to it.
@@ -35,6 +35,7 @@ fn search(language: &Language, path: &str, source: &[u8]) -> Reached {
         variables: &BTreeMap::new(),
         input: None,
         place: "Cmd",
+        known: &Known::default(),
     });
     let together = language.together(&files, &reached);
     reached.merge(together);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_image::MemoryFiles;
-use confine_languages::{Reached, Start, language};
+use confine_languages::{Known, Reached, Start, language};
 
 fn follow(files: &MemoryFiles, path: &str, arguments: &[&str]) -> Reached {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
@@ -18,6 +18,7 @@ fn follow(files: &MemoryFiles, path: &str, arguments: &[&str]) -> Reached {
         variables: &BTreeMap::new(),
         input: None,
         place: "Cmd",
+        known: &Known::default(),
     };
     let Some(language) = language(name) else {
         return Reached::default();

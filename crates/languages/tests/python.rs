@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use confine_assumption::Effect;
 use confine_image::MemoryFiles;
-use confine_languages::{Reached, Start, language};
+use confine_languages::{Known, Reached, Start, language};
 
 const LIBRARY: &str = "/usr/lib/python3.11";
 const SITE: &str = "/usr/lib/python3/dist-packages";
@@ -43,6 +43,7 @@ fn follow(files: &MemoryFiles, arguments: &[&str]) -> Reached {
         variables: &BTreeMap::from([("SETTINGS".to_owned(), "shop.settings".to_owned())]),
         input: None,
         place: "Cmd",
+        known: &Known::default(),
     };
     language("python3")
         .map(|python| python.follow(&start))
@@ -144,6 +145,7 @@ fn a_virtual_environment_has_its_own_packages() {
         variables: &variables,
         input: None,
         place: "Cmd",
+        known: &Known::default(),
     };
     let reached = language("python")
         .map(|python| python.follow(&start))

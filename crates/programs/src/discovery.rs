@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
 use confine_image::{Config, DEFAULT_PATH, FileKind, Files, paths};
-use confine_languages::Reached;
+use confine_languages::{Known, Reached};
 
 use crate::builtins::Dialect;
 use crate::interpreted::{SourceCommands, Starts};
@@ -89,6 +89,7 @@ pub struct Discovery<'a> {
     pub(crate) walks: Walks,
     requests: BTreeSet<Request>,
     pub(crate) starts: Starts,
+    pub(crate) known: Known,
     pub(crate) source_commands: SourceCommands,
     delegated: BTreeSet<DelegateKey>,
 }
@@ -106,6 +107,7 @@ impl<'a> Discovery<'a> {
             walks: Walks::default(),
             requests: BTreeSet::new(),
             starts: Starts::new(),
+            known: Known::default(),
             source_commands: SourceCommands::new(),
             delegated: BTreeSet::new(),
         }

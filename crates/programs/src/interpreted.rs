@@ -54,6 +54,7 @@ impl Discovery<'_> {
             variables: &request.context.variables,
             input: request.context.input.as_deref(),
             place: &place,
+            known: &self.known,
         };
         let mut reached = match too_many {
             true => language.everything(&start),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use confine_assumption::{Assumption, Effect};
 use confine_elf::Object;
 use confine_image::{Config, Files};
-use confine_languages::{LANGUAGES, Start};
+use confine_languages::{Known, LANGUAGES, Start};
 use confine_link::texts::is_of_names;
 use confine_link::{LateRequest, Linked, NamePattern, Roots, Scope};
 use confine_programs::{Executed, Programs};
@@ -134,6 +134,7 @@ pub fn embedded(files: &dyn Files, config: &Config, program: &mut AnalysedProgra
             variables: &variables,
             input: None,
             place: &path,
+            known: &Known::default(),
         });
         program
             .later

@@ -1,59 +1,24 @@
 //! What the constants of classes say: commands that they execute, libraries that they load, functions that they look up
 //! by name. Every class of an application counts, whether it runs or not.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Effect, Kind as Open};
 
-use super::applications::SOURCES;
+use super::readings::{Package, Reading, is_source};
 use crate::walk::Walk;
 use crate::{Start, executables, zip};
-
-/// What a class or page names that starts programs: the builder's class, or the class that `Runtime.exec` returns.
-const STARTS: &[&[u8]] = &[
-    b"java/lang/ProcessBuilder",
-    b"Ljava/lang/Process;",
-    b"ProcessBuilder(",
-    b"getRuntime()",
-];
-
-/// What a class names that loads libraries.
-const LOADS: &[u8] = b"loadLibrary";
-
-/// What names the interfaces by which classes call functions of the C library and of others by their names: JNR, its JFFI,
-/// JNA, Java's own, and JRuby's for sources in Ruby.
-pub const FOREIGN: &[&[u8]] = &[
-    b"jnr/ffi",
-    b"com/kenai/jffi",
-    b"com/sun/jna",
-    b"java/lang/foreign",
-    b"jdk/incubator/foreign",
-    b"attach_function",
-];
-
-/// No function that is called so has a longer name, in bytes.
-const LONGEST_FUNCTION: usize = 64;
 
 /// The C library's function that makes any system call.
 const BY_NUMBER: &str = "syscall";
 
-/// Classes that know each other: of one folder.
-#[derive(Default)]
-struct Package {
-    /// One that calls functions by their names.
-    foreign: Option<String>,
-    /// What functions may be called like.
-    names: BTreeSet<String>,
-}
-
 /// A look at constants.
 pub struct Constants<'w, 'a> {
-    pub start: Start<'a>,
-    pub walk: &'w mut Walk<'a>,
+    start: Start<'a>,
+    walk: &'w mut Walk<'a>,
     /// The names of libraries that classes may load.
-    pub named: BTreeSet<String>,
-    /// The packages of what was looked at last.
+    named: BTreeSet<String>,
+    /// The packages of classes that lie in no archive.
     packages: BTreeMap<String, Package>,
 }
 
@@ -67,71 +32,47 @@ impl<'w, 'a> Constants<'w, 'a> {
         }
     }
 
-    /// Looks at an archive, a class or a source.
-    pub fn look(&mut self, file: &str, bytes: &[u8]) {
-        if zip::is_archive(file) {
-            self.archive(file, bytes);
-        } else {
-            self.class(file, bytes);
+    /// Looks at archives, classes and sources; the names of libraries that they may load.
+    pub fn look(mut self, paths: &BTreeSet<String>) -> BTreeSet<String> {
+        for (path, reading) in self.start.known.java.of(self.start.files, paths.iter()) {
+            self.take(path, &reading);
         }
+        let packages = std::mem::take(&mut self.packages);
+        self.foreign_functions(packages);
+        self.named
     }
 
-    fn archive(&mut self, file: &str, bytes: &[u8]) {
-        let packed = Cell::new(false);
-        let wanted = |name: &str, endings: &[&str]| {
-            packed.set(packed.get() || name.ends_with(".so"));
-            endings.iter().any(|ending| name.ends_with(ending))
-        };
-        let mut whole_inner = true;
-        let whole = zip::each(
-            bytes,
-            |name| wanted(name, &[".jar"]) || wanted(name, SOURCES),
-            |name, content| {
-                if !name.ends_with(".jar") {
-                    self.class(&format!("{file}!{name}"), content);
-                    return;
-                }
-                // An archive within one: a web application's libraries. Those within these do not count.
-                whole_inner &= zip::each(
-                    content,
-                    |name| wanted(name, &[".class"]),
-                    |name, content| self.class(&format!("{file}!{name}"), content),
-                );
-            },
-        );
-        self.foreign_functions();
+    fn take(&mut self, path: &str, reading: &Reading) {
+        self.named.extend(reading.named.iter().cloned());
+        for starter in &reading.starters {
+            self.walk.open_command(&starter.place, 1);
+            self.commands(&starter.place, &starter.texts);
+        }
+        let packages = reading.packages.clone();
+        if zip::is_archive(path) {
+            self.foreign_functions(packages);
+        } else {
+            for (key, package) in packages {
+                self.packages.entry(key).or_default().merge(package);
+            }
+        }
         let mut assume = |detail: &str| {
             self.walk
-                .assume(Open::OpenLibrary, file.to_owned(), detail, Effect::NotCovered);
+                .assume(Open::OpenLibrary, path.to_owned(), detail, Effect::NotCovered);
         };
-        if packed.get() {
+        if reading.packs_libraries {
             assume("holds libraries that its classes may unpack and load: their code is not looked at");
         }
-        if !(whole && whole_inner) {
+        if reading.is_partial {
             assume("could not be read as a whole: what its classes load and execute is not known");
         }
     }
 
-    fn class(&mut self, place: &str, bytes: &[u8]) {
-        self.note_names(place, bytes);
-        if executables::mentions(bytes, LOADS) {
-            // A name may be any constant of the class, preceded by its length.
-            for text in executables::texts(bytes).flat_map(|text| text.split('"')) {
-                self.named
-                    .extend([text.to_owned(), text.get(1..).unwrap_or_default().to_owned()]);
-            }
-        }
-        if !STARTS.iter().any(|name| executables::mentions(bytes, name)) {
-            return;
-        }
-        self.walk.open_command(place, 1);
+    /// Takes in those of a class's or page's texts that are commands.
+    fn commands(&mut self, place: &str, texts: &[String]) {
         let path = self.start.variables.get("PATH").map(String::as_str);
         // The constants of a class are of all kinds; a page has few.
         let lone = place.ends_with(".jsp") || place.ends_with(".jspx");
-        let texts: Vec<String> = executables::texts(bytes)
-            .flat_map(|text| text.split('"'))
-            .map(str::to_owned)
-            .collect();
         for text in texts {
             for text in [Some(text.as_str()), text.get(1..)].into_iter().flatten() {
                 if let Some(command) = executables::command(self.start.files, path, text, lone) {
@@ -142,38 +83,9 @@ impl<'w, 'a> Constants<'w, 'a> {
         }
     }
 
-    /// What functions a class may call by their names: an interface that stands for a library's functions need not
-    /// mention how they are called, but its neighbours do.
-    fn note_names(&mut self, place: &str, bytes: &[u8]) {
-        let is_source = is_source(place);
-        let key = match is_source {
-            true => place,
-            false => place.rsplit_once('/').map_or(place, |(folder, _)| folder),
-        };
-        let foreign = FOREIGN.iter().any(|name| executables::mentions(bytes, name));
-        if is_source && !foreign {
-            return;
-        }
-        let package = self.packages.entry(key.to_owned()).or_default();
-        if foreign {
-            package.foreign.get_or_insert_with(|| place.to_owned());
-        }
-        let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-        let texts = executables::texts(bytes).map(without_length);
-        // A name in a class is a constant of its own.
-        let words = texts.flat_map(|text| text.split(move |letter| is_source && !is_part(letter)));
-        let names =
-            words.filter(|word| (2..LONGEST_FUNCTION).contains(&word.len()) && word.chars().all(is_part));
-        for name in names {
-            if !package.names.contains(name) {
-                package.names.insert(name.to_owned());
-            }
-        }
-    }
-
     /// Takes in the functions that packages may call by their names.
-    pub fn foreign_functions(&mut self) {
-        for (key, package) in std::mem::take(&mut self.packages) {
+    fn foreign_functions(&mut self, packages: BTreeMap<String, Package>) {
+        for (key, package) in packages {
             let Some(place) = package.foreign else { continue };
             for name in package.names {
                 if name == BY_NUMBER {
@@ -192,22 +104,11 @@ impl<'w, 'a> Constants<'w, 'a> {
     }
 }
 
-fn is_source(place: &str) -> bool {
-    place.ends_with(".rb")
-}
-
-/// A constant of a class without its length, which is a printable byte before a long one.
-fn without_length(text: &str) -> &str {
-    match text.bytes().next() {
-        Some(length) if usize::from(length) + 1 == text.len() => text.get(1..).unwrap_or_default(),
-        _ => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::follow;
     use super::*;
+    use crate::Known;
     use crate::reached::Reached;
     use crate::zip::tests::archive;
     use confine_image::MemoryFiles;
@@ -223,6 +124,7 @@ mod tests {
             variables: &BTreeMap::new(),
             input: None,
             place: "Cmd",
+            known: &Known::default(),
         })
     }
 

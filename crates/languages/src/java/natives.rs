@@ -25,7 +25,7 @@ use super::world;
 use super::{MACHINE, home};
 use crate::reached::{Beginning, Reached};
 use crate::walk::Walk;
-use crate::{Roots, Start, folders, zip};
+use crate::{Known, Roots, Start, folders, zip};
 
 /// What a script may measure, and what configurations and sources may together, in bytes.
 const LARGEST_SCRIPT: u64 = 4 << 20;
@@ -65,6 +65,7 @@ pub fn together(files: &dyn Files, known: &Reached) -> Reached {
     let libraries = libraries(&mut walk, &home);
     let mut natives = Natives {
         files,
+        kept: &Known::default(),
         walk,
         search: Search::default(),
         home,
@@ -119,6 +120,8 @@ fn libraries(walk: &mut Walk<'_>, home: &str) -> BTreeMap<String, String> {
 
 struct Natives<'a> {
     files: &'a dyn Files,
+    /// What starts are made with; nothing here asks for it.
+    kept: &'a Known,
     walk: Walk<'a>,
     search: Search,
     home: String,
@@ -172,7 +175,7 @@ impl Natives<'_> {
     }
 
     fn applications(&mut self, beginning: &Beginning) -> Applications {
-        applications::find(&mut self.walk, &beginning.start(self.files), &self.home)
+        applications::find(&mut self.walk, &beginning.start(self.files, self.kept), &self.home)
     }
 
     fn read_code(&mut self, code: &BTreeSet<String>) -> Result<(), String> {
@@ -188,7 +191,7 @@ impl Natives<'_> {
 
     /// Takes what a start names.
     fn begin(&mut self, beginning: &Beginning) -> Result<(), String> {
-        let start = beginning.start(self.files);
+        let start = beginning.start(self.files, self.kept);
         for word in applications::words(&start) {
             self.take_word(word);
             self.search.take_option(word.as_bytes());

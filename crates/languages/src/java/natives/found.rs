@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::constants::FOREIGN;
+use super::super::readings::FOREIGN;
 use super::super::mangle;
 use super::super::names::{Name, package};
 use super::super::search::Id;
@@ -94,7 +94,7 @@ impl Natives<'_> {
                 continue;
             };
             let name = self.search.names.text(body.name);
-            let is_foreign = |name: &[u8]| FOREIGN.iter().any(|foreign| executables::mentions(name, foreign));
+            let is_foreign = |name: &[u8]| FOREIGN.iter().any(|foreign| executables::mentions(name, foreign.as_bytes()));
             let classes = body.class.constants().map(|(index, _)| index);
             let foreign = classes
                 .filter_map(|index| body.class.class_name(index))

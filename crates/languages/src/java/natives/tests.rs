@@ -64,6 +64,7 @@ fn start_at(
         variables,
         input: None,
         place,
+        known: &Known::default(),
     });
     together(files, &reached)
 }
