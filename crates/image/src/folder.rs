@@ -33,6 +33,9 @@ pub(crate) struct Folder {
     root: PathBuf,
     /// Folders that were walked to before, by the path that was asked for: many files are looked for in few folders.
     folders: RwLock<HashMap<String, Option<Arc<Place>>>>,
+    /// What was resolved and listed before, by the path that was asked for: programs ask for the same places.
+    resolved: RwLock<HashMap<String, Option<Resolved>>>,
+    listed: RwLock<HashMap<String, Vec<String>>>,
 }
 
 /// Something inside the root, links followed.
@@ -56,6 +59,32 @@ impl Place {
     fn is_mounted_over(&self) -> bool {
         MOUNTED.contains(&self.path.as_str())
     }
+
+    /// The same for who only asks what it is.
+    fn resolved(self) -> Resolved {
+        let Self { host, path, metadata } = self;
+        let (kind, size) = if metadata.is_file() {
+            (FileKind::Regular, metadata.len())
+        } else if metadata.is_dir() {
+            (FileKind::Folder, 0)
+        } else {
+            (FileKind::Other, 0)
+        };
+        Resolved {
+            path,
+            kind,
+            mode: metadata.mode() & 0o7777,
+            size,
+            ownership: Ownership {
+                user: metadata.uid(),
+                group: metadata.gid(),
+                modified: metadata.mtime().try_into().unwrap_or(0),
+                capabilities: kind == FileKind::Regular
+                    && metadata.mode() & 0o111 != 0
+                    && has_capabilities(&host),
+            },
+        }
+    }
 }
 
 impl Folder {
@@ -69,6 +98,8 @@ impl Folder {
         Ok(Self {
             root: root_folder,
             folders: RwLock::default(),
+            resolved: RwLock::default(),
+            listed: RwLock::default(),
         })
     }
 
@@ -90,20 +121,9 @@ impl Folder {
 
     /// A folder, which is remembered.
     fn folder(&self, path: &str) -> Option<Arc<Place>> {
-        let known = self
-            .folders
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(path)
-            .cloned();
-        known.unwrap_or_else(|| {
-            let found = self
-                .walk_all(path)
-                .filter(|place| place.metadata.is_dir())
-                .map(Arc::new);
-            let mut folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
-            folders.insert(path.to_owned(), found.clone());
-            found
+        remembered(&self.folders, path, || {
+            let found = self.walk_all(path).filter(|place| place.metadata.is_dir());
+            found.map(Arc::new)
         })
     }
 
@@ -154,32 +174,25 @@ impl Folder {
         }
         Some(place)
     }
+
+    /// The names in a folder, sorted.
+    fn names_in(&self, path: &str) -> Vec<String> {
+        let place = self.walk(path).filter(|place| !place.is_mounted_over());
+        let entries = place.and_then(|place| fs::read_dir(place.host).ok());
+        let mut names: Vec<String> = entries
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
 }
 
 impl Files for Folder {
     fn resolve(&self, path: &str) -> Option<Resolved> {
-        let Place { host, path, metadata } = self.walk(path)?;
-        let (kind, size) = if metadata.is_file() {
-            (FileKind::Regular, metadata.len())
-        } else if metadata.is_dir() {
-            (FileKind::Folder, 0)
-        } else {
-            (FileKind::Other, 0)
-        };
-        Some(Resolved {
-            path,
-            kind,
-            mode: metadata.mode() & 0o7777,
-            size,
-            ownership: Ownership {
-                user: metadata.uid(),
-                group: metadata.gid(),
-                modified: metadata.mtime().try_into().unwrap_or(0),
-                capabilities: kind == FileKind::Regular
-                    && metadata.mode() & 0o111 != 0
-                    && has_capabilities(&host),
-            },
-        })
+        remembered(&self.resolved, path, || self.walk(path).map(Place::resolved))
     }
 
     fn read(&self, path: &str) -> Result<FileBytes, ReadError> {
@@ -192,17 +205,23 @@ impl Files for Folder {
     }
 
     fn list(&self, path: &str) -> Vec<String> {
-        let place = self.walk(path).filter(|place| !place.is_mounted_over());
-        let entries = place.and_then(|place| fs::read_dir(place.host).ok());
-        let mut names: Vec<String> = entries
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        remembered(&self.listed, path, || self.names_in(path))
     }
+}
+
+/// What is known of a path, or found out and kept.
+fn remembered<T: Clone>(known: &RwLock<HashMap<String, T>>, path: &str, find: impl FnOnce() -> T) -> T {
+    let kept = known
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(path)
+        .cloned();
+    kept.unwrap_or_else(|| {
+        let found = find();
+        let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(path.to_owned(), found.clone());
+        found
+    })
 }
 
 /// Whether executing a file gives capabilities. A file system without extended attributes has none.

@@ -89,6 +89,8 @@ pub struct LinkedObject {
     pub(crate) texts: Arc<OnceLock<Vec<String>>>,
     /// See [`LinkedObject::name_texts`].
     pub(crate) name_texts: Arc<OnceLock<Vec<Box<[u8]>>>>,
+    /// What may be names of libraries without their ending; looked for once, whichever programs load the object.
+    pub(crate) short_names: Arc<OnceLock<BTreeSet<Box<[u8]>>>>,
     pub(crate) opaque: Arc<OnceLock<Vec<OpaqueState>>>,
     /// For a late object: the objects besides the global scope in which its references are looked up.
     pub(crate) scope: Arc<Vec<usize>>,
@@ -393,6 +395,7 @@ impl Linked {
             exports: parsed.exports,
             texts: parsed.texts,
             name_texts: parsed.name_texts,
+            short_names: parsed.short_names,
             opaque: parsed.opaque,
             scope: Arc::default(),
         });

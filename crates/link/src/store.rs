@@ -1,6 +1,6 @@
 //! Parsed objects of one image, each read and parsed once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use confine_elf::Object;
@@ -42,6 +42,7 @@ pub(crate) struct Parsed {
     /// Strings in its data that may name files, once somebody has asked.
     pub(crate) texts: Arc<OnceLock<Vec<String>>>,
     pub(crate) name_texts: Arc<OnceLock<Vec<Box<[u8]>>>>,
+    pub(crate) short_names: Arc<OnceLock<BTreeSet<Box<[u8]>>>>,
     /// What a C library's states are, once somebody has asked.
     pub(crate) opaque: Arc<OnceLock<Vec<OpaqueState>>>,
 }
@@ -109,6 +110,7 @@ impl ObjectStore {
             exports,
             texts: Arc::default(),
             name_texts: Arc::default(),
+            short_names: Arc::default(),
             opaque: Arc::default(),
         };
         let mut objects = self.by_length.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,7 @@
 //! Names for functions, for people.
 
+use std::collections::BTreeSet;
+
 use confine_elf::{Address, Object, SymbolKind};
 
 use crate::program::{Node, Program};
@@ -8,6 +10,18 @@ use crate::program::{Node, Program};
 pub(crate) fn function_name(program: &Program<'_>, node: Node) -> String {
     let (object, _) = program.locate(node);
     name_at(program.elf(object), program.function(node).code.start)
+}
+
+/// The names by which other objects can call a function, sorted.
+pub(crate) fn exported(program: &Program<'_>, node: Node) -> Vec<String> {
+    let (object, _) = program.locate(node);
+    let start = program.function(node).code.start;
+    let symbols = program.elf(object).dynamic_symbols.iter();
+    let names: BTreeSet<&str> = symbols
+        .filter(|symbol| symbol.defined && symbol.address == start)
+        .map(|symbol| symbol.name.as_str())
+        .collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// `object:function+0x…`: the place of an instruction.

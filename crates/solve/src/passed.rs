@@ -68,6 +68,9 @@ pub struct Passed {
     pub whole: bool,
     /// The interface's address is taken: it may be called from anywhere, with anything.
     pub taken: bool,
+    /// Where the string is not a constant: the exported names of the function that knows no more of it, whose callers in
+    /// other objects may give it. Empty for a function that only its own object can name.
+    pub givers: Vec<String>,
 }
 
 /// The strings that reach the interfaces which were asked about.
@@ -154,6 +157,10 @@ fn strings(
         }
         _ => vec![None],
     };
+    let givers = match strings.contains(&None) {
+        true => names::exported(program, answer.node),
+        false => Vec::new(),
+    };
     strings
         .into_iter()
         .flat_map(|string| {
@@ -165,6 +172,11 @@ fn strings(
             interface: interface.name.clone(),
             object,
             place: place.clone(),
+            givers: if string.is_none() {
+                givers.clone()
+            } else {
+                Vec::new()
+            },
             string,
             list,
             whole,

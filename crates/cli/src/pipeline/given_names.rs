@@ -1,27 +1,31 @@
 //! Functions that modules have looked up for them by names in their data.
 //!
 //! A run time that looks up names which it is given in everything that the program has, by a handle of the program itself,
-//! does so for modules that need it: Julia's compiled code calls the run time and the C library like that. Of modules
-//! every exported function counts anyway.
+//! does so for modules that call it for that: Julia's compiled code calls the run time and the C library like that. Of
+//! modules every exported function counts anyway.
 //!
 //! Over-reports: texts of such a module that are no names. Misses: names that are put together, that are the end of a longer
-//! text, or that come from elsewhere than a module, such as from sources that are compiled while the program runs.
+//! text, that reach the run time by a function that it does not export, or that come from elsewhere than a module, such as
+//! from sources that are compiled while the program runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use confine_link::texts::whole_texts;
-use confine_link::{Linked, LoadReason, conventions};
+use confine_link::{Linked, LinkedObject, LoadReason, conventions};
 use confine_solve::LateRoot;
 use rustc_hash::FxHashMap;
 
 use super::AnalysedProgram;
 use super::later;
 
+/// The objects that look up what they are given, each with the names of its functions that others give it by.
+type Givers = BTreeMap<usize, BTreeSet<String>>;
+
 /// What is known of the names that a program's modules give.
 #[derive(Debug, Default)]
 pub struct GivenNames {
     /// How many objects there were, and which of them look up what they are given.
-    looked_at: (usize, BTreeSet<usize>),
+    looked_at: (usize, Givers),
     roots: Vec<LateRoot>,
 }
 
@@ -36,24 +40,33 @@ pub fn roots(program: &mut AnalysedProgram) -> Vec<LateRoot> {
 }
 
 /// The objects that look up names which are not constants and have a handle of the program itself.
-fn looking_up(program: &AnalysedProgram) -> BTreeSet<usize> {
+fn looking_up(program: &AnalysedProgram) -> Givers {
+    let passed = program.solution.passed.iter();
+    let opening_itself: BTreeSet<usize> = passed
+        .filter(|passed| later::opens_itself(passed))
+        .map(|passed| passed.object)
+        .collect();
     let library = conventions::c_library(&program.linked);
     let openly = later::passed_openly(program, library).filter(|passed| later::looks_up(passed));
-    let openly: BTreeSet<usize> = openly.map(|passed| passed.object).collect();
-    let passed = program.solution.passed.iter();
-    passed
-        .filter(|passed| later::opens_itself(passed) && openly.contains(&passed.object))
-        .map(|passed| passed.object)
-        .collect()
+    let mut givers = Givers::new();
+    for passed in openly.filter(|passed| opening_itself.contains(&passed.object)) {
+        let names = givers.entry(passed.object).or_default();
+        names.extend(passed.givers.iter().cloned());
+    }
+    givers
 }
 
-fn given(linked: &Linked, looking_up: &BTreeSet<usize>) -> Vec<LateRoot> {
+fn given(linked: &Linked, looking_up: &Givers) -> Vec<LateRoot> {
     let modules: Vec<_> = linked
         .objects
         .iter()
         .filter(|object| {
             let is_late = matches!(object.reason, LoadReason::Late { .. });
-            is_late && object.needed.iter().any(|needed| looking_up.contains(needed))
+            is_late
+                && object
+                    .needed
+                    .iter()
+                    .any(|needed| gives(object, looking_up.get(needed)))
         })
         .collect();
     if modules.is_empty() {
@@ -78,4 +91,13 @@ fn given(linked: &Linked, looking_up: &BTreeSet<usize>) -> Vec<LateRoot> {
         }
     }
     roots
+}
+
+/// Whether an object can call one of these functions.
+fn gives(object: &LinkedObject, givers: Option<&BTreeSet<String>>) -> bool {
+    let symbols = object.elf.dynamic_symbols.iter();
+    givers.is_some_and(|givers| {
+        let mut imported = symbols.filter(|symbol| !symbol.defined);
+        imported.any(|symbol| givers.contains(&symbol.name))
+    })
 }

@@ -175,7 +175,11 @@ impl Natives<'_> {
     }
 
     fn applications(&mut self, beginning: &Beginning) -> Applications {
-        applications::find(&mut self.walk, &beginning.start(self.files, self.kept), &self.home)
+        applications::find(
+            &mut self.walk,
+            &beginning.start(self.files, self.kept),
+            &self.home,
+        )
     }
 
     fn read_code(&mut self, code: &BTreeSet<String>) -> Result<(), String> {

@@ -77,7 +77,11 @@ impl Readings {
         };
         let found: Vec<_> = paths.par_iter().filter_map(read).collect();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(found.iter().map(|(path, reading)| ((*path).to_owned(), reading.clone())));
+        known.extend(
+            found
+                .iter()
+                .map(|(path, reading)| ((*path).to_owned(), reading.clone())),
+        );
         found
     }
 }

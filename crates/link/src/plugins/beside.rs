@@ -68,22 +68,25 @@ fn called_alike(files: &dyn Files, folder: &str, path: &str) -> Vec<String> {
 fn named_in_short(files: &dyn Files, folder: &str, object: &LinkedObject) -> Vec<String> {
     let (begin, end) = LIBRARY;
     let names = files.list(folder);
-    let stems: BTreeSet<&[u8]> = names
+    let stems = names
         .iter()
         .filter(|name| name.starts_with(begin))
-        .filter_map(|name| Some(name.strip_suffix(end)?.as_bytes()))
-        .collect();
-    let mut named = BTreeSet::new();
-    if !stems.is_empty() {
+        .filter_map(|name| name.strip_suffix(end));
+    let mut stems = stems.peekable();
+    if stems.peek().is_none() {
+        return Vec::new();
+    }
+    let held = object.short_names.get_or_init(|| {
         let elf = &object.elf;
         let data = elf.segments.iter().filter(|segment| !segment.executable);
-        for bytes in data.filter_map(|segment| elf.bytes.get(segment.file.clone())) {
-            named.extend(texts_beginning_with(bytes, begin.as_bytes()).filter(|text| stems.contains(text)));
-        }
-    }
-    named
-        .into_iter()
-        .map(|stem| format!("{}{end}", String::from_utf8_lossy(stem)))
+        data.filter_map(|segment| elf.bytes.get(segment.file.clone()))
+            .flat_map(|bytes| texts_beginning_with(bytes, begin.as_bytes()))
+            .map(Box::from)
+            .collect()
+    });
+    stems
+        .filter(|stem| held.contains(stem.as_bytes()))
+        .map(|stem| format!("{stem}{end}"))
         .collect()
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::readings::FOREIGN;
 use super::super::mangle;
 use super::super::names::{Name, package};
+use super::super::readings::FOREIGN;
 use super::super::search::Id;
 use super::super::world::Origin;
 use super::Natives;
@@ -94,7 +94,11 @@ impl Natives<'_> {
                 continue;
             };
             let name = self.search.names.text(body.name);
-            let is_foreign = |name: &[u8]| FOREIGN.iter().any(|foreign| executables::mentions(name, foreign.as_bytes()));
+            let is_foreign = |name: &[u8]| {
+                FOREIGN
+                    .iter()
+                    .any(|foreign| executables::mentions(name, foreign.as_bytes()))
+            };
             let classes = body.class.constants().map(|(index, _)| index);
             let foreign = classes
                 .filter_map(|index| body.class.class_name(index))
