@@ -9,8 +9,9 @@ use confine_assumption::Effect;
 use confine_engine::{Interrupt, Invocation};
 use confine_report::{Call, Program, Report};
 
-/// How many programs one run of confine analyses: all at once would keep every object of the corpus in memory.
-const AT_ONCE: usize = 24;
+/// How many programs one run of confine analyses. Many share what they execute, which is analysed in each run; all at once
+/// would keep every object of the corpus in memory.
+const AT_ONCE: usize = 240;
 
 /// What confine says that one program calls.
 pub struct Said {
@@ -99,7 +100,7 @@ impl Analysis<'_> {
         }
         analysis
             .arg(format!("dir:{}", self.rootfs.display()))
-            .limit(Duration::from_secs(1800))
+            .limit(Duration::from_secs(3600))
             .interrupt(self.interrupt)
             .output()?;
         let report = crate::report::whole(&path);
