@@ -86,8 +86,17 @@ impl Class {
         self
     }
 
-    pub fn native(mut self, name: &str, descriptor: &str) -> Self {
-        let method = [short(0x0101), self.named(name, descriptor), short(0)].concat();
+    pub fn native(self, name: &str, descriptor: &str) -> Self {
+        self.without_code(0x0101, name, descriptor)
+    }
+
+    /// Adds a method that classes below have to bring.
+    pub fn open(self, name: &str, descriptor: &str) -> Self {
+        self.without_code(0x0401, name, descriptor)
+    }
+
+    fn without_code(mut self, flags: u16, name: &str, descriptor: &str) -> Self {
+        let method = [short(flags), self.named(name, descriptor), short(0)].concat();
         self.methods.push(method);
         self
     }

@@ -46,6 +46,11 @@ impl Method {
     pub fn is_native(&self) -> bool {
         self.flags & NATIVE != 0
     }
+
+    /// Whether it has instructions; a native one and one that classes below have to bring have none.
+    pub fn has_code(&self) -> bool {
+        !self.code.is_empty()
+    }
 }
 
 /// How a dynamic constant or call comes about.

@@ -11,6 +11,7 @@ use memchr::memmem::Finder;
 use rayon::prelude::*;
 
 use super::applications::SOURCES;
+use super::class::Class;
 use crate::{executables, zip};
 
 /// What a class or page names that starts programs: the builder's class, or the class that `Runtime.exec` returns.
@@ -225,17 +226,41 @@ pub fn is_source(place: &str) -> bool {
     place.ends_with(".rb")
 }
 
-/// What functions a class may call by their names.
+/// What functions a class, page or source may call by their names.
 fn names(place: &str, bytes: &[u8]) -> BTreeSet<String> {
+    if let Some(class) = Class::read(bytes.to_vec().into()) {
+        return names_of_class(&class);
+    }
     let is_source = is_source(place);
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let texts = executables::texts(bytes).map(without_length);
     // A name in a class is a constant of its own.
     let words = texts.flat_map(|text| text.split(move |letter| is_source && !is_part(letter)));
     words
-        .filter(|word| (2..LONGEST_FUNCTION).contains(&word.len()) && word.chars().all(is_part))
+        .filter(|word| may_name_function(word))
         .map(str::to_owned)
         .collect()
+}
+
+/// The methods that stand for functions, those of interfaces and native ones, and the texts that its code may have in
+/// hand; other names of classes and members are no functions'.
+fn names_of_class(class: &Class) -> BTreeSet<String> {
+    let methods = class.methods.iter();
+    let methods = methods.filter(|method| method.is_native() || class.is_interface() && !method.has_code());
+    let methods = methods.filter_map(|method| Some(class.signature(method)?.0));
+    let texts = class.strings().into_iter().chain(methods);
+    texts
+        .filter_map(|text| std::str::from_utf8(text).ok())
+        .filter(|text| may_name_function(text))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn may_name_function(text: &str) -> bool {
+    (2..LONGEST_FUNCTION).contains(&text.len()) && text.chars().all(is_part)
+}
+
+fn is_part(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
 }
 
 /// The printable texts in a file, and what is between quotes in them.
@@ -248,5 +273,35 @@ fn without_length(text: &str) -> &str {
     match text.bytes().next() {
         Some(length) if usize::from(length) + 1 == text.len() => text.get(1..).unwrap_or_default(),
         _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::java::assembler::Class as Assembled;
+
+    fn check(class: Assembled, expected: &[&str]) {
+        let found = names("/srv/a/X.class", &class.bytes());
+        assert_eq!(found, expected.iter().map(|name| (*name).to_owned()).collect());
+    }
+
+    #[test]
+    fn functions_are_named_by_texts_and_by_methods_without_code() {
+        let calls = [
+            ("virtual", "java/lang/Object.clone:()V"),
+            ("text", "getpid"),
+            ("text", "not one"),
+        ];
+        let class = |above: &[&str]| Assembled::new("a/X", above).method("kill", "()V", &calls);
+        check(
+            class(&["java/lang/Object"]).native("fork", "()I"),
+            &["fork", "getpid"],
+        );
+        check(
+            class(&["java/lang/Object"]).interface().open("mkdir", "()I"),
+            &["getpid", "mkdir"],
+        );
+        check(class(&["java/lang/Object"]).open("mkdir", "()I"), &["getpid"]);
     }
 }
