@@ -8,6 +8,7 @@
 //! caller's frame without having been given an address into it, which no compiler emits.
 
 mod behind;
+mod bounds;
 mod callable;
 mod constants;
 mod convention;
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use confine_elf::{Address, Object};
 use confine_isa::{Condition, Memory, Operand, Register, Width};
 
+use self::bounds::Bounds;
 use self::constants::{merge, narrow, stored};
 use self::escape::is_lost;
 use crate::value::{Constants, Entry, Loaded, Location, Value};
@@ -49,6 +51,7 @@ pub(crate) struct State {
     hidden: BTreeSet<(Register, Address)>,
     callable: Callable,
     flags: Option<Flags>,
+    bounds: Bounds,
 }
 
 /// What the flags tell.
@@ -114,6 +117,7 @@ impl State {
             hidden: BTreeSet::new(),
             callable: callable.clone(),
             flags: None,
+            bounds: Bounds::default(),
         }
     }
 
@@ -172,6 +176,7 @@ impl State {
         if !self.hidden.is_empty() {
             self.hidden.retain(|(holder, _)| *holder != register);
         }
+        self.bounds.forget(register);
         self.registers[register.number()] = value;
     }
 
@@ -232,11 +237,36 @@ impl State {
         }
         if let Some((index, scale)) = index {
             // A small bound is as good as the list of what it allows: tables of constants are read so.
-            let index = self.register(index).enumerated();
+            let index = self.index(index).enumerated();
             let scaled = index.arithmetic(Multiply, &Value::constant(scale.into()), Width::Quad);
             sum = sum.arithmetic(Add, &scaled, Width::Quad);
         }
         sum
+    }
+
+    /// The value of a register, or what bounds it, if that is all that is known without the caller.
+    fn index(&self, register: Register) -> Value {
+        let value = self.register(register);
+        match (value, self.bounds.of(register)) {
+            (Value::Constants(_) | Value::Addresses(_), _) | (_, None) => value.clone(),
+            (_, Some(bound)) if fits(value, bound.width) => Value::UpTo(bound.most),
+            _ => value.clone(),
+        }
+    }
+
+    /// Copies the low bytes of a register to another one, widened without a sign, or with one that a small number does
+    /// not have; `value` is what that is.
+    pub(crate) fn copy_register(&mut self, to: Register, from: Register, value: Value, copied: Width) {
+        let bound = self.bounds.of(from).filter(|bound| bound.width >= copied);
+        self.set_register(to, value);
+        if let Some(bound) = bound {
+            let width = if copied == Width::Quad {
+                bound.width
+            } else {
+                Width::Quad
+            };
+            self.bounds.note(to, bound.most, width);
+        }
     }
 
     /// A call came back: what it may change is forgotten.
@@ -290,17 +320,18 @@ impl State {
             Some(Flags::Differ) | None => return Some(self.clone()),
         };
         let value = self.register(left);
-        let fits = |value: &Value| match value {
-            Value::Constants(constants) => constants.as_slice().iter().all(|number| *number <= width.mask()),
-            Value::UpTo(most) => *most <= width.mask(),
-            _ => width == Width::Quad,
-        };
-        if !fits(value) {
-            return Some(self.clone());
-        }
-        let narrowed = narrow(value, condition, right)?;
         let mut state = self.clone();
-        state.registers[left.number()] = narrowed;
+        if fits(value, width) {
+            state.registers[left.number()] = narrow(value, condition, right)?;
+        }
+        let most = match condition {
+            Condition::Below => right.checked_sub(1),
+            Condition::BelowOrEqual => Some(right),
+            _ => None,
+        };
+        if let Some(most) = most {
+            state.bounds.note(left, most, width);
+        }
         Some(state)
     }
 
@@ -323,6 +354,7 @@ impl State {
             changed |= joined != *mine;
             *mine = joined;
         }
+        changed |= self.bounds.join(&other.bounds);
         changed |= self.join_behind(other);
         changed |= self.join_vectors(other);
         let before = (self.escaped, self.given_away.len(), self.hidden.len());
@@ -339,6 +371,16 @@ impl State {
             changed = true;
         }
         changed
+    }
+}
+
+/// Whether a value is a number of so many bytes.
+fn fits(value: &Value, width: Width) -> bool {
+    match value {
+        Value::Constants(constants) => constants.as_slice().iter().all(|number| *number <= width.mask()),
+        Value::UpTo(most) => *most <= width.mask(),
+        Value::Entry(entry) => entry.and | entry.or <= width.mask(),
+        _ => width == Width::Quad,
     }
 }
 

@@ -20,7 +20,12 @@ pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
     match *operation {
         Operation::Copy { to, from, width } => {
             let value = state.read(&from, width, object);
-            state.write(&to, value, width);
+            match (to, from) {
+                (Operand::Register(to), Operand::Register(from)) if width >= Width::Double => {
+                    state.copy_register(to, from, value.truncate(width), width);
+                }
+                _ => state.write(&to, value, width),
+            }
         }
         Operation::Extend {
             to,
@@ -36,7 +41,12 @@ pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
                 value
             };
             state.note_derived(&[from], &value);
-            state.write_register(to, value, width);
+            match from {
+                Operand::Register(from) if width >= Width::Double => {
+                    state.copy_register(to, from, value.truncate(width), from_width);
+                }
+                _ => state.write_register(to, value, width),
+            }
         }
         Operation::Address { to, width, memory } => {
             let value = state.address(&memory);

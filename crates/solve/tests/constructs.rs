@@ -227,6 +227,7 @@ fixtures! {
     values_flag_added_to_any.c
     values_from_structures.c
     values_from_table.c
+    values_from_table_by_any_caller.c
     values_in_cleared_structure.S
     values_in_constant_global.c
     values_in_global.c
