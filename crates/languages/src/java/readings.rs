@@ -68,9 +68,7 @@ impl Readings {
     ) -> Vec<(&'a str, Arc<Reading>)> {
         let paths: Vec<&String> = paths.collect();
         let read = |path: &&'a String| {
-            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = known.get(*path).cloned();
-            let reading = match known {
+            let reading = match self.known(path) {
                 Some(reading) => reading,
                 None => Arc::new(Reading::of(path, &files.read(path).ok()?)),
             };
@@ -83,7 +81,14 @@ impl Readings {
                 .iter()
                 .map(|(path, reading)| ((*path).to_owned(), reading.clone())),
         );
+        drop(known);
         found
+    }
+
+    /// What is known of a file. Nothing is read meanwhile: whoever waits for a part of a file may begin with another file.
+    fn known(&self, path: &str) -> Option<Arc<Reading>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(path).cloned()
     }
 }
 
