@@ -20,9 +20,9 @@ pub struct Reached {
     pub modules: BTreeMap<String, Module>,
     /// Functions that sources look up by name in libraries, each with the place of one source that does.
     pub functions: BTreeMap<String, String>,
-    /// The same of packages of sources of which it is not known whether they are used: by what a package's name ends, until all
-    /// starts are looked at together ([`crate::Language::together`]).
-    pub packages: BTreeMap<String, BTreeMap<String, String>>,
+    /// The same of sources of which it is not known whether they run, by their places, until all starts are looked at
+    /// together ([`crate::Language::together`]).
+    pub unsettled: BTreeMap<String, BTreeMap<String, String>>,
     /// Functions of compiled modules that run as methods of the language, each with the class that it is a method of.
     pub natives: BTreeMap<String, String>,
     /// The starts that are still to be looked at, all together ([`crate::Language::together`]).
@@ -135,8 +135,8 @@ impl Reached {
         for (name, place) in more.functions {
             self.functions.entry(name).or_insert(place);
         }
-        for (package, functions) in more.packages {
-            self.packages.entry(package).or_default().extend(functions);
+        for (package, functions) in more.unsettled {
+            self.unsettled.entry(package).or_default().extend(functions);
         }
         for (name, class) in more.natives {
             self.natives.entry(name).or_insert(class);
@@ -150,7 +150,7 @@ impl Reached {
     /// Each function that sources look up, with the place of one that does. Without a start nothing is left to tell which
     /// packages are used: all are.
     pub fn looked_up(&self) -> impl Iterator<Item = (&String, &String)> {
-        let packages = self.packages.values().filter(|_| self.beginnings.is_empty());
+        let packages = self.unsettled.values().filter(|_| self.beginnings.is_empty());
         self.functions.iter().chain(packages.flatten())
     }
 

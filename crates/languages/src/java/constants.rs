@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Effect, Kind as Open};
 
-use super::readings::{Package, Reading, is_source};
+use super::readings::{Package, Reading, is_class};
 use crate::walk::Walk;
 use crate::{Start, executables, zip};
 
@@ -85,20 +85,21 @@ impl<'w, 'a> Constants<'w, 'a> {
 
     /// Takes in the functions that packages may call by their names.
     fn foreign_functions(&mut self, packages: BTreeMap<String, Package>) {
-        for (key, package) in packages {
+        for package in packages.into_values() {
             let Some(place) = package.foreign else { continue };
-            for name in package.names {
-                if name == BY_NUMBER {
+            for (class, mut names) in package.names {
+                if names.remove(BY_NUMBER) {
                     let detail = "may make system calls by numbers of its own with the C library's `syscall`: which is not looked at";
                     self.walk
                         .assume(Open::OpenCallNumber, place.clone(), detail, Effect::NotCovered);
-                    continue;
                 }
-                let functions = match is_source(&place) {
-                    true => &mut self.walk.reached.functions,
-                    false => self.walk.reached.packages.entry(key.clone()).or_default(),
+                let functions = match is_class(&class) {
+                    true => self.walk.reached.unsettled.entry(class).or_default(),
+                    false => &mut self.walk.reached.functions,
                 };
-                functions.entry(name).or_insert_with(|| place.clone());
+                for name in names {
+                    functions.entry(name).or_insert_with(|| place.clone());
+                }
             }
         }
     }
@@ -162,7 +163,7 @@ mod tests {
             files = files.file(&format!("/srv/{path}"), bytes.to_vec());
         }
         let reached = in_working_folder(&files);
-        let packages = reached.packages.values().flat_map(|functions| functions.keys());
+        let packages = reached.unsettled.values().flat_map(|functions| functions.keys());
         let functions: Vec<&str> = reached
             .functions
             .keys()

@@ -82,7 +82,7 @@ fn everything(walk: Walk<'_>, libraries: &BTreeMap<String, String>, known: &Reac
     let mut reached = walk.reached;
     reached.functions.extend(
         known
-            .packages
+            .unsettled
             .values()
             .flatten()
             .map(|(name, place)| (name.clone(), place.clone())),

@@ -120,8 +120,8 @@ pub struct Starter {
 pub struct Package {
     /// One that calls functions by their names.
     pub foreign: Option<String>,
-    /// What functions may be called like.
-    pub names: BTreeSet<String>,
+    /// What functions may be called like, by the place of the class that has the names.
+    pub names: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Package {
@@ -141,7 +141,7 @@ impl Reading {
         // Which other classes are in its folder is not known here.
         let package = reading.packages.entry(package_of(path).to_owned()).or_default();
         if !is_source(path) || package.foreign.is_some() {
-            package.names = names(path, bytes);
+            package.names.insert(path.to_owned(), names(path, bytes));
         }
         reading
     }
@@ -172,10 +172,12 @@ impl Reading {
         };
         let (named, _) = zip::map(bytes, &entries, is_foreign, |name, content| {
             let place = format!("{path}!{name}");
-            (package_of(&place).to_owned(), names(&place, content))
+            let names = names(&place, content);
+            (place, names)
         });
-        for (package, names) in named {
-            whole.packages.entry(package).or_default().names.extend(names);
+        for (place, names) in named {
+            let package = whole.packages.entry(package_of(&place).to_owned()).or_default();
+            package.names.insert(place, names);
         }
         whole
     }
@@ -199,7 +201,7 @@ impl Reading {
         if mentions_one(bytes, &FOREIGN_FINDERS) {
             let package = Package {
                 foreign: Some(place.to_owned()),
-                names: BTreeSet::new(),
+                names: BTreeMap::new(),
             };
             reading.packages.insert(package_of(place).to_owned(), package);
         }
@@ -226,15 +228,20 @@ fn package_of(place: &str) -> &str {
     }
 }
 
+/// Whether a file of this name is a class, of which is looked at whether it runs.
+pub fn is_class(place: &str) -> bool {
+    place.ends_with(".class")
+}
+
 /// Whether a file of this name is a source, whose words are no constants of their own.
-pub fn is_source(place: &str) -> bool {
+fn is_source(place: &str) -> bool {
     place.ends_with(".rb")
 }
 
 /// What functions a class, page or source may call by their names.
 fn names(place: &str, bytes: &[u8]) -> BTreeSet<String> {
     if let Some(class) = Class::read(bytes.to_vec().into()) {
-        return names_of_class(&class);
+        return names_of_class(&class, |_| true);
     }
     let is_source = is_source(place);
     let texts = executables::texts(bytes).map(without_length);
@@ -246,12 +253,14 @@ fn names(place: &str, bytes: &[u8]) -> BTreeSet<String> {
         .collect()
 }
 
-/// The methods that stand for functions, those of interfaces and native ones, and the texts that its code may have in
-/// hand; other names of classes and members are no functions'.
-fn names_of_class(class: &Class) -> BTreeSet<String> {
-    let methods = class.methods.iter();
-    let methods = methods.filter(|method| method.is_native() || class.is_interface() && !method.has_code());
-    let methods = methods.filter_map(|method| Some(class.signature(method)?.0));
+/// The methods that stand for functions, those of interfaces and native ones, as far as they run by their index, and the
+/// texts that its code may have in hand; other names of classes and members are no functions'.
+pub fn names_of_class(class: &Class, runs: impl Fn(usize) -> bool) -> BTreeSet<String> {
+    let methods = class.methods.iter().enumerate();
+    let methods = methods.filter(|(index, method)| {
+        (method.is_native() || class.is_interface() && !method.has_code()) && runs(*index)
+    });
+    let methods = methods.filter_map(|(_, method)| Some(class.signature(method)?.0));
     let texts = class.strings().into_iter().chain(methods);
     texts
         .filter_map(|text| std::str::from_utf8(text).ok())

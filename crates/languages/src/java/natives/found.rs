@@ -1,11 +1,11 @@
 //! What the search found, as the pipeline wants it: functions of methods, libraries, functions that are called by their names.
 
-use std::collections::BTreeSet;
+use rustc_hash::FxHashMap;
 
 use super::super::mangle;
-use super::super::names::{Name, package};
-use super::super::readings::FOREIGN;
-use super::super::search::Id;
+use super::super::names::Name;
+use super::super::readings::{FOREIGN, names_of_class};
+use super::super::search::{Body, Id};
 use super::super::world::Origin;
 use super::Natives;
 use crate::reached::Reached;
@@ -37,7 +37,7 @@ impl Natives<'_> {
         }
         self.named_libraries();
         self.foreign_functions();
-        self.used_packages(known);
+        self.settle_functions(known);
         self.walk.reached
     }
 
@@ -66,17 +66,21 @@ impl Natives<'_> {
         }
     }
 
-    /// The functions that packages of applications call by their names, of those packages that have a class in use.
-    fn used_packages(&mut self, known: &Reached) {
+    /// The functions that classes of applications call by their names, as far as these run: an interface that stands for
+    /// a library's functions has methods that nobody calls.
+    fn settle_functions(&mut self, known: &Reached) {
+        let mut used: FxHashMap<Vec<u8>, Vec<&Body>> = FxHashMap::default();
         let bodies = self.search.ids().filter_map(|id| self.search.body(id));
-        let used = bodies.filter(|body| body.is_used() && body.origin != Origin::Machine);
-        let used: BTreeSet<Vec<u8>> = used
-            .map(|body| package(&self.search.names.text(body.name)).to_vec())
-            .collect();
-        for (place, functions) in &known.packages {
-            let is_used = used.iter().any(|package| lies_at(package, place));
-            if is_used {
-                let functions = functions.clone();
+        for body in bodies.filter(|body| body.is_used() && body.origin != Origin::Machine) {
+            let name = self.search.names.text(body.name).to_vec();
+            used.entry(name).or_default().push(body);
+        }
+        for (place, functions) in &known.unsettled {
+            for body in names_at(place).filter_map(|name| used.get(name)).flatten() {
+                let runs = |method: usize| body.reached.get(method) == Some(&true);
+                let named = names_of_class(&body.class, runs);
+                let functions = functions.iter().filter(|(name, _)| named.contains(*name));
+                let functions = functions.map(|(name, place)| (name.clone(), place.clone()));
                 self.walk.reached.functions.extend(functions);
             }
         }
@@ -121,8 +125,9 @@ impl Natives<'_> {
     }
 }
 
-/// Whether a package can lie in a folder or an archive's folder.
-fn lies_at(package: &[u8], place: &str) -> bool {
-    let before = place.as_bytes().strip_suffix(package);
-    before.is_some_and(|before| package.is_empty() || matches!(before.last(), None | Some(b'/' | b'!')))
+/// The names that a class may have by its place: of which folder they are relative is not known.
+fn names_at(place: &str) -> impl Iterator<Item = &[u8]> {
+    let name = place.strip_suffix(".class").unwrap_or(place);
+    let begins = name.match_indices(['/', '!']).map(|(at, _)| at + 1);
+    begins.filter_map(|at| name.as_bytes().get(at..))
 }

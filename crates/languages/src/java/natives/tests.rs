@@ -405,25 +405,34 @@ fn starts_with_unknown_arguments_are_of_the_application_or_told() {
 }
 
 #[test]
-fn functions_count_that_packages_in_use_call_by_their_names() {
-    let calls = |class: &str| {
-        Class::new(class, &["java/lang/Object"]).method(
-            "run",
-            "()V",
-            &[("text", "jnr/ffi/Library"), ("text", "chroot")],
-        )
-    };
-    let looked_up = |does: &[(&str, &str)]| {
+fn functions_count_that_classes_which_run_call_by_their_names() {
+    let calls = Class::new("b/Calls", &["java/lang/Object"])
+        .method("run", "()V", &[("text", "jnr/ffi/Library"), ("text", "chroot")])
+        .method("ask", "()V", &[("interface", "b/Names.getpid:()I")])
+        .bytes();
+    let names = Class::new("b/Names", &["java/lang/Object"])
+        .interface()
+        .open("getpid", "()I")
+        .open("getppid", "()I")
+        .bytes();
+    let check = |does: &[(&str, &str)], expected: &[&str]| {
         let application = vec![
             ("/srv/Main.class", main_class(does).bytes()),
-            ("/srv/b/Calls.class", calls("b/Calls").bytes()),
+            ("/srv/b/Calls.class", calls.clone()),
+            ("/srv/b/Names.class", names.clone()),
         ];
         let reached = search(Vec::new(), application, &["app.Main"]);
-        reached.looked_up().any(|(name, _)| name == "chroot")
+        let found = reached.looked_up().map(|(name, _)| name.as_str());
+        let found: Vec<&str> = found
+            .filter(|name| ["chroot", "getpid", "getppid"].contains(name))
+            .collect();
+        assert_eq!(found, expected, "{does:?}");
     };
-    assert!(looked_up(&[("static", "b/Calls.run:()V")]));
-    assert!(looked_up(&[("text", "b.Calls")]));
-    assert!(!looked_up(&[]));
+    check(&[("static", "b/Calls.run:()V")], &["chroot"]);
+    check(&[("static", "b/Calls.ask:()V")], &["chroot", "getpid"]);
+    check(&[("text", "b.Calls")], &["chroot", "getpid"]);
+    check(&[("interface", "b/Names.getppid:()I")], &["getppid"]);
+    check(&[], &[]);
 }
 
 #[test]
