@@ -272,15 +272,12 @@ impl Class {
 
     /// The texts that its code may have in hand: strings, and values of annotations.
     pub fn strings(&self) -> Vec<&[u8]> {
-        let strings = self.constants().filter_map(|(_, constant)| match constant {
-            Constant::String(text) => Some(text),
-            _ => None,
-        });
-        let values = self.annotated().texts;
-        strings
-            .chain(values)
-            .filter_map(|index| self.text(index))
-            .collect()
+        self.constant_strings().chain(self.annotated_texts()).collect()
+    }
+
+    /// The strings among its constants.
+    pub fn constant_strings(&self) -> impl Iterator<Item = &[u8]> {
+        self.constants().filter_map(|(index, _)| self.string(index))
     }
 
     /// Whether it has to do with a member of this name.

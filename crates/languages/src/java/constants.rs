@@ -94,11 +94,11 @@ impl<'w, 'a> Constants<'w, 'a> {
                         .assume(Open::OpenCallNumber, place.clone(), detail, Effect::NotCovered);
                 }
                 let functions = match is_class(&class) {
-                    true => self.walk.reached.unsettled.entry(class).or_default(),
+                    true => self.walk.reached.unsettled.entry(class.clone()).or_default(),
                     false => &mut self.walk.reached.functions,
                 };
                 for name in names {
-                    functions.entry(name).or_insert_with(|| place.clone());
+                    functions.entry(name).or_insert_with(|| class.clone());
                 }
             }
         }

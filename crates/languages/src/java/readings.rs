@@ -254,14 +254,15 @@ fn names(place: &str, bytes: &[u8]) -> BTreeSet<String> {
 }
 
 /// The methods that stand for functions, those of interfaces and native ones, as far as they run by their index, and the
-/// texts that its code may have in hand; other names of classes and members are no functions'.
+/// strings of its code. Other names of classes and members are no functions', nor are texts of annotations: none of these
+/// interfaces asks for them.
 pub fn names_of_class(class: &Class, runs: impl Fn(usize) -> bool) -> BTreeSet<String> {
     let methods = class.methods.iter().enumerate();
     let methods = methods.filter(|(index, method)| {
         (method.is_native() || class.is_interface() && !method.has_code()) && runs(*index)
     });
     let methods = methods.filter_map(|(_, method)| Some(class.signature(method)?.0));
-    let texts = class.strings().into_iter().chain(methods);
+    let texts = class.constant_strings().chain(methods);
     texts
         .filter_map(|text| std::str::from_utf8(text).ok())
         .filter(|text| may_name_function(text))
