@@ -380,6 +380,7 @@ fn fits(value: &Value, width: Width) -> bool {
         Value::Constants(constants) => constants.as_slice().iter().all(|number| *number <= width.mask()),
         Value::UpTo(most) => *most <= width.mask(),
         Value::Entry(entry) => entry.and | entry.or <= width.mask(),
+        Value::Loaded(loaded) => loaded.width <= width,
         _ => width == Width::Quad,
     }
 }
