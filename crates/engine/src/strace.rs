@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// be read keep their usual form.
 pub const RAW: &str = "raw=!execve,clone,clone3,fork,vfork";
 
+/// How the line of a call ends whose end is in a later one.
+const UNFINISHED: &str = " <unfinished ...>";
+
 /// Calls by name, with the values of the arguments that say what each does (by index) where the log has them.
 pub type Calls = BTreeMap<String, BTreeSet<Vec<(u32, u64)>>>;
 
@@ -33,6 +36,10 @@ pub struct Log<R> {
     processes: BTreeMap<String, Process>,
     /// The process that strace started itself.
     first: Option<String>,
+    /// The line before.
+    last: String,
+    /// Lines by their processes that say just what the line before says of another one.
+    repeated: BTreeMap<String, String>,
 }
 
 /// What is known of a process.
@@ -58,11 +65,38 @@ impl<R: Fn(&str) -> String> Log<R> {
             examples: BTreeMap::new(),
             processes: BTreeMap::new(),
             first: None,
+            last: String::new(),
+            repeated: BTreeMap::new(),
         }
     }
 
     /// Reads the next line.
+    ///
+    /// Of a process that is killed while strace asks what it calls, strace says what it was told of the process before: such
+    /// a line counts when its process is seen once more.
     pub fn line(&mut self, text: &str) {
+        let Some((process, event)) = text.split_once(' ') else {
+            return;
+        };
+        if let Some(repeated) = self.repeated.remove(process)
+            && event.trim_start() != "+++ killed by SIGKILL +++"
+        {
+            self.take(&repeated);
+        }
+        let before = self.last.split_once(' ');
+        let is_repeated = event.ends_with(UNFINISHED)
+            && before.is_some_and(|(other, before)| other != process && before == event);
+        self.last.clear();
+        self.last.push_str(text);
+        match is_repeated {
+            true => {
+                self.repeated.insert(process.to_owned(), text.to_owned());
+            }
+            false => self.take(text),
+        }
+    }
+
+    fn take(&mut self, text: &str) {
         if let Some((process, event)) = text.split_once(' ')
             && let Some(end) = event.trim_start().strip_prefix("+++ ")
         {
@@ -94,7 +128,10 @@ impl<R: Fn(&str) -> String> Log<R> {
     }
 
     /// What each program was seen to call.
-    pub fn finish(self) -> BTreeMap<String, Calls> {
+    pub fn finish(mut self) -> BTreeMap<String, Calls> {
+        for text in std::mem::take(&mut self.repeated).into_values() {
+            self.take(&text);
+        }
         let named = self.programs.into_iter().zip(self.calls);
         named.filter(|(_, calls)| !calls.is_empty()).collect()
     }
@@ -164,7 +201,7 @@ impl<R: Fn(&str) -> String> Log<R> {
             ..Process::default()
         };
         for text in waiting {
-            self.line(&text);
+            self.take(&text);
         }
     }
 }
@@ -342,5 +379,29 @@ mod tests {
                 "/nonexistent/second: execve exit_group gettid",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_repeated_of_a_killed_process_does_not_count() {
+        let log = |end: &str| {
+            let log = format!(
+                "\
+10 execve(\"/first\", [\"first\"], 0x1 /* 2 vars */) = 0
+10 vfork() = 11
+11 execve(\"/second\", [\"second\"], 0x1 /* 2 vars */) = 0
+11 getpid() = 11
+10 kill(0xb, 0x9 <unfinished ...>
+11 kill(0xb, 0x9 <unfinished ...>
+10 <... kill resumed>) = 0
+11 {end}
+"
+            );
+            calls_by_program(&log, str::to_owned)
+        };
+        let killed = log("+++ killed by SIGKILL +++");
+        assert!(killed["/first"].contains_key("kill"));
+        assert!(!killed["/second"].contains_key("kill"));
+        assert!(log("<... kill resumed>) = 0")["/second"].contains_key("kill"));
+        assert!(log("+++ exited with 0 +++")["/second"].contains_key("kill"));
     }
 }
