@@ -1,10 +1,11 @@
 //! Java: the libraries of the virtual machine and of its native interface, and what classes execute.
 //!
-//! Which native methods run is searched for once, for all starts together ([`natives`]). What classes execute and look up by
-//! name is read from their constants, whether they run or not. Over-reports: every library in the folders that the native
-//! interface searches by default; of every class that can start programs, each constant that is an executable of the image;
-//! of packages that call functions of libraries by their names, each name. Misses, as assumptions: libraries that classes
-//! unpack from their archives, commands that are put together, numbers of system calls that classes make by themselves.
+//! Which native methods run is searched for once, for all starts together ([`natives`]), and so is which functions of
+//! libraries classes call by their names. What classes execute is read from their constants, whether they run or not
+//! ([`readings`], [`constants`]). Over-reports: every library in the folders that the native interface searches by default; of
+//! every class that can start programs, each constant that is an executable of the image; of classes that run in packages
+//! that call functions by their names, each string. Misses, as assumptions: libraries that classes unpack from their
+//! archives, commands that are put together, numbers of system calls that classes make by themselves.
 
 mod annotations;
 mod applications;

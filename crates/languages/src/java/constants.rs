@@ -1,5 +1,6 @@
 //! What the constants of classes say: commands that they execute, libraries that they load, functions that they look up
-//! by name. Every class of an application counts, whether it runs or not.
+//! by name. Every class of an application counts, whether it runs or not; of the functions, only those of classes that run are
+//! left when all starts were looked at ([`super::natives`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 

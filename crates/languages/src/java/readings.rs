@@ -228,7 +228,7 @@ fn package_of(place: &str) -> &str {
     }
 }
 
-/// Whether a file of this name is a class, of which is looked at whether it runs.
+/// Whether a file of this name is a class: of pages and sources it is not found out whether they run.
 pub fn is_class(place: &str) -> bool {
     place.ends_with(".class")
 }
