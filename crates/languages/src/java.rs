@@ -140,7 +140,7 @@ impl Java<'_> {
     /// What the archives, classes and pages that may be loaded say.
     fn applications(&mut self) {
         let home = home(self.start.files, self.start.path).unwrap_or_default();
-        let found = applications::find(&mut self.walk, &self.start, &home);
+        let found = applications::find(&mut self.walk, &Beginning::of(&self.start), &home);
         self.named = Constants::new(self.start, &mut self.walk).look(&found.code);
     }
 

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
-use confine_image::Files;
 
-use crate::{Known, Start};
+use crate::Start;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,21 +56,6 @@ impl Beginning {
             workdir: start.workdir.to_owned(),
             place: start.place.to_owned(),
             known: true,
-        }
-    }
-
-    /// The start that it was.
-    pub(crate) fn start<'a>(&'a self, files: &'a dyn Files, kept: &'a Known) -> Start<'a> {
-        Start {
-            files,
-            named: &self.path,
-            path: &self.path,
-            arguments: &self.arguments,
-            workdir: &self.workdir,
-            variables: &self.variables,
-            input: None,
-            place: &self.place,
-            known: kept,
         }
     }
 }
@@ -135,8 +119,8 @@ impl Reached {
         for (name, place) in more.functions {
             self.functions.entry(name).or_insert(place);
         }
-        for (package, functions) in more.unsettled {
-            self.unsettled.entry(package).or_default().extend(functions);
+        for (place, functions) in more.unsettled {
+            self.unsettled.entry(place).or_default().extend(functions);
         }
         for (name, class) in more.natives {
             self.natives.entry(name).or_insert(class);
@@ -148,10 +132,10 @@ impl Reached {
     }
 
     /// Each function that sources look up, with the place of one that does. Without a start nothing is left to tell which
-    /// packages are used: all are.
+    /// sources run: all do.
     pub fn looked_up(&self) -> impl Iterator<Item = (&String, &String)> {
-        let packages = self.unsettled.values().filter(|_| self.beginnings.is_empty());
-        self.functions.iter().chain(packages.flatten())
+        let unsettled = self.unsettled.values().filter(|_| self.beginnings.is_empty());
+        self.functions.iter().chain(unsettled.flatten())
     }
 
     /// A module that is there already keeps its reason and gets the wider roots.

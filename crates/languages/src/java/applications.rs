@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use confine_image::Files;
+
 use super::world;
+use crate::reached::Beginning;
 use crate::walk::Walk;
-use crate::{Start, folders, zip};
+use crate::{folders, zip};
 
 /// Where applications lie beside what the command line and the environment name.
 const APPLICATIONS: &[&str] = &["/app", "/opt", "/usr/share/java"];
@@ -25,11 +28,11 @@ pub struct Applications {
 }
 
 /// The files of what a start may run. Those of the virtual machine, below `home`, are none.
-pub fn find(walk: &mut Walk<'_>, start: &Start<'_>, home: &str) -> Applications {
+pub fn find(walk: &mut Walk<'_>, beginning: &Beginning, home: &str) -> Applications {
     let is_code = |name: &str| zip::is_archive(name) || SOURCES.iter().any(|ending| name.ends_with(ending));
     let mut files: BTreeSet<String> = BTreeSet::new();
-    for place in places(start) {
-        match folders::regular(start.files, &place) {
+    for place in places(walk.files, beginning) {
+        match folders::regular(walk.files, &place) {
             Some(file) => {
                 files.insert(file.path);
             }
@@ -53,14 +56,14 @@ pub fn find(walk: &mut Walk<'_>, start: &Start<'_>, home: &str) -> Applications 
 }
 
 /// Files and folders that hold applications.
-fn places(start: &Start<'_>) -> BTreeSet<String> {
+fn places(files: &dyn Files, beginning: &Beginning) -> BTreeSet<String> {
     let mut places: BTreeSet<String> = APPLICATIONS.iter().map(|place| (*place).to_owned()).collect();
-    if start.workdir != "/" {
-        places.insert(start.workdir.to_owned());
+    if beginning.workdir != "/" {
+        places.insert(beginning.workdir.clone());
     }
-    for word in words(start).filter(|word| (2..1024).contains(&word.len()) && word.contains(['/', '.'])) {
-        let path = folders::absolute(word.trim_end_matches('*'), start.workdir);
-        let found = start.files.resolve(&path);
+    for word in words(beginning).filter(|word| (2..1024).contains(&word.len()) && word.contains(['/', '.'])) {
+        let path = folders::absolute(word.trim_end_matches('*'), &beginning.workdir);
+        let found = files.resolve(&path);
         if let Some(found) = found.filter(|found| found.path.matches('/').count() > 1) {
             places.insert(found.path);
         }
@@ -69,7 +72,7 @@ fn places(start: &Start<'_>) -> BTreeSet<String> {
 }
 
 /// The words of its arguments and of its environment's values.
-pub fn words<'a>(start: &Start<'a>) -> impl Iterator<Item = &'a str> {
-    let texts = start.arguments.iter().chain(start.variables.values());
+pub fn words(beginning: &Beginning) -> impl Iterator<Item = &str> {
+    let texts = beginning.arguments.iter().chain(beginning.variables.values());
     texts.flat_map(|text| text.split([':', '=', ' ', ',', ';']))
 }

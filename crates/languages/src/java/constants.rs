@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Effect, Kind as Open};
+use rayon::prelude::*;
 
 use super::readings::{Package, Reading, is_class};
 use crate::walk::Walk;
@@ -35,7 +36,12 @@ impl<'w, 'a> Constants<'w, 'a> {
 
     /// Looks at archives, classes and sources; the names of libraries that they may load.
     pub fn look(mut self, paths: &BTreeSet<String>) -> BTreeSet<String> {
-        for (path, reading) in self.start.known.java.of(self.start.files, paths.iter()) {
+        let (files, readings) = (self.start.files, &self.start.known.java);
+        let found: Vec<_> = paths
+            .par_iter()
+            .filter_map(|path| Some((path, readings.of(files, path)?)))
+            .collect();
+        for (path, reading) in found {
             self.take(path, &reading);
         }
         let packages = std::mem::take(&mut self.packages);

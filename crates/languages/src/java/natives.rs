@@ -25,7 +25,7 @@ use super::world;
 use super::{MACHINE, home};
 use crate::reached::{Beginning, Reached};
 use crate::walk::Walk;
-use crate::{Known, Roots, Start, folders, zip};
+use crate::{Roots, folders, zip};
 
 /// What a script may measure, and what configurations and sources may together, in bytes.
 const LARGEST_SCRIPT: u64 = 4 << 20;
@@ -65,7 +65,6 @@ pub fn together(files: &dyn Files, known: &Reached) -> Reached {
     let libraries = libraries(&mut walk, &home);
     let mut natives = Natives {
         files,
-        kept: &Known::default(),
         walk,
         search: Search::default(),
         home,
@@ -120,8 +119,6 @@ fn libraries(walk: &mut Walk<'_>, home: &str) -> BTreeMap<String, String> {
 
 struct Natives<'a> {
     files: &'a dyn Files,
-    /// What starts are made with; nothing here asks for it.
-    kept: &'a Known,
     walk: Walk<'a>,
     search: Search,
     home: String,
@@ -175,11 +172,7 @@ impl Natives<'_> {
     }
 
     fn applications(&mut self, beginning: &Beginning) -> Applications {
-        applications::find(
-            &mut self.walk,
-            &beginning.start(self.files, self.kept),
-            &self.home,
-        )
+        applications::find(&mut self.walk, beginning, &self.home)
     }
 
     fn read_code(&mut self, code: &BTreeSet<String>) -> Result<(), String> {
@@ -195,12 +188,11 @@ impl Natives<'_> {
 
     /// Takes what a start names.
     fn begin(&mut self, beginning: &Beginning) -> Result<(), String> {
-        let start = beginning.start(self.files, self.kept);
-        for word in applications::words(&start) {
+        for word in applications::words(beginning) {
             self.take_word(word);
             self.search.take_option(word.as_bytes());
         }
-        for text in start.arguments.iter().chain(start.variables.values()) {
+        for text in beginning.arguments.iter().chain(beginning.variables.values()) {
             self.search.texts.requests.take(text.as_bytes());
         }
         self.search.call_generated();
@@ -212,7 +204,7 @@ impl Natives<'_> {
         let found = match main {
             Main::None => true,
             Main::Class(name) => self.take_word(&name),
-            Main::Archive(path) => self.take_archive(&path, &start),
+            Main::Archive(path) => self.take_archive(&path, beginning),
             Main::Open => false,
         };
         if found {
@@ -254,19 +246,19 @@ impl Natives<'_> {
 
     /// Takes what the manifest of the archive says that is started, perhaps by another name of its own or by a variable in
     /// a text for a shell; whether that is known.
-    fn take_archive(&mut self, path: &str, start: &Start<'_>) -> bool {
+    fn take_archive(&mut self, path: &str, beginning: &Beginning) -> bool {
         let by_variable = path.strip_prefix('$').and_then(|rest| rest.split_once('/'));
         let expanded = by_variable.map(|(variable, rest)| {
-            let folder = start.variables.get(variable.trim_matches(['{', '}']));
+            let folder = beginning.variables.get(variable.trim_matches(['{', '}']));
             format!("{}/{rest}", folder.map_or("", String::as_str))
         });
         let path = expanded.as_deref().unwrap_or(path);
-        let file = self.regular(&folders::absolute(path, start.workdir));
+        let file = self.regular(&folders::absolute(path, &beginning.workdir));
         if file.is_none() && by_variable.is_some() {
             let detail = "starts an archive of Java by a variable that leads to none".to_owned();
             self.walk.assume(
                 Open::OpenCommand,
-                start.place.to_owned(),
+                beginning.place.clone(),
                 detail,
                 Effect::NotCovered,
             );

@@ -4,11 +4,10 @@
 //! A file is read once, however often the virtual machine is started ([`Readings`]); its classes are read side by side.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use confine_image::Files;
 use memchr::memmem::Finder;
-use rayon::prelude::*;
 
 use super::applications::SOURCES;
 use super::class::Class;
@@ -27,7 +26,7 @@ const LOADS: &str = "loadLibrary";
 
 /// What names the interfaces by which classes call functions of the C library and of others by their names: JNR, its JFFI,
 /// JNA, Java's own, and JRuby's for sources in Ruby.
-pub const FOREIGN: &[&str] = &[
+const FOREIGN: &[&str] = &[
     "jnr/ffi",
     "com/kenai/jffi",
     "com/sun/jna",
@@ -42,7 +41,7 @@ const LONGEST_FUNCTION: usize = 64;
 /// How deep archives in archives are opened: an application's, a web application's in it, and that one's libraries.
 const DEEPEST: usize = 2;
 
-/// The same, ready to be searched for.
+/// The texts of the tables, ready to be searched for.
 static STARTS_FINDERS: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| finders(STARTS));
 static LOADS_FINDERS: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| finders(&[LOADS]));
 static FOREIGN_FINDERS: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| finders(FOREIGN));
@@ -55,40 +54,29 @@ fn mentions_one(bytes: &[u8], finders: &[Finder<'static>]) -> bool {
     finders.iter().any(|finder| finder.find(bytes).is_some())
 }
 
+/// Whether a class or its name mentions an interface by which functions are called by their names.
+pub fn is_foreign(bytes: &[u8]) -> bool {
+    mentions_one(bytes, &FOREIGN_FINDERS)
+}
+
 /// Files that were read, by their paths.
 #[derive(Debug, Default)]
 pub struct Readings(Mutex<BTreeMap<String, Arc<Reading>>>);
 
 impl Readings {
-    /// What files say; those that cannot be read say nothing.
-    pub fn of<'a>(
-        &self,
-        files: &dyn Files,
-        paths: impl Iterator<Item = &'a String>,
-    ) -> Vec<(&'a str, Arc<Reading>)> {
-        let paths: Vec<&String> = paths.collect();
-        let read = |path: &&'a String| {
-            let reading = match self.known(path) {
-                Some(reading) => reading,
-                None => Arc::new(Reading::of(path, &files.read(path).ok()?)),
-            };
-            Some((path.as_str(), reading))
-        };
-        let found: Vec<_> = paths.par_iter().filter_map(read).collect();
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(
-            found
-                .iter()
-                .map(|(path, reading)| ((*path).to_owned(), reading.clone())),
-        );
-        drop(known);
-        found
+    /// What a file says; nothing if it cannot be read. No file is read while they are locked: whoever waits for a part of one
+    /// may begin with another one.
+    pub fn of(&self, files: &dyn Files, path: &str) -> Option<Arc<Reading>> {
+        let known = self.lock().get(path).cloned();
+        known.or_else(|| {
+            let reading = Arc::new(Reading::of(path, &files.read(path).ok()?));
+            self.lock().insert(path.to_owned(), Arc::clone(&reading));
+            Some(reading)
+        })
     }
 
-    /// What is known of a file. Nothing is read meanwhile: whoever waits for a part of a file may begin with another file.
-    fn known(&self, path: &str) -> Option<Arc<Reading>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(path).cloned()
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Reading>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -166,11 +154,11 @@ impl Reading {
         whole.is_partial |= !(is_whole && all_read);
         whole.packages.retain(|_, package| package.foreign.is_some());
         // An interface that stands for a library's functions need not mention how they are called, but its neighbours do.
-        let is_foreign = |name: &str| {
+        let has_names = |name: &str| {
             let place = format!("{path}!{name}");
             !zip::is_archive(name) && is_wanted(name) && whole.packages.contains_key(package_of(&place))
         };
-        let (named, _) = zip::map(bytes, &entries, is_foreign, |name, content| {
+        let (named, _) = zip::map(bytes, &entries, has_names, |name, content| {
             let place = format!("{path}!{name}");
             let names = names(&place, content);
             (place, names)
@@ -198,7 +186,7 @@ impl Reading {
                 texts: unquoted(bytes).map(str::to_owned).collect(),
             });
         }
-        if mentions_one(bytes, &FOREIGN_FINDERS) {
+        if is_foreign(bytes) {
             let package = Package {
                 foreign: Some(place.to_owned()),
                 names: BTreeMap::new(),

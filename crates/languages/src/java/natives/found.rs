@@ -4,12 +4,12 @@ use rustc_hash::FxHashMap;
 
 use super::super::mangle;
 use super::super::names::Name;
-use super::super::readings::{FOREIGN, names_of_class};
+use super::super::readings::{is_foreign, names_of_class};
 use super::super::search::{Body, Id};
 use super::super::world::Origin;
 use super::Natives;
 use crate::reached::Reached;
-use crate::{Roots, executables, folders};
+use crate::{Roots, folders};
 
 /// What is looked up in a library that a class of the virtual machine names, beside constants of native code: lists of
 /// functions of tokens (PKCS #11, "C_GetFunctionList" and "C_GetInterface"), by whichever name a class gives.
@@ -98,11 +98,6 @@ impl Natives<'_> {
                 continue;
             };
             let name = self.search.names.text(body.name);
-            let is_foreign = |name: &[u8]| {
-                FOREIGN
-                    .iter()
-                    .any(|foreign| executables::mentions(name, foreign.as_bytes()))
-            };
             let classes = body.class.constants().map(|(index, _)| index);
             let foreign = classes
                 .filter_map(|index| body.class.class_name(index))

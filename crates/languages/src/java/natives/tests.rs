@@ -9,8 +9,8 @@ use super::super::assembler::{Class, modules};
 use super::super::follow;
 use super::super::names::Names;
 use super::*;
-use crate::Start;
 use crate::zip::tests::archive;
+use crate::{Known, Start};
 
 const MAIN: &str = "([Ljava/lang/String;)V";
 
