@@ -22,7 +22,7 @@ use confine_elf::{Address, Object};
 use confine_isa::{Condition, Memory, Operand, Register, Width};
 
 use self::bounds::Bounds;
-use self::constants::{merge, narrow, stored};
+use self::constants::{bound, merge, narrow, stored};
 use self::escape::is_lost;
 use crate::value::{Constants, Entry, Loaded, Location, Value};
 
@@ -254,18 +254,30 @@ impl State {
         }
     }
 
-    /// Copies the low bytes of a register to another one, widened without a sign, or with one that a small number does
-    /// not have; `value` is what that is.
-    pub(crate) fn copy_register(&mut self, to: Register, from: Register, value: Value, copied: Width) {
-        let bound = self.bounds.of(from).filter(|bound| bound.width >= copied);
-        self.set_register(to, value);
-        if let Some(bound) = bound {
+    /// Writes `value`, which is what so many bytes of an operand are, widened without a sign or with one, that a number with
+    /// a small bound does not have.
+    pub(crate) fn write_copy(
+        &mut self,
+        to: &Operand,
+        value: Value,
+        width: Width,
+        from: &Operand,
+        copied: Width,
+    ) {
+        let bound = match from {
+            Operand::Register(from) => self.bounds.of(*from).filter(|bound| bound.width >= copied),
+            _ => None,
+        };
+        self.write(to, value, width);
+        if let (Operand::Register(to), Some(bound)) = (to, bound)
+            && width >= Width::Double
+        {
             let width = if copied == Width::Quad {
                 bound.width
             } else {
                 Width::Quad
             };
-            self.bounds.note(to, bound.most, width);
+            self.bounds.note(*to, bound.most, width);
         }
     }
 
@@ -320,16 +332,13 @@ impl State {
             Some(Flags::Differ) | None => return Some(self.clone()),
         };
         let value = self.register(left);
-        let mut state = self.clone();
-        if fits(value, width) {
-            state.registers[left.number()] = narrow(value, condition, right)?;
-        }
-        let most = match condition {
-            Condition::Below => right.checked_sub(1),
-            Condition::BelowOrEqual => Some(right),
-            _ => None,
+        let narrowed = match fits(value, width) {
+            true => narrow(value, condition, right)?,
+            false => value.clone(),
         };
-        if let Some(most) = most {
+        let mut state = self.clone();
+        state.registers[left.number()] = narrowed;
+        if let Some(most) = bound(condition, right) {
             state.bounds.note(left, most, width);
         }
         Some(state)

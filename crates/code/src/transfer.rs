@@ -20,12 +20,7 @@ pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
     match *operation {
         Operation::Copy { to, from, width } => {
             let value = state.read(&from, width, object);
-            match (to, from) {
-                (Operand::Register(to), Operand::Register(from)) if width >= Width::Double => {
-                    state.copy_register(to, from, value.truncate(width), width);
-                }
-                _ => state.write(&to, value, width),
-            }
+            state.write_copy(&to, value, width, &from, width);
         }
         Operation::Extend {
             to,
@@ -41,12 +36,7 @@ pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
                 value
             };
             state.note_derived(&[from], &value);
-            match from {
-                Operand::Register(from) if width >= Width::Double => {
-                    state.copy_register(to, from, value.truncate(width), from_width);
-                }
-                _ => state.write_register(to, value, width),
-            }
+            state.write_copy(&Operand::Register(to), value, width, &from, from_width);
         }
         Operation::Address { to, width, memory } => {
             let value = state.address(&memory);

@@ -37,6 +37,15 @@ pub(super) fn merge(old: &Value, new: &Value, width: Width) -> Value {
     }
 }
 
+/// What a value is at most for which `value condition right` holds, if that says it.
+pub(super) fn bound(condition: Condition, right: u64) -> Option<u64> {
+    match condition {
+        Condition::Below => right.checked_sub(1),
+        Condition::BelowOrEqual => Some(right),
+        _ => None,
+    }
+}
+
 /// The part of `value` for which `value condition right` can hold; `None` if that is nothing.
 pub(super) fn narrow(value: &Value, condition: Condition, right: u64) -> Option<Value> {
     let holds = |number: u64| match condition {
@@ -48,11 +57,10 @@ pub(super) fn narrow(value: &Value, condition: Condition, right: u64) -> Option<
         Condition::AboveOrEqual => number >= right,
         Condition::Other => true,
     };
-    let most = match condition {
-        Condition::Below => right.checked_sub(1)?,
-        Condition::BelowOrEqual => right,
-        _ => u64::MAX,
-    };
+    if condition == Condition::Below && right == 0 {
+        return None;
+    }
+    let most = bound(condition, right).unwrap_or(u64::MAX);
     match value {
         Value::Constants(constants) => Constants::collect(
             constants
