@@ -11,12 +11,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_link::texts::whole_texts;
-use confine_link::{Linked, LinkedObject, LoadReason, conventions};
+use confine_link::{Linked, LoadReason, conventions};
 use confine_solve::LateRoot;
 use rustc_hash::FxHashMap;
 
-use super::AnalysedProgram;
-use super::later;
+use super::{AnalysedProgram, later, named};
 
 /// The objects that look up what they are given, each with the names of its functions that others give it by.
 type Givers = BTreeMap<usize, BTreeSet<String>>;
@@ -62,11 +61,8 @@ fn given(linked: &Linked, looking_up: &Givers) -> Vec<LateRoot> {
         .iter()
         .filter(|object| {
             let is_late = matches!(object.reason, LoadReason::Late { .. });
-            is_late
-                && object
-                    .needed
-                    .iter()
-                    .any(|needed| gives(object, looking_up.get(needed)))
+            let mut givers = object.needed.iter().filter_map(|needed| looking_up.get(needed));
+            is_late && givers.any(|givers| named::uses(&object.elf, |name| givers.contains(name)))
         })
         .collect();
     if modules.is_empty() {
@@ -91,13 +87,4 @@ fn given(linked: &Linked, looking_up: &Givers) -> Vec<LateRoot> {
         }
     }
     roots
-}
-
-/// Whether an object can call one of these functions.
-fn gives(object: &LinkedObject, givers: Option<&BTreeSet<String>>) -> bool {
-    let symbols = object.elf.dynamic_symbols.iter();
-    givers.is_some_and(|givers| {
-        let mut imported = symbols.filter(|symbol| !symbol.defined);
-        imported.any(|symbol| givers.contains(&symbol.name))
-    })
 }

@@ -83,7 +83,7 @@ fn without_opening(linked: &Linked) -> impl Iterator<Item = usize> {
 }
 
 /// Whether an object asks for a symbol of such a name.
-fn uses(object: &Object, is_meant: fn(&str) -> bool) -> bool {
+pub fn uses(object: &Object, is_meant: impl Fn(&str) -> bool) -> bool {
     let symbols = object.dynamic_symbols.iter();
     symbols
         .filter(|symbol| !symbol.defined)
