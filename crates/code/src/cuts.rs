@@ -129,9 +129,11 @@ fn mentions_data(reference: &Reference) -> bool {
 }
 
 /// Which eight-byte slots of a section hold pointers, and to what.
-struct Slots {
+struct Slots<'a> {
     section: Range<Address>,
     kinds: Vec<Kind>,
+    /// What the file has of the section.
+    bytes: &'a [u8],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,8 +146,8 @@ enum Kind {
     Symbol,
 }
 
-impl Slots {
-    fn of(object: &Object, section: &Range<Address>, pointers: &[Pointer]) -> Self {
+impl<'a> Slots<'a> {
+    fn of(object: &'a Object, section: &Range<Address>, pointers: &[Pointer]) -> Self {
         let from = pointers.partition_point(|pointer| pointer.at < section.start);
         let inside = || {
             pointers[from..]
@@ -155,8 +157,8 @@ impl Slots {
         // Only as far as there are pointers: a section's header may claim any size.
         let last = inside().last().map_or(section.start, |pointer| pointer.at);
         let slots = usize::try_from((last - section.start) / 8 + 1).unwrap_or(0);
-        let held = object.bytes_at(section.start).len() / 8 + 1;
-        let mut kinds = vec![Kind::None; slots.min(held)];
+        let bytes = object.bytes_at(section.start);
+        let mut kinds = vec![Kind::None; slots.min(bytes.len() / 8 + 1)];
         for pointer in inside() {
             let kind = match pointer.value {
                 RelocationValue::Address(target) if object.is_code(target) => Kind::Code,
@@ -172,6 +174,7 @@ impl Slots {
         Self {
             section: section.clone(),
             kinds,
+            bytes,
         }
     }
 
@@ -246,7 +249,10 @@ impl Slots {
     fn compare(&self, left: usize, right: usize, size: usize) -> Likeness {
         let mut likeness = Likeness::Unknown;
         for offset in 0..size {
-            match (self.kind(left + offset), self.kind(right + offset)) {
+            let (left, right) = (left + offset, right + offset);
+            match (self.kind(left), self.kind(right)) {
+                (Kind::None, Kind::Code) if self.is_number(left) => return Likeness::Unlike,
+                (Kind::Code, Kind::None) if self.is_number(right) => return Likeness::Unlike,
                 (Kind::None, _) | (_, Kind::None) => {}
                 (Kind::Code, Kind::Data) | (Kind::Data, Kind::Code) => return Likeness::Unlike,
                 _ => likeness = Likeness::Alike,
@@ -257,6 +263,18 @@ impl Slots {
 
     fn is_empty(&self, slot: usize, size: usize) -> bool {
         (slot..slot + size).all(|slot| self.kind(slot) == Kind::None)
+    }
+
+    /// Whether a slot without a pointer holds what is surely none: neither null nor one of the small numbers, up or down
+    /// from zero, that stand in place of a pointer (`SIG_IGN`, `MAP_FAILED`).
+    fn is_number(&self, slot: usize) -> bool {
+        /// No object lies so close to either end of the addresses.
+        const PAGE: u64 = 4096;
+        let bytes = slot
+            .checked_mul(8)
+            .and_then(|at| self.bytes.get(at..)?.first_chunk());
+        let word = bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        word.wrapping_add(PAGE) >= 2 * PAGE
     }
 
     fn kind(&self, slot: usize) -> Kind {

@@ -200,6 +200,7 @@ fixtures! {
     speculation_thunks_tail_call.c
     static_objects.cc
     structure_entered_in_the_middle.c
+    table_beside_numbers.c
     tables_of_one_shape.c
     tail_call.c
     thread_local_objects.cc
