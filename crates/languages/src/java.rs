@@ -24,6 +24,7 @@ mod natives;
 mod readings;
 mod reflection;
 mod requests;
+mod resources;
 mod search;
 mod texts;
 mod world;

@@ -141,37 +141,43 @@ pub mod tests {
 
     /// An archive with one stored file.
     pub fn archive(name: &str, content: &[u8]) -> Vec<u8> {
+        archive_of(&[(name, content)])
+    }
+
+    /// An archive with stored files.
+    pub fn archive_of(files: &[(&str, &[u8])]) -> Vec<u8> {
         let short = |value: usize| u16::try_from(value).unwrap_or_default().to_le_bytes().to_vec();
         let long = |value: usize| u32::try_from(value).unwrap_or_default().to_le_bytes().to_vec();
-        let mut bytes = [b"PK\x03\x04".to_vec(), vec![0; 22], short(name.len()), short(0)].concat();
-        bytes.extend(name.bytes().chain(content.iter().copied()));
-        let start = bytes.len();
-        bytes.extend(
-            [
+        let mut bytes = Vec::new();
+        let mut directory = Vec::new();
+        for (name, content) in files {
+            let described = [
                 b"PK\x01\x02".to_vec(),
                 vec![0; 16],
                 long(content.len()),
                 long(content.len()),
                 short(name.len()),
                 vec![0; 12],
-                long(0),
-            ]
-            .concat(),
-        );
-        bytes.extend(name.bytes());
-        let length = bytes.len() - start;
-        bytes.extend(
-            [
-                b"PK\x05\x06".to_vec(),
-                vec![0; 4],
-                short(1),
-                short(1),
-                long(length),
-                long(start),
-                short(0),
-            ]
-            .concat(),
-        );
+                long(bytes.len()),
+                name.as_bytes().to_vec(),
+            ];
+            directory.extend(described.concat());
+            let header = [b"PK\x03\x04".to_vec(), vec![0; 22], short(name.len()), short(0)];
+            bytes.extend(header.concat());
+            bytes.extend(name.bytes().chain(content.iter().copied()));
+        }
+        let start = bytes.len();
+        let end = [
+            b"PK\x05\x06".to_vec(),
+            vec![0; 4],
+            short(files.len()),
+            short(files.len()),
+            long(directory.len()),
+            long(start),
+            short(0),
+        ];
+        bytes.extend(directory);
+        bytes.extend(end.concat());
         bytes
     }
 

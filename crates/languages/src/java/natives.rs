@@ -20,6 +20,7 @@ use confine_image::{FileBytes, Files, Resolved};
 
 use super::applications::{self, Applications};
 use super::command::{self, Main};
+use super::requests;
 use super::search::Search;
 use super::world;
 use super::{MACHINE, home};
@@ -52,6 +53,15 @@ const COMPANIONS: &[(&str, &str)] = &[("dt_socket", "jdwp")];
 
 /// How the place of a start ends that a class makes.
 const CLASS: &str = ".class";
+
+/// Servers of the window system: an image that has one may show windows to it.
+const DISPLAYS: &[&str] = &[
+    "/usr/bin/Xvfb",
+    "/usr/bin/Xorg",
+    "/usr/bin/Xvnc",
+    "/usr/bin/Xtigervnc",
+    "/usr/bin/Xephyr",
+];
 
 /// Folders of the virtual machine's configuration.
 const CONFIGURATION: &[&str] = &["conf", "lib/security", "lib/management", "jre/lib/security"];
@@ -139,6 +149,7 @@ impl Natives<'_> {
         }
         self.read_code(&code)?;
         self.search.world.settle(&self.search.names);
+        self.search.texts.resources.expect(&self.search.world);
         for beginning in &known.beginnings {
             self.begin(beginning)?;
         }
@@ -194,6 +205,13 @@ impl Natives<'_> {
         }
         for text in beginning.arguments.iter().chain(beginning.variables.values()) {
             self.search.texts.requests.take(text.as_bytes());
+            self.search.texts.resources.take(text.as_bytes());
+        }
+        for name in beginning.variables.keys() {
+            self.search.texts.requests.take(name.as_bytes());
+        }
+        if DISPLAYS.iter().any(|server| self.regular(server).is_some()) {
+            self.search.texts.requests.take(requests::DISPLAY);
         }
         self.search.call_generated();
         let main = match beginning.known {
@@ -379,23 +397,37 @@ impl Natives<'_> {
                     .module((*path).clone(), MACHINE.to_owned(), Roots::Natives);
             }
             let used: Vec<usize> = self.search.archives.difference(&archives).copied().collect();
-            for archive in &used {
-                archives.insert(*archive);
-                let mut texts = Vec::new();
-                self.search.world.each_text(*archive, |name, text| {
-                    texts.push((name.to_owned(), text.to_vec()))
-                });
-                for (name, text) in texts {
-                    self.take_text(&name, &text);
-                }
+            for archive in used {
+                archives.insert(archive);
+                self.search.texts.resources.add(&self.search.world, archive);
             }
-            if !new.is_empty() || !used.is_empty() {
+            let are_texts_new = self.read_resources();
+            if !new.is_empty() || are_texts_new {
                 self.search.offer_again();
             }
             self.search.compose();
             self.search.make_again();
             if !self.search.waits() {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Reads what something that runs may read of archives, and what that names in turn; whether there was anything.
+    fn read_resources(&mut self) -> bool {
+        let packages = self.search.packages_in_use();
+        let mut found = false;
+        // Ends: every text is read once.
+        loop {
+            let read = self.search.texts.resources.read(&packages);
+            if read.is_empty() {
+                return found;
+            }
+            found = true;
+            for (archive, entry) in read {
+                if let Some(text) = self.search.world.text(archive, &entry) {
+                    self.take_text(&entry.name, &text);
+                }
             }
         }
     }

@@ -34,6 +34,15 @@ impl Search {
         }
     }
 
+    /// Takes what an application finds the classes of a name by, which are the virtual machine's: makes objects of them, whatever
+    /// it takes them for, and calls methods by their names, which count by themselves. Those of its own may be made for all
+    /// that their methods do.
+    pub fn want_made(&mut self, name: Name) {
+        if self.wanted_made.insert(name) {
+            self.waiting.push_back(Task::Made(name));
+        }
+    }
+
     pub fn find_by_name(&mut self, name: Name) {
         for id in self.classes(name).iter().copied() {
             self.initialise(id);

@@ -1,4 +1,4 @@
-//! Native methods that run only where an application asks for them: last resort, as one visible table. Each loads libraries
+//! Native methods that run only where an application asks for them: last resort, as one visible table. Each comes to libraries
 //! that nothing else of the virtual machine does. That the value of a property keeps one from being called, or that objects
 //! of the right classes never come together, is what the search does not see.
 //!
@@ -10,7 +10,7 @@ use memchr::memmem;
 /// Native methods, and the texts of which an application must have one.
 struct Row {
     /// What the names of their classes begin with.
-    classes: &'static [u8],
+    classes: &'static [&'static [u8]],
     /// Which method it is; every one if none is given.
     method: Option<&'static [u8]>,
     /// A library that only these classes load.
@@ -18,30 +18,39 @@ struct Row {
     texts: &'static [&'static [u8]],
 }
 
+impl Row {
+    fn is_about(&self, class: &[u8]) -> bool {
+        self.classes.iter().any(|prefix| class.starts_with(prefix))
+    }
+}
+
 /// What stands for a call of `getContent` of java.net.URL or of a connection.
 pub const CONTENT: &[u8] = b"URL.getContent";
+
+/// The variable that says where the window system is.
+pub const DISPLAY: &[u8] = b"DISPLAY";
 
 /// What names the package of windows and images and says that there are none.
 const HEADLESS: &[u8] = b"java.awt.headless";
 
-const TABLE: [Row; 4] = [
+const TABLE: [Row; 6] = [
     // The desktop's settings for proxies, by GNOME's libraries ("Networking Properties" of the platform's documentation).
     Row {
-        classes: b"sun/net/spi/DefaultProxySelector",
+        classes: &[b"sun/net/spi/DefaultProxySelector"],
         method: Some(b"init"),
         library: None,
         texts: &[b"java.net.useSystemProxies"],
     },
     // The system's library for GSS-API ("Accessing Native GSS-API" of the platform's documentation).
     Row {
-        classes: b"sun/security/jgss/wrapper/",
+        classes: &[b"sun/security/jgss/wrapper/"],
         method: None,
         library: Some("j2gss"),
         texts: &[b"sun.security.jgss.native", b"SunNativeGSS"],
     },
     // Sound: by its own interface, by that of applets, by widgets that make noises, and by what URLs of sounds hold.
     Row {
-        classes: b"com/sun/media/sound/",
+        classes: &[b"com/sun/media/sound/"],
         method: None,
         library: Some("jsound"),
         texts: &[
@@ -54,9 +63,55 @@ const TABLE: [Row; 4] = [
             CONTENT,
         ],
     },
+    // The window system: by windows, which there are none of without a display (java.awt.HeadlessException), and by the variable
+    // that says where that is; without it, the toolkit without a head is taken (java.awt.GraphicsEnvironment.getHeadlessProperty).
+    Row {
+        classes: &[
+            b"sun/awt/X11",
+            b"sun/java2d/x11/",
+            b"sun/java2d/xr/",
+            b"sun/java2d/opengl/GLX",
+        ],
+        method: None,
+        library: None,
+        texts: &[
+            DISPLAY,
+            b"java/awt/Window",
+            b"java/awt/Frame",
+            b"java/awt/Dialog",
+            b"java/awt/FileDialog",
+            b"java/awt/Desktop",
+            b"java/awt/Robot",
+            b"java/awt/SystemTray",
+            b"java/applet/",
+            b"java.applet.",
+            b"java.awt.",
+            b"javax/swing/JFrame",
+            b"javax/swing/JDialog",
+            b"javax/swing/JWindow",
+            b"javax/swing/JOptionPane",
+            b"javax/swing/JFileChooser",
+            b"javax.swing.",
+            b"javafx/",
+            b"javafx.",
+        ],
+    },
+    // A picture while an application starts: by an option, a manifest, or the class for it ("How to Create a Splash Screen" of
+    // the platform's tutorials).
+    Row {
+        classes: &[b"java/awt/SplashScreen"],
+        method: None,
+        library: Some("splashscreen"),
+        texts: &[
+            b"-splash:",
+            b"SplashScreen-Image",
+            b"java/awt/SplashScreen",
+            b"java.awt.SplashScreen",
+        ],
+    },
     // Printers: by the interfaces for printing, by the desktop's, by toolkits' print jobs, and by widgets that print themselves.
     Row {
-        classes: b"sun/print/",
+        classes: &[b"sun/print/"],
         method: None,
         library: None,
         texts: &[
@@ -107,8 +162,7 @@ impl Requests {
 
     /// Whether a native method may be called.
     pub fn allow(&self, class: &[u8], method: &[u8]) -> bool {
-        let concerns =
-            |row: &Row| class.starts_with(row.classes) && row.method.is_none_or(|name| name == method);
+        let concerns = |row: &Row| row.is_about(class) && row.method.is_none_or(|name| name == method);
         !self.missing().any(concerns)
     }
 
@@ -119,7 +173,7 @@ impl Requests {
 
     /// Whether a library may be loaded by the file that a class names.
     pub fn allow_file(&self, class: &[u8]) -> bool {
-        !self.missing().any(|row| class.starts_with(row.classes))
+        !self.missing().any(|row| row.is_about(class))
     }
 }
 
@@ -127,7 +181,7 @@ impl Requests {
 mod tests {
     use super::*;
 
-    fn check(text: &str, [proxies, gss, sound, print]: [bool; 4]) {
+    fn check(text: &str, [proxies, gss, sound, windows, print]: [bool; 5]) {
         let mut requests = Requests::default();
         requests.take(text.as_bytes());
         assert_eq!(
@@ -147,6 +201,11 @@ mod tests {
         );
         assert_eq!(requests.allow_library("jsound"), sound, "{text}");
         assert_eq!(
+            requests.allow(b"sun/awt/X11GraphicsEnvironment", b"initDisplay"),
+            windows,
+            "{text}"
+        );
+        assert_eq!(
             requests.allow(b"sun/print/CUPSPrinter", b"initIDs"),
             print,
             "{text}"
@@ -159,18 +218,26 @@ mod tests {
 
     #[test]
     fn an_application_asks_where_it_has_a_text() {
-        check("-Djava.net.useSystemProxies=true", [true, false, false, false]);
-        check("java.net.useSystemProxies=false", [false; 4]);
-        check("sun.security.jgss.native", [false, true, false, false]);
-        check("java/awt/Color", [false; 4]);
-        check("java/awt/print/Book", [false, false, false, true]);
-        check("getPrintJob", [false, false, false, true]);
-        check("javax.swing.JFrame", [false, false, true, true]);
-        check("another=true", [false; 4]);
-        check("-Djava.awt.headless=true", [false; 4]);
+        let (none, windows) = ([false; 5], [false, false, false, true, false]);
+        check(
+            "-Djava.net.useSystemProxies=true",
+            [true, false, false, false, false],
+        );
+        check("java.net.useSystemProxies=false", none);
+        check("sun.security.jgss.native", [false, true, false, false, false]);
+        check("java/awt/Color", none);
+        check("java/awt/Frame", windows);
+        check("DISPLAY", windows);
+        check("java/awt/print/Book", [false, false, false, false, true]);
+        check("getPrintJob", [false, false, false, false, true]);
+        check("javax.swing.JFrame", [false, false, true, true, true]);
+        check("javax/swing/JFrame", [false, false, true, true, true]);
+        check("javax/swing/JLabel", [false, false, true, false, true]);
+        check("another=true", none);
+        check("-Djava.awt.headless=true", none);
         check(
             "-Djava.awt.headless=true java.awt.Desktop",
-            [false, false, false, true],
+            [false, false, false, true, true],
         );
         let mut requests = Requests::default();
         requests.take_text_of_class(b"javax.swing.JEditorPane");

@@ -17,6 +17,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::class::{Class, Constant, Member, Method};
 use super::code::{self, Use};
 use super::names::{Name, Names};
+use super::resources;
 use super::texts::Texts;
 use super::world::{Origin, World};
 
@@ -88,8 +89,10 @@ pub enum Task {
     Texts(Id),
     /// Everything of the classes of a name.
     Whole(Name),
-    /// Objects of the classes of a name.
+    /// Objects of the classes of a name, as what they are known to be.
     Named(Name),
+    /// Objects of the classes of a name.
+    Made(Name),
 }
 
 /// The search, as far as it has come.
@@ -105,6 +108,7 @@ pub struct Search {
     pub waiting: VecDeque<Task>,
     pub wanted_whole: FxHashSet<Name>,
     pub wanted: FxHashSet<Name>,
+    pub wanted_made: FxHashSet<Name>,
     /// Classes that code which runs mentions.
     pub mentioned: FxHashSet<Name>,
     /// Classes that are found by their names and of which no object was made.
@@ -136,6 +140,10 @@ impl Search {
                 Task::Method(id, method) => self.follow(id, method),
                 Task::Texts(id) => self.take_texts(id),
                 Task::Named(name) => self.find_by_name(name),
+                Task::Made(name) => {
+                    let name = self.names.text(name);
+                    self.literal(Some(&name));
+                }
                 Task::Whole(name) => {
                     for id in self.classes(name).iter().copied() {
                         self.take_whole(id);
@@ -422,6 +430,14 @@ impl Search {
         let method = body.class.methods.get(method)?;
         let (name, descriptor) = body.class.signature(method)?;
         Some((body, method, name, descriptor))
+    }
+
+    /// The packages of the applications' classes that are in use, and all around them.
+    pub fn packages_in_use(&self) -> FxHashSet<Vec<u8>> {
+        let bodies = self.ids().filter_map(|id| self.body(id));
+        let used = bodies.filter(|body| body.is_used() && body.origin != Origin::Machine);
+        let names: Vec<Rc<[u8]>> = used.map(|body| self.names.text(body.name)).collect();
+        resources::packages(names.iter().map(|name| &**name))
     }
 
     /// Every class that was read.

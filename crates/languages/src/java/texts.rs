@@ -17,6 +17,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::names::{Name, package};
 use super::requests::{self, Requests};
+use super::resources::Resources;
 use super::search::{Id, Search, Selector};
 use super::world::{self, Origin};
 
@@ -36,6 +37,12 @@ const DESCRIPTIONS: &[&[u8]] = &[
     b"jdk/internal/module/SystemModules$",
 ];
 
+/// Classes, by what their names end with, whose texts name classes that are kept from being made, and nothing else.
+const REFUSALS: &[&[u8]] = &[
+    // What Jackson makes of no text (DEFAULT_NO_DESER_CLASS_NAMES of jackson-databind).
+    b"/jackson/databind/jsontype/impl/SubTypeValidator",
+];
+
 /// Packages of the virtual machine's that languages import by themselves: Java and JSP the first (JLS 7.3), Groovy all ("Default
 /// imports" of its documentation).
 const IMPORTED: &[&[u8]] = &[b"java/lang", b"java/io", b"java/math", b"java/net", b"java/util"];
@@ -47,6 +54,8 @@ pub struct Texts {
     pub files: BTreeMap<String, BTreeSet<Option<Name>>>,
     /// What the application asks for.
     pub requests: Requests,
+    /// What of archives' texts is read.
+    pub resources: Resources,
     /// Whether the texts that are looked at are the virtual machine's own.
     by_machine: bool,
     /// The class whose texts are looked at.
@@ -122,13 +131,15 @@ impl Search {
         let (name, by_machine) = (body.name, body.origin == Origin::Machine);
         let (finds_classes, loads_libraries) = (body.finds_classes, body.loads_libraries);
         let class = self.names.text(name);
-        if DESCRIPTIONS.iter().any(|prefix| class.starts_with(prefix)) {
+        let describes = DESCRIPTIONS.iter().any(|prefix| class.starts_with(prefix));
+        if describes || REFUSALS.iter().any(|ending| class.ends_with(ending)) {
             return;
         }
         self.texts.by_machine = by_machine;
         self.texts.class = Some(name);
         self.take_text(text);
         if !by_machine {
+            self.texts.resources.take(text);
             self.texts.requests.take_text_of_class(text);
             if text == GET_CONTENT {
                 self.texts.requests.take(requests::CONTENT);
@@ -179,9 +190,12 @@ impl Search {
         self.take_class_names(text);
     }
 
-    /// A word that may be the name of a method, or of a class without a package.
+    /// A word that may be the name of a method, or of a class without a package; but one like those of prose is no class (JLS
+    /// 6.1: names of classes begin with a capital letter).
     pub fn take_word(&mut self, word: &[u8]) {
-        self.take_class(word);
+        if !word.first().is_some_and(u8::is_ascii_lowercase) {
+            self.take_class(word);
+        }
         let name = self.names.intern(word);
         if self.texts.words.insert(name) {
             let offered = self.texts.offered.get(&name).cloned();
@@ -225,8 +239,10 @@ impl Search {
     pub fn take_class(&mut self, name: &[u8]) -> bool {
         match self.names.known(name).filter(|name| self.world.has(*name)) {
             Some(name) => {
+                let by_a_class = self.texts.class.is_some();
                 match self.texts.by_machine {
                     true => self.want_named(name),
+                    false if by_a_class && !self.world.is_of_an_application(name) => self.want_made(name),
                     false => self.want_whole(name),
                 }
                 true
@@ -240,6 +256,7 @@ impl Search {
         for line in text.split(|letter| *letter == b'\n') {
             if !line.trim_ascii_start().starts_with(b"#") {
                 self.texts.requests.take(line);
+                self.texts.resources.take(line);
                 self.take_words(line);
             }
         }
@@ -261,6 +278,7 @@ impl Search {
 
     /// The words of a source in another language.
     pub fn take_source(&mut self, text: &[u8]) {
+        self.texts.resources.take(text);
         for line in text.split(|letter| *letter == b'\n') {
             // Ruby's remarks; no line of another language begins so, but for Python's.
             if !line.trim_ascii_start().starts_with(b"#") {
@@ -332,6 +350,7 @@ impl Search {
     /// A word of a start, which may name a library that is loaded then.
     pub fn take_option(&mut self, word: &[u8]) {
         self.texts.requests.take(word);
+        self.texts.resources.take(word);
         self.texts.libraries.insert(word.to_vec());
     }
 
@@ -413,7 +432,10 @@ impl Search {
             }
         }
         for name in self.named_simply() {
-            self.want_whole(name);
+            match self.world.is_of_an_application(name) {
+                true => self.want_whole(name),
+                false => self.want_made(name),
+            }
         }
         for name in wanted {
             if self.texts.composed.insert(name) {

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use confine_image::{FileBytes, Files};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::class::{self, Class};
 use super::modules::{Location, Modules};
@@ -25,7 +25,7 @@ const MANIFEST: &str = "META-INF/MANIFEST.MF";
 const NAMELESS: &[&str] = &[
     ".class", ".jar", ".war", ".ear", ".rar", ".zip", ".so", ".dll", ".jnilib", ".dylib", ".exe", ".png",
     ".gif", ".jpg", ".ico", ".svg", ".css", ".html", ".htm", ".ttf", ".woff", ".woff2", ".gz", ".bin", ".md",
-    ".sig", ".SF", ".RSA", ".DSA", ".js.map",
+    ".sig", ".SF", ".RSA", ".DSA", ".js.map", ".xsd", ".dtd", ".mk",
 ];
 
 /// Endings of sources: what their words may name are also classes without their package, and methods.
@@ -265,30 +265,55 @@ impl World {
         manifests.map(|manifest| headers(&manifest)).collect()
     }
 
-    /// Calls `look` with the name and the text of everything in an archive that may name classes.
-    pub fn each_text(&self, archive: usize, mut look: impl FnMut(&str, &[u8])) {
-        let Some(archive) = self.archives.get(archive) else {
-            return;
-        };
-        for entry in archive.entries.iter().filter(|entry| may_name(&entry.name)) {
-            match zip::content(&archive.bytes, entry) {
-                Some(content) if entry.name == MANIFEST => look(&entry.name, &headers(&content)),
-                Some(content) => look(&entry.name, &content),
-                None => {}
-            }
+    /// The numbers of all archives.
+    pub fn archives(&self) -> std::ops::Range<usize> {
+        0..self.archives.len()
+    }
+
+    /// Everything in an archive that may name classes, but for the classes themselves.
+    pub fn texts(&self, archive: usize) -> impl Iterator<Item = Rc<Entry>> {
+        let entries = self
+            .archives
+            .get(archive)
+            .map_or(&[][..], |archive| &archive.entries);
+        entries.iter().filter(|entry| may_name(&entry.name)).cloned()
+    }
+
+    /// The folders of an archive that have classes.
+    pub fn packages(&self, archive: usize) -> FxHashSet<String> {
+        let entries = self
+            .archives
+            .get(archive)
+            .map_or(&[][..], |archive| &archive.entries);
+        let classes = entries.iter().filter(|entry| entry.name.ends_with(".class"));
+        let folders = classes.filter_map(|entry| entry.name.rsplit_once('/'));
+        folders.map(|(folder, _)| folder.to_owned()).collect()
+    }
+
+    /// What a text in an archive says.
+    pub fn text(&self, archive: usize, entry: &Entry) -> Option<Vec<u8>> {
+        let content = zip::content(&self.archives.get(archive)?.bytes, entry)?;
+        match entry.name == MANIFEST {
+            true => Some(headers(&content)),
+            false => Some(content),
         }
     }
+}
+
+/// Whether the parts of a folder's name can all be parts of a package's.
+pub fn is_in_a_package(folder: &str) -> bool {
+    let is_plain = |folder: &str| {
+        let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '$');
+        folder.chars().all(is_part) && !folder.starts_with(|letter: char| letter.is_ascii_digit())
+    };
+    folder.split('/').all(is_plain)
 }
 
 /// The names that a class may have by its place in an archive: the place, and where some folder of it cannot be a part of a
 /// name (`WEB-INF/classes`, `META-INF/versions/9`), what is left without any first folders.
 fn possible_names(place: &str) -> Vec<&str> {
-    let is_plain = |folder: &str| {
-        let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '$');
-        folder.chars().all(is_part) && !folder.starts_with(|letter: char| letter.is_ascii_digit())
-    };
     let folders = place.rsplit_once('/').map_or("", |(folders, _)| folders);
-    if folders.split('/').all(is_plain) {
+    if is_in_a_package(folders) {
         return vec![place];
     }
     let later = place.match_indices('/').filter_map(|(at, _)| place.get(at + 1..));

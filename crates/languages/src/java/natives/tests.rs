@@ -9,7 +9,7 @@ use super::super::assembler::{Class, modules};
 use super::super::follow;
 use super::super::names::Names;
 use super::*;
-use crate::zip::tests::archive;
+use crate::zip::tests::{archive, archive_of};
 use crate::{Known, Start};
 
 const MAIN: &str = "([Ljava/lang/String;)V";
@@ -217,16 +217,24 @@ fn initialisers_and_dynamic_calls_run() {
 fn classes_are_found_by_their_names() {
     let machine = || vec![("a/One", native_class("a/One", &["java/lang/Object"]))];
     let idle = || ("/srv/Main.class", main_class(&[]).bytes());
-    // By a class of the application: all of it counts.
+    // By a class of the application: objects of it, whatever they are taken for, and methods by their names.
+    let by_class = |does| vec![("/srv/Main.class", main_class(does).bytes())];
+    check(machine(), by_class(&[("text", "a.One")]), &[]);
     check(
         machine(),
-        vec![("/srv/Main.class", main_class(&[("text", "a.One")]).bytes())],
+        by_class(&[("text", "a.One"), ("text", "run")]),
         &["a.One"],
     );
+    check(
+        machine(),
+        by_class(&[("text", "a.One"), ("virtual", "a/One.run:()V")]),
+        &["a.One"],
+    );
+    // By what is no class: all of it counts.
     for (path, text) in [
         ("/srv/x.properties", "worker = a.One\n"),
         ("/srv/x.xml", "<bean class=\"a.One\"/>"),
-        ("/srv/x.groovy", "import a.*; new One().work()"),
+        ("/srv/x.groovy", "import a.*; new One().run()"),
         ("/srv/x.rb", "java_import 'a.One'"),
     ] {
         check(machine(), vec![idle(), (path, text.into())], &["a.One"]);
@@ -258,6 +266,88 @@ fn classes_are_found_by_their_names() {
     check(machine, application, &["a.One"]);
     let (machine, application) = named(&[("text", "a.One"), ("text", "run"), ("static", "a/Type.x:()V")]);
     check(machine, application, &["a.One"]);
+}
+
+#[test]
+fn texts_in_archives_count_where_something_may_read_them() {
+    // An archive whose class beside the text runs, one whose class elsewhere does, and one whose class names something.
+    let check_text = |place: &str, says: &[(&str, &str)], runs: &str, expected: &[&str]| {
+        let machine = vec![("a/One", native_class("a/One", &["java/lang/Object"]))];
+        let class = |name: &str| Class::new(name, &["java/lang/Object"]).method("go", "()V", says);
+        let (used, beside) = (class("lib/Used").bytes(), class("lib/part/Beside").bytes());
+        let library = archive_of(&[
+            ("lib/Used.class", &used),
+            ("lib/part/Beside.class", &beside),
+            (place, b"worker = a.One"),
+        ]);
+        let main = main_class(&[("static", runs)]).bytes();
+        check(
+            machine,
+            vec![("/srv/Main.class", main), ("/srv/x.jar", library)],
+            expected,
+        );
+    };
+    let (used, beside) = ("lib/Used.go:()V", "lib/part/Beside.go:()V");
+    let all: &[&str] = &["a.One"];
+    for anywhere in [
+        "x.properties",
+        "META-INF/x.properties",
+        "WEB-INF/classes/lib/part/x.xml",
+    ] {
+        check_text(anywhere, &[], used, all);
+    }
+    check_text("lib/x.properties", &[], used, all);
+    for part in ["lib/part/x.properties", "lib/part/more/x.properties"] {
+        check_text(part, &[], used, &[]);
+        check_text(part, &[], beside, all);
+    }
+    let place = "lib/part/x_de.properties";
+    for named in [
+        "/lib/part/x.properties",
+        "lib.part.x",
+        "lib/part/",
+        "*.properties",
+    ] {
+        check_text(place, &[("text", named)], used, all);
+    }
+    check_text(place, &[("text", "lib.other.y")], used, &[]);
+    // What Maven reads, whoever has a word of it.
+    check_text("META-INF/maven/g/a/plugin.xml", &[("text", "plugin")], used, &[]);
+}
+
+#[test]
+fn words_of_prose_name_no_classes() {
+    let class = |name: &str| {
+        Class::new(name, &["java/lang/Object"]).method("run", "()V", &[("static", "a/One.run:()V")])
+    };
+    for (name, expected) in [("Allow", &["a.One"][..]), ("allow", &[])] {
+        let machine = vec![("a/One", native_class("a/One", &["java/lang/Object"]))];
+        let application = vec![
+            ("/srv/Main.class", main_class(&[]).bytes()),
+            (
+                "/srv/x.jar",
+                archive(&format!("{name}.class"), &class(name).bytes()),
+            ),
+            ("/srv/read.me", format!("they {name} it").into()),
+        ];
+        check(machine, application, expected);
+    }
+}
+
+#[test]
+fn refused_classes_are_not_made() {
+    let refuser = "com/fasterxml/jackson/databind/jsontype/impl/SubTypeValidator";
+    for (name, expected) in [(refuser, &[][..]), ("app/Other", &["a.One"])] {
+        let machine = vec![("a/One", native_class("a/One", &["java/lang/Object"]))];
+        let class = Class::new(name, &["java/lang/Object"]);
+        let class = class.method("go", "()V", &[("text", "a.One"), ("virtual", "a/One.run:()V")]);
+        let main = main_class(&[("static", &format!("{name}.go:()V"))]).bytes();
+        let application = vec![
+            ("/srv/Main.class", main),
+            ("/srv/x.jar", archive(&format!("{name}.class"), &class.bytes())),
+        ];
+        check(machine, application, expected);
+    }
 }
 
 #[test]
@@ -447,7 +537,7 @@ fn sources_name_classes_of_packages_that_they_import() {
         ];
         let application = vec![
             ("/srv/Main.class", main_class(&[]).bytes()),
-            ("/srv/x.groovy", source.into()),
+            ("/srv/x.groovy", format!("{source}; one.run()").into()),
         ];
         check(machine, application, expected);
     };
