@@ -5,7 +5,8 @@
 //! configuration folders that the same data names, and manifests of modules in its other folders; words in them that end in `.so` and resolve to shared objects.
 //! Paths of modules count, too, also such as begin at the program's folder or the object's own, and modules beside an object
 //! that looks for them there.
-//! A folder of which the configuration names at least one module is limited to those that it names. Libraries: strings
+//! A folder of which the configuration names at least one module is limited to those that it names; what comes with a library
+//! and is loaded by its name alone counts where something has that name ([`shipped`]). Libraries: strings
 //! that are names of shared objects and nothing else, one or several with colons between them, as the loader looks
 //! for them.
 //!
@@ -20,6 +21,7 @@
 mod beside;
 mod named;
 mod patterns;
+mod shipped;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,7 @@ use confine_image::{FileKind, Files};
 
 use memchr::memmem;
 use named::Named;
+pub use shipped::Asking;
 
 use crate::conventions;
 use crate::linked::{Linked, LinkedObject, LoadReason};
@@ -94,6 +97,7 @@ pub fn candidates(
     store: &ObjectStore,
     linked: &Linked,
     told: &BTreeSet<usize>,
+    asking: Asking<'_>,
 ) -> Vec<Candidate> {
     let named = Named::of(files, store, linked, told);
     let by_folder = named.modules_in_folders(files, store);
@@ -103,7 +107,9 @@ pub fn candidates(
     for (folder, (named_by, paths)) in &by_folder {
         if told_later(folder) || !limited.contains(folder.as_str()) {
             let why = format!("{named_by} names its folder {folder}");
-            modules.extend(paths.iter().map(|path| (path.as_str(), why.clone())));
+            let paths = paths.iter().map(String::as_str);
+            let asked = paths.filter(|path| !shipped::is_unasked(files, linked, &named.texts, asking, path));
+            modules.extend(asked.map(|path| (path, why.clone())));
         }
     }
     let by_path = modules_by_path(files, store, linked, told);

@@ -14,7 +14,8 @@ use confine_assumption::Kind;
 use confine_image::{FileBytes, MemoryFiles};
 use confine_link::{
     Binding, Environment, LateRequest, Linked, LoadReason, NamePattern, ObjectStore, Roots, Scope,
-    conventions, helpers, link, plugins,
+    conventions, helpers, link,
+    plugins::{self, Asking},
 };
 
 const INTERPRETER: &str = "/lib64/ld-linux-x86-64.so.2";
@@ -559,11 +560,65 @@ fn libraries_of_a_packages_own_folder_are_named_without_their_ending() {
     );
 }
 
+#[test]
+fn modules_that_come_with_a_library_are_loaded_where_they_are_named() {
+    let Some(builder) = Builder::new() else { return };
+    let module = || builder.library("module.so", "int m;", &[]);
+    let library = r#"const char *folder = "/usr/lib/engines-3"; void ENGINE_by_id(void) {}"#;
+    let idle = "void _start(void) {}";
+    let naming = r#"const char *name = "afalg"; void _start(void) {}"#;
+    let asking = "void ENGINE_by_id(void); void _start(void) { ENGINE_by_id(); }";
+    let files = |source: &str, configuration: &str| {
+        let files = builder
+            .root()
+            .file(
+                "/lib/libcrypto.so.3",
+                builder.library("libcrypto.so.3", library, &[]),
+            )
+            .file("/usr/lib/engines-3/afalg.so", module())
+            .file("/usr/lib/engines-3/other.so", module())
+            .file("/etc/ssl/openssl.cnf", configuration.to_owned());
+        files.program("/program", builder.program(source, &["-l:libcrypto.so.3"]))
+    };
+    let (afalg, other) = ("/usr/lib/engines-3/afalg.so", "/usr/lib/engines-3/other.so");
+    let open = |told: bool, arguments_known: bool, files: &MemoryFiles| -> Vec<String> {
+        let is_told = &|name: &str| told && name == "afalg";
+        candidates_of(
+            files,
+            "/program",
+            Asking {
+                is_told,
+                arguments_known,
+            },
+        )
+    };
+    let plain = files(idle, "# engine_id = afalg\nengine_id = another\n");
+    assert_eq!(open(false, true, &plain), [other]);
+    assert_eq!(open(false, false, &plain), [other]);
+    assert_eq!(open(true, true, &plain), [afalg, other]);
+    assert_eq!(
+        open(false, true, &files(idle, "engine_id = afalg\n")),
+        [afalg, other]
+    );
+    assert_eq!(open(false, true, &files(naming, "")), [afalg, other]);
+    let asks = files(asking, "");
+    assert_eq!(open(false, true, &asks), [other]);
+    assert_eq!(open(false, false, &asks), [afalg, other]);
+}
+
 /// What a program may open by names that are not known.
 fn candidates(files: &MemoryFiles, program: &str) -> Vec<String> {
+    let asking = Asking {
+        is_told: &|_| false,
+        arguments_known: false,
+    };
+    candidates_of(files, program, asking)
+}
+
+fn candidates_of(files: &MemoryFiles, program: &str, asking: Asking<'_>) -> Vec<String> {
     let store = ObjectStore::new();
     let linked = link(files, &store, program, &Environment::default());
-    let found = plugins::candidates(files, &store, &linked, &BTreeSet::new()).into_iter();
+    let found = plugins::candidates(files, &store, &linked, &BTreeSet::new(), asking).into_iter();
     found.map(|found| found.path).collect()
 }
 

@@ -16,6 +16,7 @@ use confine_programs::{
     Executed, UNKNOWN_WORD, UNKNOWN_WORDS, executes_only_arguments, follows_arguments, names_executable,
 };
 use confine_solve::{Interface, LateRoot, List, Passed};
+use memchr::memmem;
 
 use super::{AnalysedProgram, given_names, helpers, languages, named, natives, tables};
 
@@ -154,7 +155,7 @@ pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
     let before = program.linked.objects.len();
     languages::embedded(files, config, program);
     natives::look(files, program);
-    let mut requests = wanted(files, store, program);
+    let mut requests = wanted(files, config, store, program);
     requests.extend(environment(config, program));
     program.linked.prefetch_late(files, store, &requests);
     for request in requests {
@@ -218,7 +219,12 @@ fn environment(config: &Config, program: &mut AnalysedProgram) -> Vec<LateReques
 }
 
 /// Requests that were not made before.
-fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram) -> Vec<LateRequest> {
+fn wanted(
+    files: &dyn Files,
+    config: &Config,
+    store: &ObjectStore,
+    program: &mut AnalysedProgram,
+) -> Vec<LateRequest> {
     let AnalysedProgram {
         program,
         linked,
@@ -259,8 +265,12 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
     let opens_openly = |passed: &Passed| passed.string.is_none() && !governed.contains(&passed.object);
     if later.candidates < linked.objects.len() && loads.clone().any(opens_openly) {
         later.candidates = linked.objects.len();
+        let asking = plugins::Asking {
+            is_told: &|name| is_told(files, config, program, name),
+            arguments_known: !program.arguments.is_empty(),
+        };
         requests.extend(
-            plugins::candidates(files, store, linked, &governed)
+            plugins::candidates(files, store, linked, &governed, asking)
                 .into_iter()
                 .map(|candidate| LateRequest {
                     name: candidate.path,
@@ -276,6 +286,25 @@ fn wanted(files: &dyn Files, store: &ObjectStore, program: &mut AnalysedProgram)
     }
     requests.retain(|request| later.requests.insert(request.clone()));
     requests
+}
+
+/// Whether a name stands in what the program is started with or in what it interprets.
+fn is_told(files: &dyn Files, config: &Config, program: &confine_programs::Program, name: &str) -> bool {
+    let variables = config.env.iter().chain(&program.environment);
+    let mut words = program
+        .arguments
+        .iter()
+        .flatten()
+        .chain(variables.map(|(_, value)| value));
+    let interpreted = program.interpreted.values();
+    let mut sources = interpreted.flat_map(|reached| reached.sources.iter().chain(&reached.texts));
+    // What cannot be read may have it.
+    let has_name = |path: &String| {
+        files
+            .read(path)
+            .map_or(true, |text| memmem::find(&text, name.as_bytes()).is_some())
+    };
+    words.any(|word| word.contains(name)) || sources.any(has_name)
 }
 
 /// Symbols that are looked up by constant names, in every object that has them: which handle is used is not

@@ -30,7 +30,7 @@ pub struct Named {
     pub folders: BTreeMap<String, String>,
     configuration: BTreeMap<String, String>,
     /// The files of the configuration that are texts: path and text.
-    texts: Vec<(String, String)>,
+    pub texts: Vec<(String, String)>,
     /// Folders that also are search paths of libraries: those in them are none.
     searched: BTreeSet<String>,
     /// Folders below named ones, whose own names stand in the data of the same object.
@@ -196,7 +196,7 @@ impl Named {
 }
 
 /// The lines of configurations that are no comments, each with the path of its file.
-fn lines(texts: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn lines(texts: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     let lines = texts
         .iter()
         .flat_map(|(path, text)| text.lines().map(move |line| (path.as_str(), line)));
