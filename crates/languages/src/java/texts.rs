@@ -60,6 +60,8 @@ pub struct Texts {
     by_machine: bool,
     /// The class whose texts are looked at.
     class: Option<Name>,
+    /// Whether the text of a class that is looked at is one name and nothing else.
+    is_one_name: bool,
     /// Whole texts that may be names of methods.
     words: FxHashSet<Name>,
     /// Words of configurations.
@@ -137,6 +139,8 @@ impl Search {
         }
         self.texts.by_machine = by_machine;
         self.texts.class = Some(name);
+        let mut letters = text.trim_ascii().iter();
+        self.texts.is_one_name = letters.all(|letter| is_part(*letter) || matches!(letter, b'.' | b'/'));
         self.take_text(text);
         if !by_machine {
             self.texts.resources.take(text);
@@ -153,6 +157,7 @@ impl Search {
         }
         self.texts.by_machine = false;
         self.texts.class = None;
+        self.texts.is_one_name = false;
     }
 
     /// A text that may be a part of the name of a class; and if its class finds others by their names, with what such names may
@@ -196,6 +201,11 @@ impl Search {
         if !word.first().is_some_and(u8::is_ascii_lowercase) {
             self.take_class(word);
         }
+        self.take_method(word);
+    }
+
+    /// A word that may be the name of a method.
+    fn take_method(&mut self, word: &[u8]) {
         let name = self.names.intern(word);
         if self.texts.words.insert(name) {
             let offered = self.texts.offered.get(&name).cloned();
@@ -215,8 +225,11 @@ impl Search {
             let name = world::slashed(word);
             let name = name.strip_suffix(b"/").unwrap_or(&name);
             if !self.take_class(name) && !self.texts.by_machine {
-                let member = name.iter().rposition(|letter| *letter == b'/');
-                self.take_class(member.and_then(|at| name.get(..at)).unwrap_or_default());
+                let slash = name.iter().rposition(|letter| *letter == b'/');
+                let slash = slash.unwrap_or_default();
+                if self.take_class(name.get(..slash).unwrap_or_default()) && self.texts.is_one_name {
+                    self.take_method(name.get(slash + 1..).unwrap_or_default());
+                }
             }
         }
     }
@@ -239,10 +252,11 @@ impl Search {
     pub fn take_class(&mut self, name: &[u8]) -> bool {
         match self.names.known(name).filter(|name| self.world.has(*name)) {
             Some(name) => {
-                let by_a_class = self.texts.class.is_some();
+                // What else stands in a text may be an expression, with the names of methods in it.
+                let is_alone = self.texts.is_one_name && !self.world.is_of_an_application(name);
                 match self.texts.by_machine {
                     true => self.want_named(name),
-                    false if by_a_class && !self.world.is_of_an_application(name) => self.want_made(name),
+                    false if is_alone => self.want_made(name),
                     false => self.want_whole(name),
                 }
                 true

@@ -230,7 +230,9 @@ fn classes_are_found_by_their_names() {
         by_class(&[("text", "a.One"), ("virtual", "a/One.run:()V")]),
         &["a.One"],
     );
-    // By what is no class: all of it counts.
+    check(machine(), by_class(&[("text", "a.One.run")]), &["a.One"]);
+    // By an expression in a class, or by what is no class: all of it counts.
+    check(machine(), by_class(&[("text", "T(a.One).run()")]), &["a.One"]);
     for (path, text) in [
         ("/srv/x.properties", "worker = a.One\n"),
         ("/srv/x.xml", "<bean class=\"a.One\"/>"),
