@@ -97,11 +97,9 @@ impl Resources {
 
     /// The texts that count by now and did not before, where classes of these packages run, or of others below them.
     pub fn read(&mut self, used: &FxHashSet<Vec<u8>>) -> Vec<(usize, Rc<Entry>)> {
-        let (read, waiting) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(|resource| self.is_read(resource, used));
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (read, waiting): (Vec<Resource>, _) = waiting.partition(|resource| self.is_read(resource, used));
         self.waiting = waiting;
-        let read: Vec<Resource> = read;
         read.into_iter()
             .map(|resource| (resource.archive, resource.entry))
             .collect()
@@ -116,13 +114,13 @@ impl Resources {
         let is_named = |what: &[u8]| self.named.get(what) == Some(&true);
         let mut folders = folder.rsplitn(3, '/');
         let (last, around) = (folders.next().unwrap_or_default(), folders.next());
-        used.contains(package.as_bytes())
-            || stems(file).any(|stem| is_named(stem.as_bytes()))
-            || around.is_some_and(|around| is_named(format!("{around}/{last}").as_bytes()))
-            || self
-                .endings
-                .iter()
-                .any(|ending| name.as_bytes().ends_with(ending))
+        let by_others = || {
+            let mut endings = self.endings.iter();
+            stems(file).any(|stem| is_named(stem.as_bytes()))
+                || around.is_some_and(|around| is_named(format!("{around}/{last}").as_bytes()))
+                || endings.any(|ending| name.as_bytes().ends_with(ending))
+        };
+        used.contains(package.as_bytes()) || resource.is_shared && by_others()
     }
 }
 

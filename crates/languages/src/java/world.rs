@@ -272,22 +272,20 @@ impl World {
 
     /// Everything in an archive that may name classes, but for the classes themselves.
     pub fn texts(&self, archive: usize) -> impl Iterator<Item = Rc<Entry>> {
-        let entries = self
-            .archives
-            .get(archive)
-            .map_or(&[][..], |archive| &archive.entries);
-        entries.iter().filter(|entry| may_name(&entry.name)).cloned()
+        let entries = self.entries(archive).iter();
+        entries.filter(|entry| may_name(&entry.name)).cloned()
     }
 
     /// The folders of an archive that have classes.
     pub fn packages(&self, archive: usize) -> FxHashSet<String> {
-        let entries = self
-            .archives
-            .get(archive)
-            .map_or(&[][..], |archive| &archive.entries);
-        let classes = entries.iter().filter(|entry| entry.name.ends_with(".class"));
+        let entries = self.entries(archive).iter();
+        let classes = entries.filter(|entry| entry.name.ends_with(".class"));
         let folders = classes.filter_map(|entry| entry.name.rsplit_once('/'));
         folders.map(|(folder, _)| folder.to_owned()).collect()
+    }
+
+    fn entries(&self, archive: usize) -> &[Rc<Entry>] {
+        self.archives.get(archive).map_or(&[], |archive| &archive.entries)
     }
 
     /// What a text in an archive says.
