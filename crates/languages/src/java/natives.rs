@@ -150,6 +150,9 @@ impl Natives<'_> {
         self.read_code(&code)?;
         self.search.world.settle(&self.search.names);
         self.search.texts.resources.expect(&self.search.world);
+        if DISPLAYS.iter().any(|server| self.regular(server).is_some()) {
+            self.search.texts.requests.take(requests::DISPLAY);
+        }
         for beginning in &known.beginnings {
             self.begin(beginning)?;
         }
@@ -204,14 +207,10 @@ impl Natives<'_> {
             self.search.take_option(word.as_bytes());
         }
         for text in beginning.arguments.iter().chain(beginning.variables.values()) {
-            self.search.texts.requests.take(text.as_bytes());
-            self.search.texts.resources.take(text.as_bytes());
+            self.search.texts.take_mentions(text.as_bytes());
         }
         for name in beginning.variables.keys() {
             self.search.texts.requests.take(name.as_bytes());
-        }
-        if DISPLAYS.iter().any(|server| self.regular(server).is_some()) {
-            self.search.texts.requests.take(requests::DISPLAY);
         }
         self.search.call_generated();
         let main = match beginning.known {
@@ -399,7 +398,7 @@ impl Natives<'_> {
             let used: Vec<usize> = self.search.archives.difference(&archives).copied().collect();
             for archive in used {
                 archives.insert(archive);
-                self.search.texts.resources.add(&self.search.world, archive);
+                self.search.texts.resources.add(archive);
             }
             let are_texts_new = self.read_resources();
             if !new.is_empty() || are_texts_new {

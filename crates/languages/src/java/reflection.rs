@@ -10,13 +10,6 @@ use super::world::Origin;
 const CALLED_FROM_OUTSIDE: &[&[u8]] = &[b"MBean", b"MXBean", b"java/rmi/Remote"];
 
 impl Search {
-    /// Takes all classes of a name whole, in time.
-    pub fn want_whole(&mut self, name: Name) {
-        if self.wanted_whole.insert(name) {
-            self.waiting.push_back(Task::Whole(name));
-        }
-    }
-
     /// Whether what comes from other processes calls the methods of an object: it is managed or remote.
     pub fn is_called_from_outside(&mut self, id: Id) -> bool {
         let line = self.line(id);
@@ -26,23 +19,18 @@ impl Search {
         })
     }
 
+    /// Takes what an application finds the classes of a name by: its own whole, for they may be made for all that their methods
+    /// do. Of the virtual machine's, objects are made, whatever they are taken for, and methods are called by their names, which
+    /// count by themselves.
+    pub fn want_found(&mut self, name: Name) {
+        self.want(match self.world.is_of_an_application(name) {
+            true => Task::Whole(name),
+            false => Task::Made(name),
+        });
+    }
+
     /// Takes what finds the classes of a name by it: makes objects of them and calls these as what they are known to be, or calls
     /// methods by their names, which count by themselves.
-    pub fn want_named(&mut self, name: Name) {
-        if self.wanted.insert(name) {
-            self.waiting.push_back(Task::Named(name));
-        }
-    }
-
-    /// Takes what an application finds the classes of a name by, which are the virtual machine's: makes objects of them, whatever
-    /// it takes them for, and calls methods by their names, which count by themselves. Those of its own may be made for all
-    /// that their methods do.
-    pub fn want_made(&mut self, name: Name) {
-        if self.wanted_made.insert(name) {
-            self.waiting.push_back(Task::Made(name));
-        }
-    }
-
     pub fn find_by_name(&mut self, name: Name) {
         for id in self.classes(name).iter().copied() {
             self.initialise(id);
@@ -70,8 +58,7 @@ impl Search {
             for id in ids.iter().copied() {
                 self.make(id);
             }
-            let name = self.names.text(name);
-            self.literal(Some(&name));
+            self.take_made(name);
             return true;
         }
         false
@@ -96,7 +83,7 @@ impl Search {
             .map(|(_, name)| *name)
             .collect();
         for name in nested {
-            self.want_whole(name);
+            self.want(Task::Whole(name));
         }
     }
 
@@ -120,7 +107,18 @@ impl Search {
 
     /// A class by a constant: objects of it may be made by any of its constructors, or by a provider that is looked for.
     pub fn literal(&mut self, name: Option<&[u8]>) {
-        for id in self.named(name) {
+        let ids = self.named(name);
+        self.take_literals(&ids);
+    }
+
+    /// The same of the classes of a name.
+    pub fn take_made(&mut self, name: Name) {
+        let ids = self.classes(name);
+        self.take_literals(&ids);
+    }
+
+    fn take_literals(&mut self, ids: &[Id]) {
+        for id in ids.iter().copied() {
             if self
                 .body(id)
                 .is_some_and(|body| body.class.has_objects() || body.origin != Origin::Machine)
@@ -140,7 +138,7 @@ impl Search {
                 self.reach(id, method);
             }
             for provider in self.world.providers(name).to_vec() {
-                self.want_named(provider);
+                self.want(Task::Named(provider));
             }
         }
     }
@@ -154,8 +152,7 @@ impl Search {
         let name = body.name;
         let methods = body.class.methods.len();
         self.make(id);
-        let name = self.names.text(name);
-        self.literal(Some(&name));
+        self.take_made(name);
         for method in 0..methods {
             self.reach(id, method);
         }

@@ -34,6 +34,8 @@ pub struct Resources {
     folders: FxHashSet<Vec<u8>>,
     /// Endings of names that patterns look for.
     endings: FxHashSet<Vec<u8>>,
+    /// The texts of each archive that is not in use.
+    idle: Vec<Vec<Resource>>,
     /// Texts of archives in use that nothing is seen to read.
     waiting: Vec<Resource>,
 }
@@ -52,17 +54,14 @@ impl Resources {
     /// Notes by what names the texts of all archives go, before anything is looked at for names.
     pub fn expect(&mut self, world: &World) {
         for archive in world.archives() {
-            for resource in resources(world, archive).filter(|resource| resource.is_shared) {
-                let (folder, file) = resource.entry.name.rsplit_once('/').unwrap_or_default();
-                for stem in stems(file) {
-                    self.named.insert(stem.as_bytes().to_vec(), false);
-                }
-                if let Some((around, last)) = folder.rsplit_once('/') {
-                    let around = around.rsplit('/').next().unwrap_or_default();
-                    self.folders.insert(last.as_bytes().to_vec());
-                    self.named.insert(format!("{around}/{last}").into_bytes(), false);
-                }
+            let resources: Vec<Resource> = resources(world, archive).collect();
+            for resource in resources.iter().filter(|resource| resource.is_shared) {
+                let folder = resource.entry.name.rsplit('/').nth(1).unwrap_or_default();
+                self.folders.insert(folder.as_bytes().to_vec());
+                self.named
+                    .extend(names_of(&resource.entry.name).map(|name| (name, false)));
             }
+            self.idle.push(resources);
         }
     }
 
@@ -91,8 +90,9 @@ impl Resources {
     }
 
     /// An archive is in use.
-    pub fn add(&mut self, world: &World, archive: usize) {
-        self.waiting.extend(resources(world, archive));
+    pub fn add(&mut self, archive: usize) {
+        self.waiting
+            .append(&mut self.idle.get_mut(archive).map(std::mem::take).unwrap_or_default());
     }
 
     /// The texts that count by now and did not before, where classes of these packages run, or of others below them.
@@ -110,14 +110,9 @@ impl Resources {
             return true;
         };
         let name = resource.entry.name.as_str();
-        let (folder, file) = name.rsplit_once('/').unwrap_or_default();
-        let is_named = |what: &[u8]| self.named.get(what) == Some(&true);
-        let mut folders = folder.rsplitn(3, '/');
-        let (last, around) = (folders.next().unwrap_or_default(), folders.next());
         let by_others = || {
             let mut endings = self.endings.iter();
-            stems(file).any(|stem| is_named(stem.as_bytes()))
-                || around.is_some_and(|around| is_named(format!("{around}/{last}").as_bytes()))
+            names_of(name).any(|name| self.named.get(&name) == Some(&true))
                 || endings.any(|ending| name.as_bytes().ends_with(ending))
         };
         used.contains(package.as_bytes()) || resource.is_shared && by_others()
@@ -156,6 +151,15 @@ fn resources(world: &World, archive: usize) -> impl Iterator<Item = Resource> {
             entry,
         }
     })
+}
+
+/// By what a text in a package goes: what its file may be called by, and its folder with the one around it.
+fn names_of(path: &str) -> impl Iterator<Item = Vec<u8>> {
+    let mut parts = path.rsplitn(4, '/');
+    let file = parts.next().unwrap_or_default();
+    let folders = parts.next().zip(parts.next());
+    let folders = folders.map(|(last, around)| format!("{around}/{last}").into_bytes());
+    stems(file).map(|stem| stem.as_bytes().to_vec()).chain(folders)
 }
 
 /// What a file may be called by: its name without what follows the first dot, and that without languages at its end.

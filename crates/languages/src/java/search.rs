@@ -82,6 +82,7 @@ pub struct Body {
 }
 
 /// What waits to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Task {
     /// A method's instructions.
     Method(Id, usize),
@@ -106,9 +107,8 @@ pub struct Search {
     looked_up: FxHashSet<(Id, Selector)>,
     called: FxHashSet<(Id, Selector)>,
     pub waiting: VecDeque<Task>,
-    pub wanted_whole: FxHashSet<Name>,
-    pub wanted: FxHashSet<Name>,
-    pub wanted_made: FxHashSet<Name>,
+    /// What is wanted of classes by their names, or was.
+    wanted: FxHashSet<Task>,
     /// Classes that code which runs mentions.
     pub mentioned: FxHashSet<Name>,
     /// Classes that are found by their names and of which no object was made.
@@ -140,16 +140,20 @@ impl Search {
                 Task::Method(id, method) => self.follow(id, method),
                 Task::Texts(id) => self.take_texts(id),
                 Task::Named(name) => self.find_by_name(name),
-                Task::Made(name) => {
-                    let name = self.names.text(name);
-                    self.literal(Some(&name));
-                }
+                Task::Made(name) => self.take_made(name),
                 Task::Whole(name) => {
                     for id in self.classes(name).iter().copied() {
                         self.take_whole(id);
                     }
                 }
             }
+        }
+    }
+
+    /// Does something with the classes of a name in time, and once.
+    pub fn want(&mut self, task: Task) {
+        if self.wanted.insert(task) {
+            self.waiting.push_back(task);
         }
     }
 
@@ -170,7 +174,7 @@ impl Search {
             .filter(|name| self.world.is_of_an_application(*name))
             .collect();
         for name in &names {
-            self.want_whole(*name);
+            self.want(Task::Whole(*name));
         }
         !names.is_empty()
     }
@@ -420,7 +424,7 @@ impl Search {
             self.want_nested(name);
         }
         if application || self.is_called_from_outside(id) {
-            self.want_whole(name);
+            self.want(Task::Whole(name));
         }
     }
 

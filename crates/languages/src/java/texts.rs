@@ -18,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::names::{Name, package};
 use super::requests::{self, Requests};
 use super::resources::Resources;
-use super::search::{Id, Search, Selector};
+use super::search::{Id, Search, Selector, Task};
 use super::world::{self, Origin};
 
 /// No name in a text is longer, in bytes.
@@ -90,6 +90,14 @@ pub struct Texts {
     composed: FxHashSet<Name>,
 }
 
+impl Texts {
+    /// A text that may ask for what runs only then, and name texts in archives.
+    pub fn take_mentions(&mut self, text: &[u8]) {
+        self.requests.take(text);
+        self.resources.take(text);
+    }
+}
+
 impl Search {
     /// What is to be known of a class whose code runs. All of an application's texts count at once; of the virtual machine's own
     /// classes those of methods that run do, since no text but an annotation's is come by in another way.
@@ -139,8 +147,7 @@ impl Search {
         }
         self.texts.by_machine = by_machine;
         self.texts.class = Some(name);
-        let mut letters = text.trim_ascii().iter();
-        self.texts.is_one_name = letters.all(|letter| is_part(*letter) || matches!(letter, b'.' | b'/'));
+        self.texts.is_one_name = is_composed(text.trim_ascii());
         self.take_text(text);
         if !by_machine {
             self.texts.resources.take(text);
@@ -252,12 +259,11 @@ impl Search {
     pub fn take_class(&mut self, name: &[u8]) -> bool {
         match self.names.known(name).filter(|name| self.world.has(*name)) {
             Some(name) => {
-                // What else stands in a text may be an expression, with the names of methods in it.
-                let is_alone = self.texts.is_one_name && !self.world.is_of_an_application(name);
                 match self.texts.by_machine {
-                    true => self.want_named(name),
-                    false if is_alone => self.want_made(name),
-                    false => self.want_whole(name),
+                    true => self.want(Task::Named(name)),
+                    false if self.texts.is_one_name => self.want_found(name),
+                    // What else stands in a text may be an expression, with the names of methods in it.
+                    false => self.want(Task::Whole(name)),
                 }
                 true
             }
@@ -269,8 +275,7 @@ impl Search {
     pub fn take_configuration(&mut self, text: &[u8]) {
         for line in text.split(|letter| *letter == b'\n') {
             if !line.trim_ascii_start().starts_with(b"#") {
-                self.texts.requests.take(line);
-                self.texts.resources.take(line);
+                self.texts.take_mentions(line);
                 self.take_words(line);
             }
         }
@@ -363,8 +368,7 @@ impl Search {
 
     /// A word of a start, which may name a library that is loaded then.
     pub fn take_option(&mut self, word: &[u8]) {
-        self.texts.requests.take(word);
-        self.texts.resources.take(word);
+        self.texts.take_mentions(word);
         self.texts.libraries.insert(word.to_vec());
     }
 
@@ -446,16 +450,13 @@ impl Search {
             }
         }
         for name in self.named_simply() {
-            match self.world.is_of_an_application(name) {
-                true => self.want_whole(name),
-                false => self.want_made(name),
-            }
+            self.want_found(name);
         }
         for name in wanted {
             if self.texts.composed.insert(name) {
                 match self.is_machine(name) {
-                    true => self.want_named(name),
-                    false => self.want_whole(name),
+                    true => self.want(Task::Named(name)),
+                    false => self.want(Task::Whole(name)),
                 }
             }
         }

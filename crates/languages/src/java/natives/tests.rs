@@ -27,6 +27,11 @@ fn native_class(name: &str, above: &[&str]) -> Class {
         .native("run0", "()V")
 }
 
+/// The class with a native method that most of these look for.
+fn native_one() -> (&'static str, Class) {
+    ("a/One", native_class("a/One", &["java/lang/Object"]))
+}
+
 /// A virtual machine that has these classes.
 fn machine(machine: Vec<(&str, Class)>) -> MemoryFiles {
     let object = ("java/lang/Object", Class::new("java/lang/Object", &[]));
@@ -101,7 +106,7 @@ fn check(machine: Vec<(&str, Class)>, application: Vec<(&str, Vec<u8>)>, expecte
 fn what_is_called_runs() {
     let machine = || {
         vec![
-            ("a/One", native_class("a/One", &["java/lang/Object"])),
+            native_one(),
             ("a/Two", native_class("a/Two", &["java/lang/Object"])),
         ]
     };
@@ -113,7 +118,6 @@ fn what_is_called_runs() {
 
 #[test]
 fn classes_without_a_package_are_found() {
-    let one = || ("a/One", native_class("a/One", &["java/lang/Object"]));
     let class = |name: &str, does: &[(&str, &str)]| {
         Class::new(name, &["java/lang/Object"]).method("main", MAIN, does)
     };
@@ -126,7 +130,7 @@ fn classes_without_a_package_are_found() {
         ("/srv/x.jar", manifest),
     ];
     for arguments in [&["Main"][..], &["-jar", "/srv/x.jar"]] {
-        let reached = search(vec![one()], files.clone(), arguments);
+        let reached = search(vec![native_one()], files.clone(), arguments);
         assert!(reached.natives.contains_key("Java_a_One_run0"), "{arguments:?}");
     }
 }
@@ -135,8 +139,7 @@ fn classes_without_a_package_are_found() {
 fn archives_are_started_by_links_and_by_variables() {
     let manifest = archive("META-INF/MANIFEST.MF", b"Main-Class: app.Main\n");
     let main = main_class(&[("static", "a/One.run:()V")]).bytes();
-    let one = ("a/One", native_class("a/One", &["java/lang/Object"]));
-    let files = machine(vec![one])
+    let files = machine(vec![native_one()])
         .file("/srv/Main.class", main)
         .file("/srv/real-1.jar", manifest)
         .link("/srv/home/start.jar", "../real-1.jar");
@@ -191,7 +194,7 @@ fn initialisers_and_dynamic_calls_run() {
         .method("<clinit>", "()V", &[("static", "a/One.run:()V")])
         .method("nothing", "()V", &[]);
     let machine = vec![
-        ("a/One", native_class("a/One", &["java/lang/Object"])),
+        native_one(),
         ("a/Two", native_class("a/Two", &["java/lang/Object"])),
         ("a/Set", initialised),
         (
@@ -215,7 +218,7 @@ fn initialisers_and_dynamic_calls_run() {
 
 #[test]
 fn classes_are_found_by_their_names() {
-    let machine = || vec![("a/One", native_class("a/One", &["java/lang/Object"]))];
+    let machine = || vec![native_one()];
     let idle = || ("/srv/Main.class", main_class(&[]).bytes());
     // By a class of the application: objects of it, whatever they are taken for, and methods by their names.
     let by_class = |does| vec![("/srv/Main.class", main_class(does).bytes())];
@@ -274,7 +277,7 @@ fn classes_are_found_by_their_names() {
 fn texts_in_archives_count_where_something_may_read_them() {
     // An archive whose class beside the text runs, one whose class elsewhere does, and one whose class names something.
     let check_text = |place: &str, says: &[(&str, &str)], runs: &str, expected: &[&str]| {
-        let machine = vec![("a/One", native_class("a/One", &["java/lang/Object"]))];
+        let machine = vec![native_one()];
         let class = |name: &str| Class::new(name, &["java/lang/Object"]).method("go", "()V", says);
         let (used, beside) = (class("lib/Used").bytes(), class("lib/part/Beside").bytes());
         let library = archive_of(&[
@@ -323,7 +326,7 @@ fn words_of_prose_name_no_classes() {
         Class::new(name, &["java/lang/Object"]).method("run", "()V", &[("static", "a/One.run:()V")])
     };
     for (name, expected) in [("Allow", &["a.One"][..]), ("allow", &[])] {
-        let machine = vec![("a/One", native_class("a/One", &["java/lang/Object"]))];
+        let machine = vec![native_one()];
         let application = vec![
             ("/srv/Main.class", main_class(&[]).bytes()),
             (
@@ -340,7 +343,7 @@ fn words_of_prose_name_no_classes() {
 fn refused_classes_are_not_made() {
     let refuser = "com/fasterxml/jackson/databind/jsontype/impl/SubTypeValidator";
     for (name, expected) in [(refuser, &[][..]), ("app/Other", &["a.One"])] {
-        let machine = vec![("a/One", native_class("a/One", &["java/lang/Object"]))];
+        let machine = vec![native_one()];
         let class = Class::new(name, &["java/lang/Object"]);
         let class = class.method("go", "()V", &[("text", "a.One"), ("virtual", "a/One.run:()V")]);
         let main = main_class(&[("static", &format!("{name}.go:()V"))]).bytes();
@@ -389,7 +392,7 @@ fn native_code_calls_what_it_names() {
         .method("other", "()V", &[("static", "a/Two.run:()V")]);
     let machine = vec![
         ("java/lang/Thread", thread),
-        ("a/One", native_class("a/One", &["java/lang/Object"])),
+        native_one(),
         ("a/Two", native_class("a/Two", &["java/lang/Object"])),
     ];
     check(
@@ -420,11 +423,7 @@ fn libraries_are_loaded_that_classes_name() {
 #[test]
 fn where_something_is_not_known_everything_counts() {
     let all = |application: Vec<(&str, Vec<u8>)>, arguments: &[&str]| {
-        let reached = search(
-            vec![("a/One", native_class("a/One", &["java/lang/Object"]))],
-            application,
-            arguments,
-        );
+        let reached = search(vec![native_one()], application, arguments);
         reached.modules.values().all(|module| module.roots == Roots::All) && reached.modules.len() == 3
     };
     let main = || ("/srv/Main.class", main_class(&[]).bytes());
@@ -458,10 +457,9 @@ fn where_something_is_not_known_everything_counts() {
 
 #[test]
 fn starts_with_unknown_arguments_are_of_the_application_or_told() {
-    let one = ("a/One", native_class("a/One", &["java/lang/Object"]));
     let two = ("a/Two", native_class("a/Two", &["java/lang/Object"]));
     let main = main_class(&[("static", "a/One.run:()V")]).bytes();
-    let files = machine(vec![one, two])
+    let files = machine(vec![native_one(), two])
         .file("/srv/Main.class", main)
         .file("/srv/start", "exec java $OPTIONS \"$MAIN\"");
     let arguments = [crate::HOLE.to_string()];
