@@ -36,16 +36,8 @@ fn main() {
     let resolved = references.filter(defined).count();
     println!("{resolved} symbols resolved in {:?}", start.elapsed());
     let start = Instant::now();
-    let candidates = plugins::candidates(
-        &files,
-        &store,
-        &linked,
-        &BTreeSet::new(),
-        plugins::Asking {
-            is_told: &|_| false,
-            arguments_known: false,
-        },
-    );
+    let asking = plugins::Asking::default();
+    let candidates = plugins::candidates(&files, &store, &linked, &BTreeSet::new(), asking);
     println!("{} modules found in {:?}", candidates.len(), start.elapsed());
     let start = Instant::now();
     for candidate in candidates {

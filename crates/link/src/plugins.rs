@@ -31,7 +31,7 @@ use confine_image::{FileKind, Files};
 
 use memchr::memmem;
 use named::Named;
-pub use shipped::Asking;
+pub use shipped::{Asking, names as shipped_modules};
 
 use crate::conventions;
 use crate::linked::{Linked, LinkedObject, LoadReason};

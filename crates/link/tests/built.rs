@@ -582,15 +582,11 @@ fn modules_that_come_with_a_library_are_loaded_where_they_are_named() {
     };
     let (afalg, other) = ("/usr/lib/engines-3/afalg.so", "/usr/lib/engines-3/other.so");
     let open = |told: bool, arguments_known: bool, files: &MemoryFiles| -> Vec<String> {
-        let is_told = &|name: &str| told && name == "afalg";
-        candidates_of(
-            files,
-            "/program",
-            Asking {
-                is_told,
-                arguments_known,
-            },
-        )
+        let asking = Asking {
+            is_told: &|name| told && name == "afalg",
+            arguments_known,
+        };
+        candidates_of(files, "/program", asking)
     };
     let plain = files(idle, "# engine_id = afalg\nengine_id = another\n");
     assert_eq!(open(false, true, &plain), [other]);
@@ -608,11 +604,7 @@ fn modules_that_come_with_a_library_are_loaded_where_they_are_named() {
 
 /// What a program may open by names that are not known.
 fn candidates(files: &MemoryFiles, program: &str) -> Vec<String> {
-    let asking = Asking {
-        is_told: &|_| false,
-        arguments_known: false,
-    };
-    candidates_of(files, program, asking)
+    candidates_of(files, program, Asking::default())
 }
 
 fn candidates_of(files: &MemoryFiles, program: &str, asking: Asking<'_>) -> Vec<String> {

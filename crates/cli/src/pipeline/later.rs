@@ -4,6 +4,7 @@
 //! program's own strings and configuration point at ([`confine_link::plugins`]); a command by an open name is an
 //! assumption.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
@@ -265,8 +266,12 @@ fn wanted(
     let opens_openly = |passed: &Passed| passed.string.is_none() && !governed.contains(&passed.object);
     if later.candidates < linked.objects.len() && loads.clone().any(opens_openly) {
         later.candidates = linked.objects.len();
+        let told = OnceCell::new();
         let asking = plugins::Asking {
-            is_told: &|name| is_told(files, config, program, name),
+            is_told: &|name| {
+                told.get_or_init(|| told_modules(files, config, program))
+                    .contains(name)
+            },
             arguments_known: !program.arguments.is_empty(),
         };
         requests.extend(
@@ -288,23 +293,29 @@ fn wanted(
     requests
 }
 
-/// Whether a name stands in what the program is started with or in what it interprets.
-fn is_told(files: &dyn Files, config: &Config, program: &confine_programs::Program, name: &str) -> bool {
+/// The modules that are loaded by their names alone of which the name stands in what the program is started with or in what it
+/// interprets.
+fn told_modules(
+    files: &dyn Files,
+    config: &Config,
+    program: &confine_programs::Program,
+) -> BTreeSet<&'static str> {
     let variables = config.env.iter().chain(&program.environment);
-    let mut words = program
-        .arguments
-        .iter()
-        .flatten()
-        .chain(variables.map(|(_, value)| value));
+    let words = program.arguments.iter().flatten();
+    let words: Vec<&String> = words.chain(variables.map(|(_, value)| value)).collect();
+    let in_words = |name: &&str| words.iter().any(|word| word.contains(name));
+    let mut told: BTreeSet<&str> = plugins::shipped_modules().filter(in_words).collect();
     let interpreted = program.interpreted.values();
-    let mut sources = interpreted.flat_map(|reached| reached.sources.iter().chain(&reached.texts));
-    // What cannot be read may have it.
-    let has_name = |path: &String| {
-        files
-            .read(path)
-            .map_or(true, |text| memmem::find(&text, name.as_bytes()).is_some())
-    };
-    words.any(|word| word.contains(name)) || sources.any(has_name)
+    for path in interpreted.flat_map(|reached| reached.sources.iter().chain(&reached.texts)) {
+        let text = files.read(path).ok();
+        // What cannot be read may have it.
+        let has_name = |name: &&str| {
+            let text = text.as_ref();
+            text.is_none_or(|text| memmem::find(text, name.as_bytes()).is_some())
+        };
+        told.extend(plugins::shipped_modules().filter(has_name));
+    }
+    told
 }
 
 /// Symbols that are looked up by constant names, in every object that has them: which handle is used is not

@@ -11,9 +11,9 @@ use confine_elf::Object;
 use confine_image::Files;
 
 use super::named::lines;
-use super::{folder_of, occurs, words};
+use super::{folder_of, words};
 use crate::configuration;
-use crate::linked::Linked;
+use crate::linked::{Linked, LinkedObject};
 
 /// Such modules of a library.
 struct Row {
@@ -29,7 +29,6 @@ struct Row {
     configurations: &'static [&'static str],
 }
 
-/// In the order of what is looked at.
 const TABLE: [Row; 1] = [
     // ENGINE_by_id(3): a name that is not known yet is the file's. Configurations: OPENSSLDIR of OpenSSL itself, Debian, Fedora.
     Row {
@@ -46,6 +45,11 @@ const TABLE: [Row; 1] = [
     },
 ];
 
+/// The names of all such modules.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().flat_map(|row| row.modules).copied()
+}
+
 /// What is known of who may name such modules.
 #[derive(Clone, Copy)]
 pub struct Asking<'a> {
@@ -53,6 +57,16 @@ pub struct Asking<'a> {
     pub is_told: &'a dyn Fn(&str) -> bool,
     /// Whether its arguments are known.
     pub arguments_known: bool,
+}
+
+impl Default for Asking<'_> {
+    /// Nothing is known.
+    fn default() -> Self {
+        Self {
+            is_told: &|_| false,
+            arguments_known: false,
+        }
+    }
 }
 
 /// Whether nothing names a module that is loaded by its name alone. `texts` are configurations that the program's data names.
@@ -82,7 +96,7 @@ pub(super) fn is_unasked(
     };
     let looks_up = || linked.objects.iter().any(|object| asks_for(&object.elf, row));
     let is_open = !asking.arguments_known && looks_up();
-    let in_data = || linked.objects.iter().any(|object| has_text(&object.elf, name));
+    let in_data = || linked.objects.iter().any(|object| has_text(object, name));
     !(is_open || (asking.is_told)(name) || in_configuration() || in_data())
 }
 
@@ -95,7 +109,8 @@ fn asks_for(object: &Object, row: &Row) -> bool {
     !is_own && symbols.any(|symbol| symbol.name == row.by)
 }
 
-fn has_text(object: &Object, name: &str) -> bool {
-    let ends = |byte: Option<&u8>| matches!(byte, None | Some(0));
-    occurs(object, name, |before, after| ends(before) && ends(after))
+/// Whether an object's data has a name for a text, or for the end of one: linkers let texts share their ends.
+fn has_text(object: &LinkedObject, name: &str) -> bool {
+    let mut texts = object.name_texts().iter();
+    texts.any(|text| text.ends_with(name.as_bytes()))
 }
