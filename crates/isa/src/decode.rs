@@ -15,7 +15,7 @@ pub struct Decoder<'bytes> {
 /// A decoded instruction.
 #[derive(Clone, Copy)]
 pub struct Instruction {
-    inner: iced_x86::Instruction,
+    pub(crate) inner: iced_x86::Instruction,
 }
 
 /// Where control goes after an instruction.

@@ -11,7 +11,9 @@ mod conditions;
 mod decode;
 mod lift;
 mod operation;
+mod uses;
 mod vectors;
 
 pub use decode::{Access, Decoder, Flow, Instruction, Mention};
 pub use operation::{Arithmetic, Condition, Memory, Operand, Operation, Register, Width};
+pub use uses::Use;

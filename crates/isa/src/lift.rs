@@ -367,7 +367,7 @@ fn used_place(used: &UsedMemory) -> Option<Memory> {
     })
 }
 
-fn reads(access: OpAccess) -> bool {
+pub(crate) fn reads(access: OpAccess) -> bool {
     matches!(
         access,
         OpAccess::Read | OpAccess::CondRead | OpAccess::ReadWrite | OpAccess::ReadCondWrite
@@ -452,7 +452,7 @@ fn register(name: Name) -> Option<(Register, Width)> {
     Some((full_register(name)?, Width::from_bytes(name.size())?))
 }
 
-fn full_register(name: Name) -> Option<Register> {
+pub(crate) fn full_register(name: Name) -> Option<Register> {
     name.is_gpr()
         .then(|| name.full_register().number())
         .and_then(Register::from_number)

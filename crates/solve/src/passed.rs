@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use confine_code::{CallEffect, Constants, Entry, Loaded, Location, Pointer, Value};
+use confine_code::{CallEffect, Constants, Entry, Loaded, Location, Pointer, Value, only_jumps};
 use confine_elf::{Address, RelocationValue, SymbolKind};
 use confine_isa::{Register, Width};
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,8 @@ pub struct Passed {
     pub list: Vec<Option<String>>,
     /// The list ends with these words.
     pub whole: bool,
+    /// The one who passes the string calls the interface with nothing between, and does not use what that returns.
+    pub dropped: bool,
     /// The interface's address is taken: it may be called from anywhere, with anything.
     pub taken: bool,
     /// Where the string is not a constant: the exported names of the function that knows no more of it, whose callers in
@@ -143,6 +145,7 @@ fn strings(
         .first()
         .map_or(program.function(answer.node).code.start, |(_, at)| *at);
     let place = names::place(program, answer.node, at);
+    let dropped = drops_result(program, &answer.path);
     let lists = words.lists(&answer.path);
     let strings: Vec<Option<String>> = match &answer.value {
         Value::Constants(constants) | Value::Addresses(constants) => {
@@ -180,9 +183,20 @@ fn strings(
             string,
             list,
             whole,
+            dropped,
             taken,
         })
         .collect()
+}
+
+/// Whether what the last function of a way returns goes to the first one, which does not use it.
+fn drops_result(program: &Program<'_>, way: &Way) -> bool {
+    let elf = |node: Node| program.elf(program.locate(node).0);
+    let Some(((caller, call), stubs)) = way.split_first() else {
+        return false;
+    };
+    let mut stubs = stubs.iter();
+    confine_code::drops_result(elf(*caller), *call) && stubs.all(|(stub, at)| only_jumps(elf(*stub), *at))
 }
 
 /// A word of a list: a string, its end, or anything.

@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
+use confine_elf::SymbolKind;
 use confine_image::{Config, Files};
 use confine_kernel::call_named;
 use confine_languages::Beginning;
@@ -319,7 +320,7 @@ fn told_modules(
 }
 
 /// Symbols that are looked up by constant names, in every object that has them: which handle is used is not
-/// looked at.
+/// looked at. A symbol is not called by who does not use what the look-up returns.
 fn looked_up(linked: &Linked, passed: &[Passed]) -> Vec<LateRoot> {
     passed
         .iter()
@@ -327,9 +328,22 @@ fn looked_up(linked: &Linked, passed: &[Passed]) -> Vec<LateRoot> {
         .filter_map(|passed| Some((passed, passed.string.as_deref()?)))
         .flat_map(|(passed, name)| {
             let reason = format!("looked up by {} at {}", passed.interface, passed.place);
-            in_every_object(linked, name, reason)
+            let found = in_every_object(linked, name, reason);
+            found.filter(|root| !passed.dropped || is_resolved(linked, root))
         })
         .collect()
+}
+
+/// Whether who looks this up has a function run that finds the function which is meant.
+fn is_resolved(linked: &Linked, root: &LateRoot) -> bool {
+    let symbols = linked
+        .objects
+        .get(root.object)
+        .map(|object| &object.elf.dynamic_symbols);
+    let symbol = usize::try_from(root.symbol)
+        .ok()
+        .and_then(|symbol| symbols?.get(symbol));
+    symbol.is_none_or(|symbol| symbol.kind == SymbolKind::Indirect)
 }
 
 /// What every object that has it defines by a name.

@@ -109,6 +109,19 @@ fn a_module_may_have_functions_of_what_it_needs_looked_up() {
     assert!(!calls.contains(&"getsid".to_owned()), "{calls:?}");
 }
 
+/// libudev looks up many functions of the C library and drops what it finds.
+#[test]
+fn what_is_looked_up_and_dropped_is_not_called() {
+    for optimised in ["-O2", "-O0"] {
+        let Some((image, folder)) = prepared() else { return };
+        let host = build(folder.path(), "dropped_host", &[optimised]);
+        let calls = calls(&image.file("/host", &host));
+        let looked_up = ["getpgid", "fsopen", "getppid", "fsmount"];
+        let called = looked_up.map(|name| calls.contains(&name.to_owned()));
+        assert_eq!(called, [false, false, true, false], "{optimised}: {calls:?}");
+    }
+}
+
 /// A library that an object opens by its name: of its functions those count that another object names.
 #[test]
 fn a_librarys_functions_count_by_their_names() {
