@@ -244,16 +244,6 @@ impl State {
         sum
     }
 
-    /// The value of a register, or what bounds it, if that is all that is known without the caller.
-    fn index(&self, register: Register) -> Value {
-        let value = self.register(register);
-        match (value, self.bounds.of(register)) {
-            (Value::Constants(_) | Value::Addresses(_), _) | (_, None) => value.clone(),
-            (_, Some(bound)) if fits(value, bound.width) => Value::UpTo(bound.most),
-            _ => value.clone(),
-        }
-    }
-
     /// Writes `value`, which is what so many bytes of an operand are, widened without a sign or with one, that a number with
     /// a small bound does not have.
     pub(crate) fn write_copy(

@@ -46,6 +46,9 @@ pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
                 .chain(memory.index.map(|(index, _)| index));
             let parts: Vec<Operand> = parts.map(Operand::Register).collect();
             state.note_derived(&parts, &value.truncate(width));
+            let value = state.within_bounds(value.truncate(width), memory.base, || {
+                Some(state.bounded_address(&memory)?.truncate(width))
+            });
             state.write_register(to, value, width);
         }
         Operation::Arithmetic {
@@ -66,6 +69,16 @@ pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
                 }
             };
             state.note_derived(&[place, source], &value);
+            let value = match (place, source) {
+                (Operand::Register(register), Operand::Constant(_)) => {
+                    let by = state.read(&source, width, object);
+                    state.within_bounds(value, Some(register), || {
+                        let bounded = state.bounded(register)?;
+                        Some(bounded.arithmetic(operation, &by, width))
+                    })
+                }
+                _ => value,
+            };
             state.write(&place, value, width);
         }
         Operation::Select { to, from, width } => {

@@ -3,8 +3,8 @@
 //! A [`Value`] stands for a set of 64-bit words. The order is inclusion of those sets; [`Value::Any`] is the
 //! top. Joins go up a lattice of finite height, which is why the analysis ends: a set of constants can grow
 //! [`Constants::MOST`] times before it becomes `Any`; the bound of a range is always a constant of the code (a
-//! mask or a compare), perhaps shifted right, so there are finitely many and they are totally ordered; every
-//! other kind joins with anything but itself to `Any`.
+//! mask or a compare), perhaps shifted right, so there are finitely many and they are totally ordered; so are the bounds of
+//! [`Value::Entry`], which otherwise joins as every other kind does: with anything but itself to `Any`.
 
 use std::sync::Arc;
 
@@ -58,7 +58,8 @@ pub enum Pointer {
     Variable(Address),
 }
 
-/// What was in a place when the function was entered, changed: `((entry + add) & and) | or`.
+/// What was in a place when the function was entered, changed: `((entry + add) & and) | or`, with a bound if one
+/// is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// The place.
@@ -69,6 +70,8 @@ pub struct Entry {
     pub and: u64,
     /// Then these bits are set.
     pub or: u64,
+    /// What the place held is at most this, as far as it matters: in its bits up to the highest one that is kept.
+    pub most: u64,
 }
 
 /// Where a function finds what its caller passes.
@@ -178,7 +181,33 @@ impl Entry {
             add: 0,
             and: u64::MAX,
             or: 0,
+            most: u64::MAX,
         }
+    }
+
+    /// Every number that it can be, where the place is known to hold one of few.
+    #[must_use]
+    pub fn bounded(&self) -> Option<Constants> {
+        let few = (self.most < Constants::MOST as u64).then_some(0..=self.most)?;
+        Constants::collect(few.map(|number| self.apply(number)))
+    }
+
+    /// The same of a place of which the low bytes that `width` has hold at most `most`.
+    #[must_use]
+    pub fn at_most(&self, most: u64, width: Width) -> Self {
+        match self.and <= width.mask() {
+            true => Self {
+                most: self.most.min(most),
+                ..*self
+            },
+            false => *self,
+        }
+    }
+
+    /// Whether it is the lowest bits of the place, or all of them.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.add == 0 && self.or == 0 && self.and & self.and.wrapping_add(1) == 0
     }
 
     fn apply(&self, number: u64) -> u64 {
@@ -230,6 +259,17 @@ impl Value {
                 left.union(right).map_or(Self::Any, Self::Addresses)
             }
             (Self::UpTo(left), Self::UpTo(right)) => Self::UpTo(*left.max(right)),
+            (Self::Entry(left), Self::Entry(right))
+                if (Entry {
+                    most: right.most,
+                    ..*left
+                }) == *right =>
+            {
+                Self::Entry(Entry {
+                    most: left.most.max(right.most),
+                    ..*left
+                })
+            }
             (Self::UpTo(most), Self::Constants(some)) | (Self::Constants(some), Self::UpTo(most))
                 if some.as_slice().iter().all(|number| number <= most) =>
             {
@@ -250,6 +290,9 @@ impl Value {
                     Self::Addresses(addresses.map(|address| address.wrapping_add(entry.add)))
                 }
                 Self::UpTo(most) if entry.add == 0 && entry.or == 0 => Self::UpTo(most.min(entry.and)),
+                Self::Any | Self::UpTo(_) | Self::Loaded(_) if entry.most < u64::MAX => {
+                    entry.bounded().map_or(Self::Any, Self::Constants)
+                }
                 Self::Variable { address, add } if entry.and == u64::MAX && entry.or == 0 => Self::Variable {
                     address,
                     add: add.wrapping_add(entry.add),
@@ -271,6 +314,7 @@ impl Value {
                 add,
                 and: u64::MAX,
                 or: 0,
+                ..
             }) => (Pointer::Entry(*location), *add),
             Self::Variable { address, add } => (Pointer::Variable(*address), *add),
             _ => return None,
@@ -300,6 +344,10 @@ impl Value {
                 Self::Constants(constants.map(|number| from.sign_extend(number) & to.mask()))
             }
             Self::UpTo(most) if *most <= from.mask() / 2 => self.clone(),
+            Self::Entry(entry) => match entry.bounded() {
+                Some(few) => Self::Constants(few).sign_extend(from, to),
+                None => Self::Any,
+            },
             _ => Self::Any,
         }
     }
@@ -445,11 +493,14 @@ impl Entry {
             more if untouched => self.add.wrapping_add(more),
             _ => return None,
         };
+        // What bounds the other place bounds this one only where it is no more than cut.
+        let most = if self.is_plain() { next.most } else { u64::MAX };
         Some(Self {
             location: self.location,
             add,
             and: self.and & next.and,
             or: self.or & next.and | next.or,
+            most: self.most.min(most),
         })
     }
 }

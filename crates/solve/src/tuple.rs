@@ -131,11 +131,12 @@ impl Tuple {
         }
     }
 
-    /// Whether an argument that matters is not known here, though the function it is passed to leaves it to this one, and
-    /// whoever calls this one may decide about it: with all numbers given, it is known or never passed.
+    /// Whether an argument that matters is not known here, or is one of several numbers, though the function it is passed to
+    /// leaves it to this one, and whoever calls this one may decide about it: with all numbers given, it is known or never
+    /// passed, or is one of fewer.
     pub(crate) fn is_lost(&self, tracer: &Tracer<'_, '_>, choice: WantedArguments) -> bool {
         let lost: Vec<usize> = self
-            .open(choice)
+            .undecided(choice)
             .filter(|index| self.passing.leaves(*index))
             .collect();
         if lost.is_empty() || !tracer.is_wrapper(self.node) {
@@ -144,7 +145,10 @@ impl Tuple {
         let context = Context { tracer, choice };
         let given = all_numbers(tracer.evaluation(self.node));
         let passed = self.passing.of_call(&context, self.node, &self.passed, &given);
-        passed.is_none_or(|passed| lost.iter().any(|index| !is_open(&passed.arguments[*index])))
+        passed.is_none_or(|passed| {
+            let mut lost = lost.into_iter();
+            lost.any(|index| says_more(&passed.arguments[index], &self.passed.arguments[index]))
+        })
     }
 
     /// The tuple as each of those gives it who write the variable that holds its number; `None` if it is in none, or it is
@@ -179,12 +183,12 @@ impl Tuple {
         Some(stored.collect())
     }
 
-    /// The arguments that matter and are not known.
-    fn open(&self, choice: WantedArguments) -> impl Iterator<Item = usize> {
+    /// The arguments that matter and are not known, or only as one of several numbers.
+    fn undecided(&self, choice: WantedArguments) -> impl Iterator<Item = usize> {
         let wanted = self.passed.wanted(choice).unwrap_or_default();
         let arguments = self.passed.arguments.iter().enumerate();
         arguments
-            .filter(move |(index, argument)| wanted >> index & 1 == 1 && is_open(argument))
+            .filter(move |(index, argument)| wanted >> index & 1 == 1 && is_undecided(argument))
             .map(|(index, _)| index)
     }
 
@@ -325,6 +329,19 @@ impl Passing {
 /// Whether a value is not known, and no caller's either.
 fn is_open(value: &Value) -> bool {
     matches!(value, Value::Any | Value::UpTo(_))
+}
+
+/// Whether a value is that, or one of several numbers, which may be a bound of what a caller passes.
+fn is_undecided(value: &Value) -> bool {
+    is_open(value) || value.constants().is_some_and(|numbers| numbers.len() > 1)
+}
+
+/// Whether a value is one of fewer than the other.
+fn says_more(value: &Value, other: &Value) -> bool {
+    match (value.constants(), other.constants()) {
+        (Some(numbers), Some(others)) => numbers.len() < others.len(),
+        _ => !is_open(value),
+    }
 }
 
 /// Whether callers decide about a value.

@@ -74,7 +74,10 @@ impl Values {
                 return Self::Numbers(numbers.as_slice().iter().map(|number| number & mask).collect());
             }
             Value::UpTo(most) => (!(u64::MAX.checked_shr(most.leading_zeros()).unwrap_or(0)), 0),
-            Value::Entry(entry) => (!entry.and, entry.or),
+            Value::Entry(entry) => match entry.bounded() {
+                Some(few) => return Self::of(&Value::Constants(few), mask),
+                None => (!entry.and, entry.or),
+            },
             _ => return Self::Any,
         };
         match known & mask {

@@ -264,6 +264,7 @@ fixtures! {
     values_structure_copied.c
     values_variable_arguments.c
     values_widened.c
+    values_within_bound_by_any_caller.c
     versioned_symbols.c
     virtual_bases.cc
     virtual_functions.cc

@@ -1,11 +1,13 @@
 //! How large what a caller passed can be after a comparison.
 //!
-//! A register that holds what a caller passed keeps that value, since the caller's number may be known: but where it is an
-//! index into a table of constants, a small bound tells what can be read there, whoever calls.
+//! A register that holds what a caller passed keeps that value, since the caller's number may be known. A small bound beside
+//! it tells, whoever calls, what can be read by it from a table of constants, and what can be made of it: glibc's
+//! `tcsetattr` adds an action of at most 2 to a request.
 
-use confine_isa::{Register, Width};
+use confine_isa::{Memory, Register, Width};
 
-use crate::value::Constants;
+use super::{State, fits};
+use crate::value::{Constants, Value};
 
 /// Upper bounds of registers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,5 +49,70 @@ impl Bounds {
         let before = self.0.len();
         self.0.retain(|bound| other.0.contains(bound));
         self.0.len() != before
+    }
+}
+
+impl State {
+    /// The address that a memory operand names, as far as bounds of its registers tell: a few numbers, or nothing.
+    pub(crate) fn bounded_address(&self, memory: &Memory) -> Option<Value> {
+        let Memory {
+            base,
+            index,
+            displacement,
+            segment: false,
+        } = *memory
+        else {
+            return None;
+        };
+        use confine_isa::Arithmetic::{Add, Multiply};
+        let factors = base.map(|base| (base, 1)).into_iter().chain(index);
+        let sum = factors.fold(Value::constant(displacement), |sum, (register, scale)| {
+            let number = self.index(register).enumerated();
+            let scaled = number.arithmetic(Multiply, &Value::constant(scale.into()), Width::Quad);
+            sum.arithmetic(Add, &scaled, Width::Quad)
+        });
+        matches!(sum, Value::Constants(_)).then_some(sum)
+    }
+
+    /// What bounds a register, as a few numbers, or nothing.
+    pub(crate) fn bounded(&self, register: Register) -> Option<Value> {
+        let bounded = self.index(register).enumerated();
+        matches!(bounded, Value::Constants(_)).then_some(bounded)
+    }
+
+    /// A value that was made from a register, with what bounds that: callers may know more, and where that is lost, a few
+    /// numbers remain.
+    pub(crate) fn within_bounds(
+        &self,
+        value: Value,
+        register: Option<Register>,
+        few: impl FnOnce() -> Option<Value>,
+    ) -> Value {
+        match value {
+            Value::Any | Value::UpTo(_) => few().unwrap_or(value),
+            Value::Entry(made) => {
+                let bound =
+                    register.and_then(|register| Some((self.register(register), self.bounds.of(register)?)));
+                match bound {
+                    Some((Value::Entry(from), bound))
+                        if from.is_plain() && from.location == made.location =>
+                    {
+                        Value::Entry(made.at_most(bound.most, bound.width))
+                    }
+                    _ => value,
+                }
+            }
+            _ => value,
+        }
+    }
+
+    /// The value of a register, or what bounds it, if that is all that is known without the caller.
+    pub(super) fn index(&self, register: Register) -> Value {
+        let value = self.register(register);
+        match (value, self.bounds.of(register)) {
+            (Value::Constants(_) | Value::Addresses(_), _) | (_, None) => value.clone(),
+            (_, Some(bound)) if fits(value, bound.width) => Value::UpTo(bound.most),
+            _ => value.clone(),
+        }
     }
 }
