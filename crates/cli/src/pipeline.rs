@@ -195,6 +195,7 @@ impl<'a> Analysis<'a> {
                     object,
                     symbol,
                     reason: "looked up by the loader at start-up".to_owned(),
+                    ..LateRoot::default()
                 });
                 let mut analysed = AnalysedProgram {
                     late_roots: late_roots.collect(),

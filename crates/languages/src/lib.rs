@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 
 use confine_image::Files;
 
-pub use reached::{Beginning, Command, Module, Reached, Roots};
+pub use reached::{Beginning, Command, Module, Native, Reached, Roots};
 
 /// Within a word or text of a [`Command`]: any text. A character that Unicode promises never to assign.
 pub const HOLE: char = '\u{FDD0}';

@@ -1,5 +1,6 @@
 //! What a program in an interpreted language comes to.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use confine_assumption::{Assumption, Effect, Kind};
@@ -22,8 +23,8 @@ pub struct Reached {
     /// The same of sources of which it is not known whether they run, by their places, until all starts are looked at
     /// together ([`crate::Language::together`]).
     pub unsettled: BTreeMap<String, BTreeMap<String, String>>,
-    /// Functions of compiled modules that run as methods of the language, each with the class that it is a method of.
-    pub natives: BTreeMap<String, String>,
+    /// Functions of compiled modules that run as methods of the language.
+    pub natives: BTreeMap<String, Native>,
     /// The starts that are still to be looked at, all together ([`crate::Language::together`]).
     pub beginnings: BTreeSet<Beginning>,
     /// What sources execute.
@@ -67,6 +68,16 @@ pub struct Module {
     pub why: String,
     /// What is looked up in it.
     pub roots: Roots,
+}
+
+/// A function of a compiled module that runs as a method of the language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Native {
+    /// The class that it is a method of.
+    pub class: String,
+    /// The ways in which it is called, if they are known: some of its arguments, each by its number from 0 among those that
+    /// general registers hold, and its low four bytes.
+    pub ways: Option<BTreeSet<Vec<(usize, u32)>>>,
 }
 
 /// Which functions of a library are looked up by name.
@@ -122,8 +133,8 @@ impl Reached {
         for (place, functions) in more.unsettled {
             self.unsettled.entry(place).or_default().extend(functions);
         }
-        for (name, class) in more.natives {
-            self.natives.entry(name).or_insert(class);
+        for (name, native) in more.natives {
+            self.add_native(name, native);
         }
         self.beginnings.extend(more.beginnings);
         self.commands.extend(more.commands);
@@ -136,6 +147,22 @@ impl Reached {
     pub fn looked_up(&self) -> impl Iterator<Item = (&String, &String)> {
         let unsettled = self.unsettled.values().filter(|_| self.beginnings.is_empty());
         self.functions.iter().chain(unsettled.flatten())
+    }
+
+    /// A function that is there already keeps its class, and may be called in more ways.
+    pub(crate) fn add_native(&mut self, name: String, native: Native) {
+        match self.natives.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert(native);
+            }
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                known.ways = match (known.ways.take(), native.ways) {
+                    (Some(ways), Some(more)) => Some(ways.union(&more).cloned().collect()),
+                    _ => None,
+                };
+            }
+        }
     }
 
     /// A module that is there already keeps its reason and gets the wider roots.

@@ -20,7 +20,7 @@ use confine_isa::{Arithmetic, Width};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::program::{Node, Program};
+use crate::program::{GivenArguments, Node, Program};
 use crate::reach::{Caller, Reach};
 use crate::repeated;
 use crate::tuple::Passed;
@@ -123,6 +123,11 @@ impl<'p, 'a> Tracer<'p, 'a> {
     pub(crate) fn is_wrapper(&self, node: Node) -> bool {
         let code = &self.program.function(node).code;
         code.end - code.start <= WRAPPER_BYTES && self.reach.callers(node).len() <= WRAPPER_CALLERS
+    }
+
+    /// How a function is called from outside the program's code, where that is known and nothing else calls it.
+    pub(crate) fn given(&self, node: Node) -> Option<&[GivenArguments]> {
+        self.reach.given(node)
     }
 
     /// Whether not all who call a function are known.

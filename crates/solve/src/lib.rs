@@ -26,7 +26,7 @@ mod values;
 mod variable;
 
 pub use passed::{Interface, List, Passed};
-pub use program::{AddressTaken, Input, LateRoot};
+pub use program::{AddressTaken, GivenArguments, Input, LateRoot};
 pub use values::{Arguments, Values, WantedArguments};
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -34,7 +34,7 @@ pub struct Input<'a> {
 }
 
 /// A symbol that something looks up by name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LateRoot {
     /// The object that defines it.
     pub object: usize,
@@ -42,7 +42,17 @@ pub struct LateRoot {
     pub symbol: u32,
     /// Who looks it up, in words.
     pub reason: String,
+    /// The ways in which it is called, if these are known and nobody else can have its address: nothing else is said of any
+    /// argument than by one of them.
+    pub ways: Vec<GivenArguments>,
 }
+
+/// Arguments that are known where a function is called, in one way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GivenArguments(
+    /// Which argument, from 0, as the System V psABI counts those in general registers, and its low four bytes.
+    pub Vec<(usize, u32)>,
+);
 
 /// Which code addresses stored in data count as taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

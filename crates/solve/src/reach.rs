@@ -12,10 +12,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use confine_code::{Reference, ReferenceKind};
 use confine_elf::{Address, Object, RelocationValue, SymbolKind};
 use confine_link::{Binding, LoadReason};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::guards::Guards;
-use crate::program::{AddressTaken, Designation, Input, Node, Program};
+use crate::program::{AddressTaken, Designation, GivenArguments, Input, LateRoot, Node, Program};
 
 /// What was reached and how.
 pub(crate) struct Reach {
@@ -23,6 +23,8 @@ pub(crate) struct Reach {
     ways: Vec<Option<Way>>,
     /// Functions whose address is known to code that may call them with anything.
     taken: Vec<bool>,
+    /// Functions that only such roots make known which tell the arguments, with those.
+    given: FxHashMap<Node, Vec<GivenArguments>>,
     /// Functions whose address code holds, or that are called from outside the program's code: not only data
     /// that the loader fills.
     known: Vec<bool>,
@@ -75,6 +77,12 @@ impl Reach {
         self.taken.get(node.index()).copied().unwrap_or(true)
     }
 
+    /// How a function is called from outside the program's code, where that and nothing else calls it.
+    pub(crate) fn given(&self, node: Node) -> Option<&[GivenArguments]> {
+        let given = self.given.get(&node).map(Vec::as_slice);
+        given.filter(|_| self.callers(node).is_empty())
+    }
+
     /// Whether others than its callers may enter a function, as far as what was reached yet says.
     pub(crate) fn is_known_elsewhere(&self, node: Node) -> bool {
         self.is_taken(node) || self.callers(node).is_empty() || self.mentions.contains_key(&node)
@@ -100,6 +108,7 @@ pub(crate) fn reach(program: &Program<'_>, input: &Input<'_>) -> Reach {
             ways: vec![None; count],
             taken: vec![false; count],
             known: vec![false; count],
+            given: FxHashMap::default(),
             callers: vec![Vec::new(); count],
             mentions: BTreeMap::new(),
             order: Vec::new(),
@@ -161,7 +170,7 @@ impl Search<'_, '_> {
                 .filter(|symbol| symbol.defined)
                 .map(|symbol| symbol.address);
             match address.and_then(|address| program.designate(root.object, address)) {
-                Some(Designation::Function(node)) => self.found_root(node, root.reason.clone()),
+                Some(Designation::Function(node)) => self.found_late_root(node, root),
                 Some(Designation::Data { object, address, .. }) => {
                     let size = symbol.map_or(0, |symbol| symbol.size);
                     self.found_data(object, address, size, None);
@@ -254,8 +263,9 @@ impl Search<'_, '_> {
 
     fn go_root(&mut self, object: usize, address: Address, method: bool) {
         if let Some(node) = self.program.node_at(object, address) {
-            self.reach.taken[node.index()] |= method;
-            self.reach.known[node.index()] |= method;
+            if method {
+                self.take(node);
+            }
             self.found(node, || Way::Root("kept by Go's linker".to_owned()));
         }
     }
@@ -267,9 +277,19 @@ impl Search<'_, '_> {
     }
 
     fn found_root(&mut self, node: Node, reason: String) {
-        self.reach.known[node.index()] = true;
-        self.reach.taken[node.index()] = true;
+        self.take(node);
         self.found(node, || Way::Root(reason));
+    }
+
+    /// Several roots may be one function, by several names.
+    fn found_late_root(&mut self, node: Node, root: &LateRoot) {
+        let was_taken = self.reach.taken[node.index()];
+        let before = self.reach.given.remove(&node);
+        self.found_root(node, root.reason.clone());
+        if !root.ways.is_empty() && (before.is_some() || !was_taken) {
+            let ways = before.into_iter().flatten().chain(root.ways.iter().cloned());
+            self.reach.given.insert(node, ways.collect());
+        }
     }
 
     fn found(&mut self, node: Node, way: impl FnOnce() -> Way) {
@@ -434,8 +454,14 @@ impl Search<'_, '_> {
     }
 
     fn take(&mut self, node: Node) {
-        self.reach.taken[node.index()] = true;
+        self.take_by_data(node);
         self.reach.known[node.index()] = true;
+    }
+
+    fn take_by_data(&mut self, node: Node) {
+        self.reach.taken[node.index()] = true;
+        // Whoever has its address may call it otherwise.
+        self.reach.given.remove(&node);
     }
 
     /// Code that mentions a function's address only to call it there and then, or to compare it, is as good as a call
@@ -496,7 +522,7 @@ impl Search<'_, '_> {
                 for designation in self.program.designate_stored(object, pointer.value) {
                     match designation {
                         Designation::Function(node) => {
-                            self.reach.taken[node.index()] = true;
+                            self.take_by_data(node);
                             let cell = (object, pointer.at);
                             self.found(node, || Way::Stored { cell, reached_by: by });
                         }

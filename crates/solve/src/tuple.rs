@@ -192,6 +192,37 @@ impl Tuple {
             .map(|(index, _)| index)
     }
 
+    /// The tuple as it is given from outside the program's code: in each way that is known, or in any.
+    pub(crate) fn at_root(self, tracer: &Tracer<'_, '_>) -> Vec<Self> {
+        let ways = tracer
+            .given(self.node)
+            .filter(|_| self.passed.depends_on_callers());
+        let Some(ways) = ways else {
+            return vec![self];
+        };
+        let ways = ways.iter().map(|way| {
+            // Arguments have four bytes then, which adding, masking and setting bits leave alone in a value's low half; what
+            // takes more of a register is no such value.
+            let passed = |value: &Value| {
+                value.instantiate(|location| {
+                    let mut known = way.0.iter();
+                    let number = known.find(|(index, _)| {
+                        REGISTERS.get(*index).copied().map(Location::Register) == Some(location)
+                    });
+                    number.map_or(Value::Any, |(_, number)| Value::constant((*number).into()))
+                })
+            };
+            Self {
+                passed: Passed {
+                    number: passed(&self.passed.number),
+                    arguments: self.passed.arguments.each_ref().map(passed),
+                },
+                ..self.clone()
+            }
+        });
+        ways.collect()
+    }
+
     /// The tuple as each caller gives it; where something is lost, by what the function does with that caller's numbers.
     pub(crate) fn at_callers(
         &self,

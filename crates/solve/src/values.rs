@@ -135,7 +135,9 @@ pub(crate) fn solve(
             }
             // What anybody may pass includes what those pass who are known.
             if !(lost || tuple.passed.depends_on_callers()) || tracer.anybody_may_call(tuple.node) {
-                site.settle(tuple);
+                for tuple in tuple.at_root(tracer) {
+                    site.settle(tuple);
+                }
             } else {
                 onward.push((tuple, lost));
             }

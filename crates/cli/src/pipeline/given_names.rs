@@ -83,6 +83,7 @@ fn given(linked: &Linked, looking_up: &Givers) -> Vec<LateRoot> {
                 object: *object,
                 symbol: *symbol,
                 reason: format!("looked up for {}, which has its name", module.path),
+                ..LateRoot::default()
             }));
         }
     }

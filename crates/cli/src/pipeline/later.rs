@@ -173,6 +173,7 @@ pub fn load(files: &dyn Files, config: &Config, store: &ObjectStore, program: &m
             object,
             symbol,
             reason: reason.clone(),
+            ..LateRoot::default()
         }));
     }
     roots.extend(looked_up(&program.linked, &program.solution.passed));
@@ -355,6 +356,7 @@ pub fn in_every_object(linked: &Linked, name: &str, reason: String) -> impl Iter
             object,
             symbol,
             reason,
+            ..LateRoot::default()
         })
     })
 }

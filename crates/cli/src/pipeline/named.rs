@@ -135,6 +135,7 @@ fn find(linked: &Linked, wanted: &LookedAt) -> Vec<LateRoot> {
             object: *object,
             symbol: *symbol,
             reason: "an object of the program names it".to_owned(),
+            ..LateRoot::default()
         })
         .collect()
 }

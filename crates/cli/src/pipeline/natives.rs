@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use confine_image::Files;
 use confine_languages::LANGUAGES;
 use confine_link::{Linked, NamePattern, Roots};
-use confine_solve::LateRoot;
+use confine_solve::{GivenArguments, LateRoot};
 
 use super::AnalysedProgram;
 use super::later::in_every_object;
@@ -62,6 +62,20 @@ pub fn roots(linked: &Linked, program: &confine_programs::Program) -> Vec<LateRo
     let interpreted = program.interpreted.values();
     let natives = interpreted.flat_map(|reached| &reached.natives);
     natives
-        .flat_map(|(name, class)| in_every_object(linked, name, format!("a native method of {class}")))
+        .flat_map(|(name, native)| {
+            let reason = format!("a native method of {}", native.class);
+            let ways: Vec<GivenArguments> = native
+                .ways
+                .iter()
+                .flatten()
+                .cloned()
+                .map(GivenArguments)
+                .collect();
+            let found = in_every_object(linked, name, reason);
+            found.map(move |root| LateRoot {
+                ways: ways.clone(),
+                ..root
+            })
+        })
         .collect()
 }

@@ -7,6 +7,7 @@ pub struct Class {
     above: u16,
     interfaces: Vec<u16>,
     flags: u16,
+    fields: Vec<Vec<u8>>,
     methods: Vec<Vec<u8>>,
     bootstraps: Vec<Vec<u8>>,
 }
@@ -20,6 +21,7 @@ impl Class {
             above: 0,
             interfaces: Vec::new(),
             flags: 0,
+            fields: Vec::new(),
             methods: Vec::new(),
             bootstraps: Vec::new(),
         };
@@ -73,21 +75,44 @@ impl Class {
         self.pair(10, class, signature)
     }
 
-    /// Adds a method with what it does, one word and one operand each; a native one does nothing.
-    pub fn method(mut self, name: &str, descriptor: &str, does: &[(&str, &str)]) -> Self {
+    /// Adds a variable that only the class may name.
+    pub fn field(mut self, name: &str, descriptor: &str) -> Self {
+        let field = [short(2), self.named(name, descriptor), short(0)].concat();
+        self.fields.push(field);
+        self
+    }
+
+    /// Adds a method for all, with what it does, one word and one operand each; a native one does nothing.
+    pub fn method(self, name: &str, descriptor: &str, does: &[(&str, &str)]) -> Self {
+        self.method_with(1, name, descriptor, does)
+    }
+
+    /// The same with these flags: 0 is for the package, 2 for the class, and 8 more is without an object.
+    pub fn method_with(mut self, flags: u16, name: &str, descriptor: &str, does: &[(&str, &str)]) -> Self {
         let code: Vec<u8> = does
             .iter()
             .flat_map(|(how, what)| self.instruction(how, what))
             .collect();
         let attribute = self.text("Code");
         let body = [vec![0; 4], long(code.len()), code, vec![0; 4]].concat();
-        let head = [short(1), self.named(name, descriptor), short(1), short(attribute)].concat();
+        let head = [
+            short(flags),
+            self.named(name, descriptor),
+            short(1),
+            short(attribute),
+        ]
+        .concat();
         self.methods.push([head, long(body.len()), body].concat());
         self
     }
 
     pub fn native(self, name: &str, descriptor: &str) -> Self {
         self.without_code(0x0101, name, descriptor)
+    }
+
+    /// Adds a native method without an object that only the class may name.
+    pub fn private_native(self, name: &str, descriptor: &str) -> Self {
+        self.without_code(0x010a, name, descriptor)
     }
 
     /// Adds a method that classes below have to bring.
@@ -113,6 +138,16 @@ impl Class {
             "virtual" => (0xb6, self.member(what), 0),
             "interface" => (0xb9, self.member(what), 2),
             "class" => (0x13, self.class(what), 0),
+            "special" => (0xb7, self.member(what), 0),
+            "get" => (0xb4, self.member(what), 0),
+            "put" => (0xb5, self.member(what), 0),
+            "put static" => (0xb3, self.member(what), 0),
+            "get static" => (0xb2, self.member(what), 0),
+            // What is no constant: bytes of instructions.
+            "do" => {
+                let bytes = what.split(' ').map(|byte| u8::from_str_radix(byte, 16).unwrap());
+                return bytes.collect();
+            }
             "compare" => return [self.instruction("class", what), vec![0xa5, 0, 3]].concat(),
             "text" => {
                 let text = self.text(what);
@@ -151,7 +186,8 @@ impl Class {
             short(self.above),
             short(self.interfaces.len()),
             interfaces,
-            short(0),
+            short(self.fields.len()),
+            self.fields.concat(),
             short(self.methods.len()),
             self.methods.concat(),
             short(1),

@@ -12,6 +12,11 @@ use super::bytes::Reader;
 
 const MAGIC: u32 = 0xCAFE_BABE;
 
+/// Flags of members.
+const PUBLIC: u16 = 0x0001;
+const PRIVATE: u16 = 0x0002;
+const PROTECTED: u16 = 0x0004;
+const STATIC: u16 = 0x0008;
 const NATIVE: u16 = 0x0100;
 
 /// Flags of classes: neither an interface nor an abstract class has objects that are not of a class below.
@@ -27,6 +32,7 @@ pub struct Class {
     this: u16,
     /// The class above, then the interfaces.
     above: Vec<u16>,
+    fields: Vec<Field>,
     pub methods: Vec<Method>,
     /// Where attributes with annotations begin, its own and those of its members.
     annotations: Vec<(Kind, usize)>,
@@ -42,9 +48,45 @@ pub struct Method {
     code: Range<usize>,
 }
 
+/// A variable of a class or of its objects.
+struct Field {
+    name: u16,
+    descriptor: u16,
+    flags: u16,
+}
+
+/// Which classes may name a member (5.4.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Its own, and those that it is nested with (5.4.4, nest mates).
+    Nest,
+    /// Those of its package, too.
+    Package,
+    /// Others, too.
+    Others,
+}
+
+impl Access {
+    fn of(flags: u16) -> Self {
+        match flags {
+            flags if flags & PRIVATE != 0 => Self::Nest,
+            flags if flags & (PUBLIC | PROTECTED) == 0 => Self::Package,
+            _ => Self::Others,
+        }
+    }
+}
+
 impl Method {
     pub fn is_native(&self) -> bool {
         self.flags & NATIVE != 0
+    }
+
+    pub fn is_static(&self) -> bool {
+        self.flags & STATIC != 0
+    }
+
+    pub fn access(&self) -> Access {
+        Access::of(self.flags)
     }
 
     /// Whether it has instructions; a native one and one that classes below have to bring have none.
@@ -85,7 +127,8 @@ pub enum Constant<'a> {
         bootstrap: u16,
         signature: u16,
     },
-    /// A number, module or package.
+    Integer(i32),
+    /// Another number, a module or package.
     Other,
 }
 
@@ -105,6 +148,7 @@ impl Class {
             flags: 0,
             this: 0,
             above: Vec::new(),
+            fields: Vec::new(),
             methods: Vec::new(),
             annotations: Vec::new(),
             bootstraps: Vec::new(),
@@ -129,7 +173,11 @@ impl Class {
             self.above.push(reader.short()?);
         }
         for _ in 0..reader.short()? {
-            reader.skip(6)?;
+            self.fields.push(Field {
+                flags: reader.short()?,
+                name: reader.short()?,
+                descriptor: reader.short()?,
+            });
             for _ in 0..reader.short()? {
                 self.read_attribute(bytes, &mut reader)?;
             }
@@ -213,6 +261,45 @@ impl Class {
         self.bytes.get(method.code.clone()).unwrap_or_default()
     }
 
+    /// Where the handlers of exceptions in a method begin, from the beginning of its instructions.
+    pub fn handlers(&self, method: &Method) -> Option<Vec<usize>> {
+        let mut reader = Reader::new(&self.bytes, method.code.end);
+        let mut handlers = Vec::new();
+        for _ in 0..reader.short()? {
+            reader.skip(4)?;
+            handlers.push(reader.short()?.into());
+            reader.skip(2)?;
+        }
+        Some(handlers)
+    }
+
+    /// Which classes may name a variable of this one's.
+    pub fn field_access(&self, name: &[u8], descriptor: &[u8]) -> Option<Access> {
+        let is_it = |field: &&Field| {
+            self.text(field.name) == Some(name) && self.text(field.descriptor) == Some(descriptor)
+        };
+        self.fields
+            .iter()
+            .find(is_it)
+            .map(|field| Access::of(field.flags))
+    }
+
+    /// A number among its constants.
+    pub fn integer(&self, index: u16) -> Option<i32> {
+        match self.constant(index)? {
+            Constant::Integer(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The type of a method that is linked when it is called.
+    pub fn dynamic_type(&self, index: u16) -> Option<&[u8]> {
+        match self.constant(index)? {
+            Constant::Dynamic { signature, .. } => Some(self.name_and_type(signature)?.1),
+            _ => None,
+        }
+    }
+
     pub fn bootstrap(&self, index: u16) -> Option<&Bootstrap> {
         self.bootstraps.get(usize::from(index))
     }
@@ -254,6 +341,15 @@ impl Class {
             Constant::NameAndType { name, descriptor } => Some((self.text(name)?, self.text(descriptor)?)),
             _ => None,
         }
+    }
+
+    /// The names and types of members that it names.
+    pub fn names_and_types(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let constants = self.constants();
+        constants.filter_map(|(_, constant)| match constant {
+            Constant::NameAndType { name, descriptor } => Some((self.text(name)?, self.text(descriptor)?)),
+            _ => None,
+        })
     }
 
     /// The field or method that a constant names.
@@ -377,6 +473,7 @@ fn constant_at<'a>(bytes: &'a [u8], places: &[u32], index: u16) -> Option<Consta
             member: reader.short()?,
         },
         16 => Constant::MethodType(reader.short()?),
+        3 => Constant::Integer(reader.long()?.cast_signed()),
         17 | 18 => Constant::Dynamic {
             bootstrap: reader.short()?,
             signature: reader.short()?,

@@ -86,6 +86,7 @@ impl Search {
                 initialised: false,
                 live: false,
                 open: false,
+                found: false,
                 whole: false,
                 used: FxHashSet::default(),
                 called: Vec::new(),

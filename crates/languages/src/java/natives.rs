@@ -443,4 +443,4 @@ impl Natives<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -129,7 +129,8 @@ impl Search {
                 self.open(id);
             }
             let constructor = self.names.intern(b"<init>");
-            let Some(body) = self.body(id) else { continue };
+            let Some(body) = self.body_mut(id) else { continue };
+            body.found = true;
             let name = body.name;
             let methods = body.methods.iter();
             let constructors = methods.filter(|((name, _), _)| *name == constructor);

@@ -16,6 +16,8 @@ struct Row {
     /// A library that only these classes load.
     library: Option<&'static str>,
     texts: &'static [&'static [u8]],
+    /// A text of the virtual machine's own code that asks for this: one without it calls the methods anyway.
+    asking: Option<&'static [u8]>,
 }
 
 impl Row {
@@ -33,13 +35,18 @@ pub const DISPLAY: &[u8] = b"DISPLAY";
 /// What names the package of windows and images and says that there are none.
 const HEADLESS: &[u8] = b"java.awt.headless";
 
-const TABLE: [Row; 6] = [
+/// The properties by which Java 13 and 14 to 17 have sockets as before (JEP 353 and 373).
+const PLAIN_SOCKETS: &[u8] = b"jdk.net.usePlainSocketImpl";
+const PLAIN_DATAGRAMS: &[u8] = b"jdk.net.usePlainDatagramSocketImpl";
+
+const TABLE: [Row; 8] = [
     // The desktop's settings for proxies, by GNOME's libraries ("Networking Properties" of the platform's documentation).
     Row {
         classes: &[b"sun/net/spi/DefaultProxySelector"],
         method: Some(b"init"),
         library: None,
         texts: &[b"java.net.useSystemProxies"],
+        asking: None,
     },
     // The system's library for GSS-API ("Accessing Native GSS-API" of the platform's documentation).
     Row {
@@ -47,6 +54,7 @@ const TABLE: [Row; 6] = [
         method: None,
         library: Some("j2gss"),
         texts: &[b"sun.security.jgss.native", b"SunNativeGSS"],
+        asking: None,
     },
     // Sound: by its own interface, by that of applets, by widgets that make noises, and by what URLs of sounds hold.
     Row {
@@ -62,6 +70,7 @@ const TABLE: [Row; 6] = [
             b"javax.swing.",
             CONTENT,
         ],
+        asking: None,
     },
     // The window system: by windows, which there are none of without a display (java.awt.HeadlessException), and by the variable
     // that says where that is; without it, the toolkit without a head is taken (java.awt.GraphicsEnvironment.getHeadlessProperty).
@@ -95,6 +104,7 @@ const TABLE: [Row; 6] = [
             b"javafx/",
             b"javafx.",
         ],
+        asking: None,
     },
     // A picture while an application starts: by an option, a manifest, or the class for it ("How to Create a Splash Screen" of
     // the platform's tutorials).
@@ -108,6 +118,7 @@ const TABLE: [Row; 6] = [
             b"java/awt/SplashScreen",
             b"java.awt.SplashScreen",
         ],
+        asking: None,
     },
     // Printers: by the interfaces for printing, by the desktop's, by toolkits' print jobs, and by widgets that print themselves.
     Row {
@@ -125,6 +136,24 @@ const TABLE: [Row; 6] = [
             b"javax/swing/",
             b"javax.swing.",
         ],
+        asking: None,
+    },
+    Row {
+        classes: &[b"java/net/PlainSocketImpl", b"java/net/AbstractPlainSocketImpl"],
+        method: None,
+        library: None,
+        texts: &[PLAIN_SOCKETS],
+        asking: Some(PLAIN_SOCKETS),
+    },
+    Row {
+        classes: &[
+            b"java/net/PlainDatagramSocketImpl",
+            b"java/net/AbstractPlainDatagramSocketImpl",
+        ],
+        method: None,
+        library: None,
+        texts: &[PLAIN_DATAGRAMS],
+        asking: Some(PLAIN_DATAGRAMS),
     },
 ];
 
@@ -132,6 +161,8 @@ const TABLE: [Row; 6] = [
 #[derive(Default)]
 pub struct Requests {
     asked: [bool; TABLE.len()],
+    /// Whether the virtual machine asks.
+    asking: [bool; TABLE.len()],
 }
 
 impl Requests {
@@ -155,9 +186,17 @@ impl Requests {
         }
     }
 
+    /// Takes a text of the virtual machine's own code.
+    pub fn take_text_of_machine(&mut self, text: &[u8]) {
+        for (row, asking) in TABLE.iter().zip(&mut self.asking) {
+            *asking |= row.asking == Some(text);
+        }
+    }
+
     fn missing(&self) -> impl Iterator<Item = &'static Row> {
-        let rows = TABLE.iter().zip(&self.asked);
-        rows.filter(|(_, asked)| !**asked).map(|(row, _)| row)
+        let rows = TABLE.iter().zip(&self.asked).zip(&self.asking);
+        let missing = rows.filter(|((row, asked), asking)| !**asked && (row.asking.is_none() || **asking));
+        missing.map(|((row, _), _)| row)
     }
 
     /// Whether a native method may be called.
@@ -242,5 +281,18 @@ mod tests {
         let mut requests = Requests::default();
         requests.take_text_of_class(b"javax.swing.JEditorPane");
         assert!(!requests.allow_library("jsound"));
+    }
+
+    #[test]
+    fn a_virtual_machine_that_does_not_ask_calls_the_methods_anyway() {
+        let mut requests = Requests::default();
+        let allow = |requests: &Requests| requests.allow(b"java/net/PlainDatagramSocketImpl", b"send");
+        assert!(allow(&requests));
+        requests.take_text_of_machine(PLAIN_DATAGRAMS);
+        assert!(!allow(&requests));
+        requests.take(b"-Djdk.net.usePlainDatagramSocketImpl=false");
+        assert!(!allow(&requests));
+        requests.take(b"-Djdk.net.usePlainDatagramSocketImpl");
+        assert!(allow(&requests));
     }
 }

@@ -72,6 +72,8 @@ pub struct Body {
     pub initialised: bool,
     pub live: bool,
     pub open: bool,
+    /// Whether objects of it may be made by any of its constructors.
+    pub found: bool,
     pub whole: bool,
     /// Constants whose use was followed.
     pub used: FxHashSet<(Use, u16)>,

@@ -149,7 +149,9 @@ impl Search {
         self.texts.class = Some(name);
         self.texts.is_one_name = is_composed(text.trim_ascii());
         self.take_text(text);
-        if !by_machine {
+        if by_machine {
+            self.texts.requests.take_text_of_machine(text);
+        } else {
             self.texts.resources.take(text);
             self.texts.requests.take_text_of_class(text);
             if text == GET_CONTENT {
@@ -383,6 +385,18 @@ impl Search {
         if self.texts.words.contains(&name) || self.is_native_call(name, descriptor) {
             self.reach(id, method);
         }
+    }
+
+    /// Whether something may call a method by its name, and with anything.
+    pub fn may_call_by_name(&self, id: Id, name: Name, descriptor: Name) -> bool {
+        let Some(body) = self.body(id) else { return true };
+        let is_constructor = &*self.names.text(name) == b"<init>";
+        let is_named = || {
+            self.texts.words.contains(&name)
+                || self.is_native_call(name, descriptor)
+                || self.is_loosely_named(name)
+        };
+        body.whole || if is_constructor { body.found } else { is_named() }
     }
 
     fn is_native_call(&self, name: Name, descriptor: Name) -> bool {

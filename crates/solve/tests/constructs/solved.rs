@@ -38,6 +38,7 @@ pub fn solution(program: &Path, executes: bool) -> Solution {
             object,
             symbol,
             reason: "looked up by the loader at start-up".to_owned(),
+            ..LateRoot::default()
         })
         .collect();
     let interfaces = [

@@ -1,14 +1,18 @@
 //! What the search found, as the pipeline wants it: functions of methods, libraries, functions that are called by their names.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap;
 
+use super::super::flow;
 use super::super::mangle;
 use super::super::names::Name;
+use super::super::numbers::{Numbers, Way};
 use super::super::readings::{is_foreign, names_of_class};
 use super::super::search::{Body, Id};
 use super::super::world::Origin;
 use super::Natives;
-use crate::reached::Reached;
+use crate::reached::{Native, Reached};
 use crate::{Roots, folders};
 
 /// What is looked up in a library that a class of the virtual machine names, beside constants of native code: lists of
@@ -18,7 +22,8 @@ const OWN_ROOTS: Roots = Roots::Prefixes(&["C_Get", "NSC_Get", "FC_Get"]);
 impl Natives<'_> {
     /// What was found, of what was known.
     pub(super) fn tell(mut self, known: &Reached) -> Reached {
-        for (id, method) in std::mem::take(&mut self.search.natives) {
+        let numbers = Numbers::new(&self.search);
+        for (id, method) in self.search.natives.iter().copied() {
             let Some((body, _, name, descriptor)) = self.search.method(id, method) else {
                 continue;
             };
@@ -27,12 +32,14 @@ impl Natives<'_> {
                 continue;
             }
             let place = String::from_utf8_lossy(&class).replace('/', ".");
+            let native = Native {
+                class: place,
+                ways: numbers
+                    .ways((id, method))
+                    .map(|ways| by_registers(descriptor, &ways)),
+            };
             for symbol in mangle::symbols(&class, name, descriptor) {
-                self.walk
-                    .reached
-                    .natives
-                    .entry(symbol)
-                    .or_insert_with(|| place.clone());
+                self.walk.reached.add_native(symbol, native.clone());
             }
         }
         self.named_libraries();
@@ -118,6 +125,28 @@ impl Natives<'_> {
             }
         }
     }
+}
+
+/// The ways in which a method is called, by the arguments of its function: those in general registers come after the
+/// environment and the class or object (the JNI specification, chapter 2, "Native Method Arguments"; System V psABI, 3.2.3).
+fn by_registers(descriptor: &[u8], ways: &BTreeSet<Way>) -> BTreeSet<Vec<(usize, u32)>> {
+    const BEFORE: usize = 2;
+    let Some(parameters) = flow::parameters(descriptor) else {
+        return BTreeSet::from([Vec::new()]);
+    };
+    let in_registers = parameters.words().map(|(_, kind)| !matches!(kind, b'F' | b'D'));
+    let in_registers: Vec<bool> = in_registers.collect();
+    let by_register = |way: &Way| {
+        let numbered = way
+            .iter()
+            .zip(&in_registers)
+            .filter(|(_, is_in)| **is_in)
+            .enumerate();
+        let known = numbered
+            .filter_map(|(index, (number, _))| Some((BEFORE + index, number.as_ref()?.cast_unsigned())));
+        known.collect()
+    };
+    ways.iter().map(by_register).collect()
 }
 
 /// The names that a class may have by its place: of which folder they are relative is not known.

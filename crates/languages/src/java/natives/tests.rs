@@ -75,7 +75,7 @@ fn start_at(
 }
 
 /// What runs where the virtual machine has these classes and the application those, started by its arguments.
-fn search(classes: Vec<(&str, Class)>, application: Vec<(&str, Vec<u8>)>, arguments: &[&str]) -> Reached {
+pub fn search(classes: Vec<(&str, Class)>, application: Vec<(&str, Vec<u8>)>, arguments: &[&str]) -> Reached {
     let mut files = machine(classes);
     for (path, bytes) in application {
         files = files.file(path, bytes);
@@ -87,7 +87,11 @@ fn search(classes: Vec<(&str, Class)>, application: Vec<(&str, Vec<u8>)>, argume
 /// The classes of native methods that run.
 fn check(machine: Vec<(&str, Class)>, application: Vec<(&str, Vec<u8>)>, expected: &[&str]) {
     let reached = search(machine, application, &["app.Main"]);
-    let natives: BTreeSet<&str> = reached.natives.values().map(String::as_str).collect();
+    let natives: BTreeSet<&str> = reached
+        .natives
+        .values()
+        .map(|native| native.class.as_str())
+        .collect();
     assert_eq!(
         natives.into_iter().collect::<Vec<_>>(),
         expected,
