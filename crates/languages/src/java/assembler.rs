@@ -40,6 +40,12 @@ impl Class {
         self
     }
 
+    /// Makes it one that classes of other packages may name.
+    pub fn public(mut self) -> Self {
+        self.flags |= 1;
+        self
+    }
+
     fn constant(&mut self, bytes: Vec<u8>) -> u16 {
         let known = self.constants.iter().position(|constant| *constant == bytes);
         let at = known.unwrap_or_else(|| {

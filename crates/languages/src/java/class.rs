@@ -242,6 +242,11 @@ impl Class {
         self.flags & (INTERFACE | ABSTRACT) == 0
     }
 
+    /// Whether classes of other packages may name it.
+    pub fn is_public(&self) -> bool {
+        self.flags & PUBLIC != 0
+    }
+
     pub fn is_interface(&self) -> bool {
         self.flags & INTERFACE != 0
     }

@@ -3,12 +3,13 @@
 //! A word of a call is a number of the method's own, what its callers give it, what another method returns, or what a variable
 //! holds ([`super::flow`]). That is followed where all who may have to do with it are known: a private member is named by
 //! classes that are nested with its own alone, another one that is not for others by those of its package, and what the virtual
-//! machine keeps to itself by the classes that were found. What two methods
-//! tell of one object belongs together where a constructor keeps what it is given: the two numbers of a socket's option in
-//! OpenJDK's `Net.setIntOption0(…, key.level(), key.name(), …)`.
+//! machine keeps to itself by the classes that were found. Only the virtual machine's own classes are followed: an
+//! application may make others while it runs. What two methods tell of one object belongs together where a constructor keeps
+//! what it is given: the two numbers of a socket's option in OpenJDK's `Net.setIntOption0(…, key.level(), key.name(), …)`.
 //!
-//! Over-reports: everything that the search has come to runs; a variable may hold 0 before it is set. Misses: what native
-//! code, deserialisation and `Unsafe` write into a variable.
+//! Over-reports: everything that the search has come to runs; a variable may hold 0 before it is set. Misses: an object that
+//! is asked before its constructor is through, or was read from a stream; a variable that native code sets which has neither
+//! the name of its class nor methods of that.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -17,7 +18,7 @@ use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-use super::class::{Access, Class, Constant};
+use super::class::{Access, Class, Constant, Method};
 use super::flow::{self, Call, Flow, Object, Source, Store, Word};
 use super::names::{Name, package};
 use super::search::{Body, Id, Search};
@@ -273,7 +274,9 @@ impl<'s> Numbers<'s> {
         let body = self.search.body(id)?;
         let index = *body.methods.get(&selector)?;
         let method = body.class.methods.get(index)?;
-        method.has_code().then_some((id, index))
+        // A class that is made while the program runs may bring another one.
+        let is_the_one = method.is_static() || method.access() != Access::Others || self.is_closed(body);
+        (method.has_code() && is_the_one).then_some((id, index))
     }
 
     fn selector(&self, name: &[u8], descriptor: &[u8]) -> Option<(Name, Name)> {
@@ -325,6 +328,9 @@ impl<'s> Numbers<'s> {
     /// Everything that sets a variable, with the method that does; `None` if there may be more.
     fn stores_of(&self, id: Id, name: &[u8], descriptor: &[u8]) -> Option<Vec<(At, Store)>> {
         let body = self.search.body(id)?;
+        if self.may_set_by_name(body, name, descriptor) {
+            return None;
+        }
         let mut found = Vec::new();
         let access = body.class.field_access(name, descriptor)?;
         for setter in self.naming(access, body, name, descriptor)? {
@@ -344,7 +350,7 @@ impl<'s> Numbers<'s> {
     /// The classes that name a member of a class, or another one that is called so; `None` if such may that are not known.
     fn naming(&self, access: Access, class: &Body, name: &[u8], descriptor: &[u8]) -> Option<Vec<Id>> {
         let own = self.search.names.text(class.name);
-        if access == Access::Others && !(class.origin == Origin::Machine && is_encapsulated(&own)) {
+        if class.origin != Origin::Machine || access == Access::Others && !self.is_closed(class) {
             return None;
         }
         let ids = self
@@ -365,6 +371,26 @@ impl<'s> Numbers<'s> {
             }
         };
         Some(ids.filter(may_name).collect())
+    }
+
+    /// Whether only the virtual machine's own code may name a class: code that an application makes while it runs may not
+    /// (JEP 403). Of these packages, `sun.misc` and `sun.reflect` are for others (the module jdk.unsupported).
+    fn is_closed(&self, class: &Body) -> bool {
+        let name = self.search.names.text(class.name);
+        let open: [&[u8]; 2] = [b"sun/misc/", b"sun/reflect/"];
+        let is_kept = name.starts_with(b"sun/") && !open.iter().any(|open| name.starts_with(open));
+        class.origin == Origin::Machine && (is_kept || !class.class.is_public())
+    }
+
+    /// Whether something may set a variable by its name: its class, by a handle or an offset, or native code.
+    fn may_set_by_name(&self, class: &Body, name: &[u8], descriptor: &[u8]) -> bool {
+        let is_native = |text: Option<Name>| text.is_some_and(|text| self.search.texts.is_native(text));
+        let known = |text: &[u8]| self.search.names.known(text);
+        let mut methods = class.class.methods.iter();
+        let by_native_code = is_native(known(name)) && is_native(known(descriptor));
+        let knows_class = is_native(Some(class.name)) || methods.any(Method::is_native);
+        let mut texts = class.class.constant_strings();
+        by_native_code && knows_class || texts.any(|text| text == name)
     }
 
     /// What the methods of a class do that run and use one of these constants; `None` if that is not known of one.
@@ -435,13 +461,6 @@ fn naming(class: &Class, name: &[u8], descriptor: &[u8]) -> BTreeSet<u16> {
         member.is_some_and(|member| member.name == name && member.descriptor == descriptor)
     });
     named.map(|(index, _)| index).collect()
-}
-
-/// Whether only the virtual machine's own code may name a class: code that an application makes while it runs may not (JEP 403).
-/// What is for others among these are `sun.misc` and `sun.reflect` (the module jdk.unsupported).
-fn is_encapsulated(class: &[u8]) -> bool {
-    let open: [&[u8]; 2] = [b"sun/misc/", b"sun/reflect/"];
-    class.starts_with(b"sun/") && !open.iter().any(|open| class.starts_with(open))
 }
 
 /// The outermost of the classes that a class is nested in, by its name.

@@ -96,6 +96,11 @@ impl Texts {
         self.requests.take(text);
         self.resources.take(text);
     }
+
+    /// Whether native code has a text.
+    pub fn is_native(&self, text: Name) -> bool {
+        self.native.contains(&text)
+    }
 }
 
 impl Search {
@@ -363,7 +368,7 @@ impl Search {
         let path = [b"/", &file[..]].concat();
         let is_native = |text: &[u8]| {
             let text = self.names.known(text);
-            text.is_some_and(|text| self.texts.native.contains(&text))
+            text.is_some_and(|text| self.texts.is_native(text))
         };
         self.texts.libraries.contains(name) || is_native(&file) || is_native(&path)
     }
@@ -400,7 +405,7 @@ impl Search {
     }
 
     fn is_native_call(&self, name: Name, descriptor: Name) -> bool {
-        self.texts.native.contains(&name) && self.texts.native.contains(&descriptor)
+        self.texts.is_native(name) && self.texts.is_native(descriptor)
     }
 
     /// Looks again at what was offered, after native libraries or sources were added.

@@ -64,7 +64,7 @@ fn callers_and_what_others_return_are_asked() {
     let known = one().method_with(OWN, "pass", "(I)V", &pass);
     assert_eq!(ways(vec![("a/One", known)]), Some(vec![vec![(2, 3), (3, 5)]]));
     // Who else may call a method is not known where it is for others.
-    let open = one().method_with(9, "pass", "(I)V", &pass);
+    let open = one().public().method_with(9, "pass", "(I)V", &pass);
     assert_eq!(ways(vec![("a/One", open)]), Some(vec![vec![(3, 5)]]));
 }
 
@@ -131,6 +131,19 @@ fn what_is_told_of_one_object_belongs_together() {
     ];
     let found = ways(vec![("a/One", with_options(&apart)), ("a/Option", option())]).unwrap();
     assert!(found.contains(&vec![(2, 1), (3, 4)]), "{found:?}");
+}
+
+#[test]
+fn what_may_be_set_by_its_name_is_not_known() {
+    let tells = [("do", "2a"), ("virtual", "a/Option.level:()I"), ("do", "03")];
+    // A text of the class, as for a handle of the variable.
+    let named = option().method_with(OWN, "named", "()V", &[("text", "level")]);
+    let classes = vec![("a/One", with_options(&tells)), ("a/Option", named)];
+    assert_eq!(ways(classes), Some(vec![vec![(3, 0)]]));
+    // Classes of applications are not followed.
+    let main = calling("(I)V", &[("do", "04")]).bytes();
+    let reached = search(Vec::new(), vec![("/srv/a/One.class", main)], &["a.One"]);
+    assert!(reached.natives.values().all(|native| native.ways.is_none()));
 }
 
 #[test]
