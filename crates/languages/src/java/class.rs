@@ -2,24 +2,23 @@
 //!
 //! Read without a look at what the virtual machine's verifier checks: what it refuses never runs.
 
-use std::ops::Range;
+mod members;
+mod provided;
 
 use confine_image::FileBytes;
 use memchr::memmem;
 
 use super::annotations::{Kind, Values};
 use super::bytes::Reader;
+use members::Field;
+pub use members::{Access, Method};
+pub use provided::provided;
 
 const MAGIC: u32 = 0xCAFE_BABE;
 
-/// Flags of members.
+/// Flags of classes: others may name a public one; neither an interface nor an abstract one has objects that are not of a class
+/// below.
 const PUBLIC: u16 = 0x0001;
-const PRIVATE: u16 = 0x0002;
-const PROTECTED: u16 = 0x0004;
-const STATIC: u16 = 0x0008;
-const NATIVE: u16 = 0x0100;
-
-/// Flags of classes: neither an interface nor an abstract class has objects that are not of a class below.
 const INTERFACE: u16 = 0x0200;
 const ABSTRACT: u16 = 0x0400;
 
@@ -37,62 +36,6 @@ pub struct Class {
     /// Where attributes with annotations begin, its own and those of its members.
     annotations: Vec<(Kind, usize)>,
     bootstraps: Vec<Bootstrap>,
-}
-
-/// A method.
-pub struct Method {
-    name: u16,
-    descriptor: u16,
-    flags: u16,
-    /// Its instructions.
-    code: Range<usize>,
-}
-
-/// A variable of a class or of its objects.
-struct Field {
-    name: u16,
-    descriptor: u16,
-    flags: u16,
-}
-
-/// Which classes may name a member (5.4.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Its own, and those that it is nested with (5.4.4, nest mates).
-    Nest,
-    /// Those of its package, too.
-    Package,
-    /// Others, too.
-    Others,
-}
-
-impl Access {
-    fn of(flags: u16) -> Self {
-        match flags {
-            flags if flags & PRIVATE != 0 => Self::Nest,
-            flags if flags & (PUBLIC | PROTECTED) == 0 => Self::Package,
-            _ => Self::Others,
-        }
-    }
-}
-
-impl Method {
-    pub fn is_native(&self) -> bool {
-        self.flags & NATIVE != 0
-    }
-
-    pub fn is_static(&self) -> bool {
-        self.flags & STATIC != 0
-    }
-
-    pub fn access(&self) -> Access {
-        Access::of(self.flags)
-    }
-
-    /// Whether it has instructions; a native one and one that classes below have to bring have none.
-    pub fn has_code(&self) -> bool {
-        !self.code.is_empty()
-    }
 }
 
 /// How a dynamic constant or call comes about.
@@ -505,49 +448,4 @@ fn bootstraps(reader: &mut Reader<'_>) -> Option<Vec<Bootstrap>> {
         found.push(Bootstrap { handle, arguments });
     }
     Some(found)
-}
-
-/// A service, and the classes that provide it.
-pub type Provided = (Vec<u8>, Vec<Vec<u8>>);
-
-/// What a module provides: the `Module` attribute of a `module-info` class (4.7.25), as the service and its providers.
-pub fn provided(class: &Class) -> Option<Vec<Provided>> {
-    let bytes = &class.bytes;
-    let mut reader = Reader::new(bytes, 8);
-    places_of_constants(&mut reader)?;
-    reader.skip(6)?;
-    // No interfaces, fields or methods.
-    reader.skip(6)?;
-    let mut services = Vec::new();
-    for _ in 0..reader.short()? {
-        let name = reader.short()?;
-        let length = reader.length()?;
-        let start = reader.at();
-        reader.skip(length)?;
-        if class.text(name) != Some(b"Module") {
-            continue;
-        }
-        let mut module = Reader::new(bytes, start);
-        module.skip(6)?;
-        let required = usize::from(module.short()?);
-        module.skip(required.checked_mul(6)?)?;
-        for _exported_then_opened in 0..2 {
-            for _ in 0..module.short()? {
-                module.skip(4)?;
-                let to = usize::from(module.short()?);
-                module.skip(to * 2)?;
-            }
-        }
-        let used = usize::from(module.short()?);
-        module.skip(used * 2)?;
-        for _ in 0..module.short()? {
-            let service = module.short()?;
-            let mut providers = Vec::new();
-            for _ in 0..module.short()? {
-                providers.extend(class.class_name(module.short()?).map(<[u8]>::to_vec));
-            }
-            services.extend(class.class_name(service).map(|name| (name.to_vec(), providers)));
-        }
-    }
-    Some(services)
 }
