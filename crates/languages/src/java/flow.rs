@@ -505,3 +505,6 @@ fn switch(code: &[u8], at: usize) -> Option<Vec<usize>> {
     }
     Some(targets)
 }
+
+#[cfg(test)]
+mod tests;
