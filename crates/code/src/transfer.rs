@@ -71,10 +71,9 @@ pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
             state.note_derived(&[place, source], &value);
             let value = match (place, source) {
                 (Operand::Register(register), Operand::Constant(_)) => {
-                    let by = state.read(&source, width, object);
                     state.within_bounds(value, Some(register), || {
-                        let bounded = state.bounded(register)?;
-                        Some(bounded.arithmetic(operation, &by, width))
+                        let by = state.read(&source, width, object);
+                        Some(state.bounded(register)?.arithmetic(operation, &by, width))
                     })
                 }
                 _ => value,

@@ -40,6 +40,10 @@ impl Bounds {
         self.0.retain(|bound| bound.register != register);
     }
 
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn of(&self, register: Register) -> Option<Bound> {
         self.0.iter().copied().find(|bound| bound.register == register)
     }
@@ -89,6 +93,7 @@ impl State {
         few: impl FnOnce() -> Option<Value>,
     ) -> Value {
         match value {
+            value if self.bounds.is_empty() => value,
             Value::Any | Value::UpTo(_) => few().unwrap_or(value),
             Value::Entry(made) => {
                 let bound =
