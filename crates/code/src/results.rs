@@ -11,9 +11,6 @@ use confine_isa::{Decoder, Flow, Instruction, Operand, Register, Use};
 /// How far is looked.
 const INSTRUCTIONS: usize = 32;
 
-/// The longest instruction, in bytes (Intel SDM volume 2, 2.3.11).
-const LONGEST: usize = 15;
-
 /// Whether nobody uses what the call at this address returns. `false` also where there is no call, as at a jump to a function:
 /// its caller's caller gets the result then.
 #[must_use]
@@ -58,7 +55,6 @@ fn is_dropped<'b>(bytes_at: impl Fn(Address) -> &'b [u8], call: Address) -> bool
 }
 
 fn instruction(bytes: &[u8], address: Address) -> Option<Instruction> {
-    let bytes = bytes.get(..LONGEST).unwrap_or(bytes);
     let instruction = Decoder::new(bytes, address).next_instruction();
     instruction.filter(Instruction::is_valid)
 }

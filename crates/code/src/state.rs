@@ -218,14 +218,16 @@ impl State {
 
     /// The address that a memory operand names.
     pub(crate) fn address(&self, memory: &Memory) -> Value {
+        self.address_from(memory, memory.base.map(|base| self.register(base)))
+    }
+
+    /// The same with this value in the base register.
+    fn address_from(&self, memory: &Memory, base: Option<&Value>) -> Value {
         if memory.segment {
             return Value::Any;
         }
         let Memory {
-            base,
-            index,
-            displacement,
-            ..
+            index, displacement, ..
         } = *memory;
         if base.is_none() && index.is_none() {
             return Value::Addresses(Constants::one(displacement));
@@ -233,7 +235,7 @@ impl State {
         use confine_isa::Arithmetic::{Add, Multiply};
         let mut sum = Value::constant(displacement);
         if let Some(base) = base {
-            sum = self.register(base).arithmetic(Add, &sum, Width::Quad);
+            sum = base.arithmetic(Add, &sum, Width::Quad);
         }
         if let Some((index, scale)) = index {
             // A small bound is as good as the list of what it allows: tables of constants are read so.

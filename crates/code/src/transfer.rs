@@ -39,14 +39,14 @@ pub(crate) fn apply(operation: &Operation, state: &mut State, object: &Object) {
             state.write_copy(&Operand::Register(to), value, width, &from, from_width);
         }
         Operation::Address { to, width, memory } => {
-            let value = state.address(&memory);
+            let value = state.address(&memory).truncate(width);
             let parts = memory
                 .base
                 .into_iter()
                 .chain(memory.index.map(|(index, _)| index));
             let parts: Vec<Operand> = parts.map(Operand::Register).collect();
-            state.note_derived(&parts, &value.truncate(width));
-            let value = state.within_bounds(value.truncate(width), memory.base, || {
+            state.note_derived(&parts, &value);
+            let value = state.within_bounds(value, memory.base, || {
                 Some(state.bounded_address(&memory)?.truncate(width))
             });
             state.write_register(to, value, width);

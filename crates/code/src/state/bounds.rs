@@ -59,22 +59,8 @@ impl Bounds {
 impl State {
     /// The address that a memory operand names, as far as bounds of its registers tell: a few numbers, or nothing.
     pub(crate) fn bounded_address(&self, memory: &Memory) -> Option<Value> {
-        let Memory {
-            base,
-            index,
-            displacement,
-            segment: false,
-        } = *memory
-        else {
-            return None;
-        };
-        use confine_isa::Arithmetic::{Add, Multiply};
-        let factors = base.map(|base| (base, 1)).into_iter().chain(index);
-        let sum = factors.fold(Value::constant(displacement), |sum, (register, scale)| {
-            let number = self.index(register).enumerated();
-            let scaled = number.arithmetic(Multiply, &Value::constant(scale.into()), Width::Quad);
-            sum.arithmetic(Add, &scaled, Width::Quad)
-        });
+        let base = memory.base.map(|base| self.index(base).enumerated());
+        let sum = self.address_from(memory, base.as_ref());
         matches!(sum, Value::Constants(_)).then_some(sum)
     }
 

@@ -147,8 +147,6 @@ impl Class {
             "special" => (0xb7, self.member(what), 0),
             "get" => (0xb4, self.member(what), 0),
             "put" => (0xb5, self.member(what), 0),
-            "put static" => (0xb3, self.member(what), 0),
-            "get static" => (0xb2, self.member(what), 0),
             // What is no constant: bytes of instructions.
             "do" => {
                 let bytes = what.split(' ').map(|byte| u8::from_str_radix(byte, 16).unwrap());

@@ -406,6 +406,7 @@ fn constant_at<'a>(bytes: &'a [u8], places: &[u32], index: u16) -> Option<Consta
             let length = usize::from(reader.short()?);
             Constant::Text(reader.take(length)?)
         }
+        3 => Constant::Integer(reader.long()?.cast_signed()),
         7 => Constant::Class(reader.short()?),
         8 => Constant::String(reader.short()?),
         9..=11 => Constant::Member {
@@ -421,7 +422,6 @@ fn constant_at<'a>(bytes: &'a [u8], places: &[u32], index: u16) -> Option<Consta
             member: reader.short()?,
         },
         16 => Constant::MethodType(reader.short()?),
-        3 => Constant::Integer(reader.long()?.cast_signed()),
         17 | 18 => Constant::Dynamic {
             bootstrap: reader.short()?,
             signature: reader.short()?,

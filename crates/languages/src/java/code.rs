@@ -53,18 +53,10 @@ pub fn uses(code: &[u8], mut each: impl FnMut(Use, u16)) -> Option<()> {
                 reader.skip(2)?;
             }
             0xbb => each(Use::New, reader.short()?),
-            switch @ (0xaa | 0xab) => {
-                // What follows is aligned to four bytes from the beginning of the method.
-                reader.skip(3 - start % 4)?;
-                reader.skip(4)?;
-                let entries = match switch {
-                    0xaa => {
-                        let (low, high) = (reader.long()?.cast_signed(), reader.long()?.cast_signed());
-                        i64::from(high) - i64::from(low) + 1
-                    }
-                    _ => i64::from(reader.long()?.cast_signed()) * 2,
-                };
-                reader.skip(usize::try_from(entries).ok()?.checked_mul(4)?)?;
+            instruction @ (TABLESWITCH | LOOKUPSWITCH) => {
+                let (_, entries) = switch(&mut reader, start, instruction)?;
+                let size = if instruction == LOOKUPSWITCH { 8 } else { 4 };
+                reader.skip(entries.checked_mul(size)?)?;
             }
             0xc4 => match reader.byte()? {
                 0x84 => reader.skip(4)?,
@@ -96,11 +88,31 @@ fn loaded(mut next: Reader<'_>) -> Use {
     }
 }
 
-/// How many bytes follow an instruction of another kind; `None` if there is none.
-fn operands(instruction: u8) -> Option<usize> {
+/// The instructions that choose between many ways.
+pub const TABLESWITCH: u8 = 0xaa;
+pub const LOOKUPSWITCH: u8 = 0xab;
+
+/// What follows such an instruction, which begins there: the distance that it goes otherwise, and how many entries come then:
+/// distances, which a number is before in `lookupswitch`.
+pub fn switch(reader: &mut Reader<'_>, start: usize, instruction: u8) -> Option<(i32, usize)> {
+    // Aligned to four bytes from the beginning of the method.
+    reader.skip(3 - start % 4)?;
+    let otherwise = reader.long()?.cast_signed();
+    let entries = match instruction {
+        TABLESWITCH => {
+            let (low, high) = (reader.long()?.cast_signed(), reader.long()?.cast_signed());
+            i64::from(high) - i64::from(low) + 1
+        }
+        _ => i64::from(reader.long()?.cast_signed()),
+    };
+    Some((otherwise, usize::try_from(entries).ok()?))
+}
+
+/// How many bytes follow an instruction that takes always as many; `None` if there is none.
+pub fn operands(instruction: u8) -> Option<usize> {
     match instruction {
         0x10 | 0x15..=0x19 | 0x36..=0x3a | 0xa9 | 0xbc => Some(1),
-        0x11 | 0x84 | 0x99..=0xa8 | 0xb4 | 0xb5 | 0xbd | 0xc0 | 0xc1 | 0xc6 | 0xc7 => Some(2),
+        0x11 | 0x14 | 0x84 | 0x99..=0xa8 | 0xb4 | 0xb5 | 0xbb | 0xbd | 0xc0 | 0xc1 | 0xc6 | 0xc7 => Some(2),
         0xc5 => Some(3),
         0xc8 | 0xc9 => Some(4),
         0x00..=0xc9 => Some(0),

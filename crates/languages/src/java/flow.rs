@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bytes::Reader;
 use super::class::{Class, Method};
+use super::code;
 
 /// More sources than these are not told apart, nor are more steps made in one method.
 const MOST_SOURCES: usize = 16;
@@ -151,12 +152,17 @@ fn one(source: Source) -> Word {
     Some(BTreeSet::from([source]))
 }
 
+/// The only source of a word, if it has one.
+pub fn only(word: &Word) -> Option<Source> {
+    let sources = word.as_ref().filter(|sources| sources.len() == 1)?;
+    sources.first().copied()
+}
+
 /// The object that a word is.
 fn object(word: &Word) -> Option<Object> {
-    let sources = word.as_ref().filter(|sources| sources.len() == 1)?;
-    match sources.first()? {
-        Source::Parameter(word) => Some(Object::Parameter(*word)),
-        Source::Got { at, .. } => Some(Object::Result(*at)),
+    match only(word)? {
+        Source::Parameter(word) => Some(Object::Parameter(word)),
+        Source::Got { at, .. } => Some(Object::Result(at)),
         Source::Number(_) => None,
     }
 }
@@ -325,8 +331,8 @@ impl Walk<'_> {
                 state.push(1);
             }
             _ => {
-                let (pops, pushes, more) = plain(code)?;
-                reader.skip(more)?;
+                let (pops, pushes) = plain(code)?;
+                reader.skip(code::operands(code)?)?;
                 state.pop(pops)?;
                 state.push(pushes);
             }
@@ -445,8 +451,8 @@ fn rearrange(state: &mut State, code: u8) -> Option<()> {
     Some(())
 }
 
-/// How many words other instructions take from the stack and put there, and how many bytes follow them.
-fn plain(code: u8) -> Option<(usize, usize, usize)> {
+/// How many words other instructions take from the stack and put there.
+fn plain(code: u8) -> Option<(usize, usize)> {
     // Of four instructions in a row, those for `long` and `double`.
     let wide = |first: u8| (code - first) % 2 == 1;
     let pick = |is_wide: bool, two, one| if is_wide { two } else { one };
@@ -454,7 +460,7 @@ fn plain(code: u8) -> Option<(usize, usize, usize)> {
         0x00 => (0, 0),
         0x01 | 0x0b..=0x0d => (0, 1),
         0x09 | 0x0a | 0x0e | 0x0f => (0, 2),
-        0x14 => return Some((0, 2, 2)),
+        0x14 => (0, 2),
         0x2f | 0x31 => (2, 2),
         0x2e..=0x35 => (2, 1),
         0x50 | 0x52 => (4, 0),
@@ -471,15 +477,15 @@ fn plain(code: u8) -> Option<(usize, usize, usize)> {
         0x8a | 0x8f => (2, 2),
         0x94 | 0x97 | 0x98 => (4, 1),
         0x95 | 0x96 => (2, 1),
-        0xbb => return Some((0, 1, 2)),
-        0xbc => return Some((1, 1, 1)),
-        0xbd | 0xc1 => return Some((1, 1, 2)),
+        0xbb => (0, 1),
+        0xbc => (1, 1),
+        0xbd | 0xc1 => (1, 1),
         0xbe => (1, 1),
-        0xc0 => return Some((0, 0, 2)),
+        0xc0 => (0, 0),
         0xc2 | 0xc3 => (1, 0),
         _ => return None,
     };
-    Some((pops, pushes, 0))
+    Some((pops, pushes))
 }
 
 fn target(at: usize, distance: i32) -> Option<usize> {
@@ -490,17 +496,10 @@ fn target(at: usize, distance: i32) -> Option<usize> {
 fn switch(code: &[u8], at: usize) -> Option<Vec<usize>> {
     let mut reader = Reader::new(code, at);
     let instruction = reader.byte()?;
-    reader.skip(3 - at % 4)?;
-    let mut targets = vec![target(at, reader.long()?.cast_signed())?];
-    let entries = match instruction {
-        0xaa => {
-            let (low, high) = (reader.long()?.cast_signed(), reader.long()?.cast_signed());
-            i64::from(high) - i64::from(low) + 1
-        }
-        _ => i64::from(reader.long()?.cast_signed()),
-    };
+    let (otherwise, entries) = code::switch(&mut reader, at, instruction)?;
+    let mut targets = vec![target(at, otherwise)?];
     for _ in 0..entries {
-        reader.skip(if instruction == 0xab { 4 } else { 0 })?;
+        reader.skip(if instruction == code::LOOKUPSWITCH { 4 } else { 0 })?;
         targets.push(target(at, reader.long()?.cast_signed())?);
     }
     Some(targets)

@@ -40,6 +40,14 @@ impl Names {
     }
 }
 
+/// How the virtual machine calls constructors.
+pub const CONSTRUCTOR: &[u8] = b"<init>";
+
+/// The name of the class that a class lies within, or its own.
+pub fn outermost(class: &[u8]) -> &[u8] {
+    class.split(|letter| *letter == b'$').next().unwrap_or_default()
+}
+
 /// The package of a class, with slashes.
 pub fn package(class: &[u8]) -> &[u8] {
     let end = class.iter().rposition(|letter| *letter == b'/');

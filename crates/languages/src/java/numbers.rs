@@ -19,17 +19,14 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHasher};
 
 use super::class::{Access, Class, Constant, Method};
-use super::flow::{self, Call, Flow, Object, Source, Store, Word};
-use super::names::{Name, package};
+use super::flow::{self, Call, Flow, Object, Source, Store, Word, only};
+use super::names::{CONSTRUCTOR, Name, outermost, package};
 use super::search::{Body, Id, Search};
 use super::world::Origin;
 
 /// How far numbers are followed, and how many ways to give them are told apart.
 const DEEPEST: usize = 8;
 const MOST_WAYS: usize = 64;
-
-/// How the virtual machine calls constructors.
-const CONSTRUCTOR: &[u8] = b"<init>";
 
 /// The numbers that a method is given in one way: by its parameters, from 0; `None` for any.
 pub type Way = Vec<Option<i32>>;
@@ -48,6 +45,9 @@ pub struct Numbers<'s> {
 
 /// Every call of a method, with the method that makes it; `None` if there may be others.
 type Calls = Option<Rc<[(At, Call)]>>;
+
+/// A method that may use a member, what it does, and the constants that name the member there.
+type Using = (At, Rc<Flow>, BTreeSet<u16>);
 
 impl<'s> Numbers<'s> {
     /// Of this search, which has come to its end.
@@ -304,25 +304,15 @@ impl<'s> Numbers<'s> {
         if self.search.may_call_by_name(id, selector.0, selector.1) {
             return None;
         }
-        let mut found = Vec::new();
-        for caller in self.naming(method.access(), body, name, descriptor)? {
-            let class = &self.search.body(caller)?.class;
-            let constants = naming(class, name, descriptor);
-            let handles = class.constants().any(|(_, constant)| {
-                matches!(constant, Constant::Handle { member, .. } if constants.contains(&member))
-            });
-            if handles {
-                return None;
-            }
-            for (at, flow) in self.flows_with(caller, &constants)? {
-                let calls = flow
-                    .calls
-                    .iter()
-                    .filter(|call| constants.contains(&call.constant));
-                found.extend(calls.map(|call| (at, call.clone())));
-            }
-        }
-        Some(found)
+        let uses = self.uses_of(method.access(), body, name, descriptor)?;
+        let calls = uses.iter().flat_map(|(at, flow, constants)| {
+            let calls = flow
+                .calls
+                .iter()
+                .filter(|call| constants.contains(&call.constant));
+            calls.map(|call| (*at, call.clone()))
+        });
+        Some(calls.collect())
     }
 
     /// Everything that sets a variable, with the method that does; `None` if there may be more.
@@ -331,17 +321,30 @@ impl<'s> Numbers<'s> {
         if self.may_set_by_name(body, name, descriptor) {
             return None;
         }
-        let mut found = Vec::new();
         let access = body.class.field_access(name, descriptor)?;
-        for setter in self.naming(access, body, name, descriptor)? {
-            let class = &self.search.body(setter)?.class;
+        let uses = self.uses_of(access, body, name, descriptor)?;
+        let stores = uses.iter().flat_map(|(at, flow, constants)| {
+            let stores = flow
+                .stores
+                .iter()
+                .filter(|store| constants.contains(&store.constant));
+            stores.map(|store| (*at, store.clone()))
+        });
+        Some(stores.collect())
+    }
+
+    /// The methods that may use a member; `None` if others may, or may by a handle.
+    fn uses_of(&self, access: Access, class: &Body, name: &[u8], descriptor: &[u8]) -> Option<Vec<Using>> {
+        let mut found = Vec::new();
+        for user in self.naming(access, class, name, descriptor)? {
+            let class = &self.search.body(user)?.class;
             let constants = naming(class, name, descriptor);
-            for (at, flow) in self.flows_with(setter, &constants)? {
-                let stores = flow
-                    .stores
-                    .iter()
-                    .filter(|store| constants.contains(&store.constant));
-                found.extend(stores.map(|store| (at, store.clone())));
+            let is_handle = |(_, constant)| matches!(constant, Constant::Handle { member, .. } if constants.contains(&member));
+            if class.constants().any(is_handle) {
+                return None;
+            }
+            for (at, flow) in self.flows_with(user, &constants)? {
+                found.push((at, flow, constants.clone()));
             }
         }
         Some(found)
@@ -432,11 +435,6 @@ fn of_one_object(words: &[Word], index: usize) -> Vec<usize> {
     same.map(|(index, _)| index).collect()
 }
 
-fn only(word: &Word) -> Option<Source> {
-    let sources = word.as_ref().filter(|sources| sources.len() == 1)?;
-    sources.first().copied()
-}
-
 fn hash(name: &[u8], descriptor: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
     (name, descriptor).hash(&mut hasher);
@@ -461,21 +459,6 @@ fn naming(class: &Class, name: &[u8], descriptor: &[u8]) -> BTreeSet<u16> {
         member.is_some_and(|member| member.name == name && member.descriptor == descriptor)
     });
     named.map(|(index, _)| index).collect()
-}
-
-/// The outermost of the classes that a class is nested in, by its name.
-fn outermost(class: &[u8]) -> &[u8] {
-    let own = class
-        .iter()
-        .rposition(|letter| *letter == b'/')
-        .map_or(0, |slash| slash + 1);
-    // A name may begin with the sign.
-    let nested = class
-        .iter()
-        .enumerate()
-        .skip(own + 1)
-        .find(|(_, letter)| **letter == b'$');
-    nested.and_then(|(at, _)| class.get(..at)).unwrap_or(class)
 }
 
 #[cfg(test)]

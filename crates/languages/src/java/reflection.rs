@@ -1,7 +1,7 @@
 //! Objects and methods that are come by without instructions that name them: by names, by constants for classes, by services,
 //! by other processes.
 
-use super::names::Name;
+use super::names::{CONSTRUCTOR, Name};
 use super::search::{Id, Search, Selector, Task};
 use super::world::Origin;
 
@@ -128,7 +128,7 @@ impl Search {
                 self.initialise(id);
                 self.open(id);
             }
-            let constructor = self.names.intern(b"<init>");
+            let constructor = self.names.intern(CONSTRUCTOR);
             let Some(body) = self.body_mut(id) else { continue };
             body.found = true;
             let name = body.name;

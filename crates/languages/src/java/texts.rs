@@ -15,7 +15,7 @@ use std::rc::Rc;
 use memchr::memmem;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::names::{Name, package};
+use super::names::{CONSTRUCTOR, Name, outermost, package};
 use super::requests::{self, Requests};
 use super::resources::Resources;
 use super::search::{Id, Search, Selector, Task};
@@ -395,7 +395,7 @@ impl Search {
     /// Whether something may call a method by its name, and with anything.
     pub fn may_call_by_name(&self, id: Id, name: Name, descriptor: Name) -> bool {
         let Some(body) = self.body(id) else { return true };
-        let is_constructor = &*self.names.text(name) == b"<init>";
+        let is_constructor = &*self.names.text(name) == CONSTRUCTOR;
         let is_named = || {
             self.texts.words.contains(&name)
                 || self.is_native_call(name, descriptor)
@@ -522,11 +522,6 @@ impl Search {
 
 fn is_part(letter: u8) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, b'_' | b'$') || !letter.is_ascii()
-}
-
-/// The name of the class that a class lies within, or its own.
-fn outermost(name: &[u8]) -> &[u8] {
-    name.split(|letter| *letter == b'$').next().unwrap_or_default()
 }
 
 /// Whether a text may be a part of the name of a class, with a package or without.
